@@ -1,0 +1,181 @@
+//! What a verified token says, and whether it names a user now (RFC 7519, RFC 8725).
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::TokenError;
+use super::hs256::given;
+use crate::config::Identity;
+
+/// The claims that we read. `userId`, `id` and `email` are not among them, on purpose: Better Auth signs the tokens of
+/// its verification mails with the same secret, and those carry `userId`.
+#[derive(Deserialize)]
+pub(super) struct Claims {
+    #[serde(default, deserialize_with = "given")]
+    sub: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    exp: Option<f64>,
+    #[serde(default, deserialize_with = "given")]
+    nbf: Option<f64>,
+    #[serde(default, deserialize_with = "given")]
+    iss: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    aud: Option<Audience>,
+    /// Only looked into where there is no `sub`; in other tokens it may be anything.
+    #[serde(default)]
+    user: Value,
+    #[serde(default)]
+    session: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// What the settings demand of every token.
+#[derive(Debug)]
+pub(super) struct Rules {
+    issuers: Vec<String>,
+    audiences: Vec<String>,
+    leeway: f64,
+}
+
+/// The longest user id that any known user table holds.
+const USER_ID_MAX_BYTES: usize = 255;
+
+impl Rules {
+    pub(super) fn new(identity: &Identity) -> Self {
+        Self {
+            issuers: identity.issuers.clone(),
+            audiences: identity.audiences.clone(),
+            leeway: f64::from(identity.leeway_seconds),
+        }
+    }
+
+    /// The id of the user whom the claims name at `now`, in seconds since 1970.
+    pub(super) fn user(&self, claims: Claims, now: f64) -> Result<String, TokenError> {
+        let expires = claims.exp.ok_or(TokenError::Claims)?;
+        if now >= expires + self.leeway || claims.nbf.is_some_and(|begins| now < begins - self.leeway) {
+            return Err(TokenError::Time);
+        }
+        if !self.is_ours(&claims) {
+            return Err(TokenError::Origin);
+        }
+        let user = claims.identity().ok_or(TokenError::NoUser)?;
+        let good = (1..=USER_ID_MAX_BYTES).contains(&user.len()) && !user.chars().any(char::is_control);
+        if good { Ok(user) } else { Err(TokenError::NoUser) }
+    }
+
+    fn is_ours(&self, claims: &Claims) -> bool {
+        let issuer = claims.iss.iter().any(|issuer| self.issuers.contains(issuer));
+        let audience = match &claims.aud {
+            None => false,
+            Some(Audience::One(audience)) => self.audiences.contains(audience),
+            Some(Audience::Many(audiences)) => audiences.iter().any(|audience| self.audiences.contains(audience)),
+        };
+        (self.issuers.is_empty() || issuer) && (self.audiences.is_empty() || audience)
+    }
+}
+
+impl Claims {
+    /// `sub`; or, in the cookie cache that has none, the user in whom both halves agree.
+    fn identity(self) -> Option<String> {
+        self.sub.or_else(|| {
+            let user = self.user.get("id")?.as_str()?;
+            let session_user = self.session.get("userId")?.as_str()?;
+            (user == session_user).then(|| user.to_owned())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: f64 = 1_800_000_000.0;
+
+    fn user_with(rules: &Rules, claims: serde_json::Value) -> Result<String, TokenError> {
+        let claims = serde_json::from_value(claims).map_err(|_| TokenError::Claims)?;
+        rules.user(claims, NOW)
+    }
+
+    fn user(claims: serde_json::Value) -> Result<String, TokenError> {
+        user_with(&Rules { issuers: vec![], audiences: vec![], leeway: 0.0 }, claims)
+    }
+
+    #[test]
+    fn a_token_holds_until_its_last_second_and_no_longer() {
+        let exp = |exp: serde_json::Value| user(json!({"sub": "ada", "exp": exp}));
+        assert_eq!(exp(json!(NOW + 1.0)), Ok("ada".into()));
+        assert_eq!(exp(json!(NOW + 0.5)), Ok("ada".into()));
+        assert_eq!(exp(json!(NOW)), Err(TokenError::Time));
+        assert_eq!(exp(json!(-1)), Err(TokenError::Time));
+        assert_eq!(exp(json!("1900000000")), Err(TokenError::Claims));
+        assert_eq!(exp(json!(null)), Err(TokenError::Claims));
+        assert_eq!(user(json!({"sub": "ada"})), Err(TokenError::Claims));
+        assert_eq!(user(json!({"sub": "ada", "exp": NOW + 9.0, "nbf": NOW + 1.0})), Err(TokenError::Time));
+        assert_eq!(user(json!({"sub": "ada", "exp": NOW + 9.0, "nbf": NOW})), Ok("ada".into()));
+    }
+
+    #[test]
+    fn leeway_moves_both_edges() {
+        let rules = Rules { issuers: vec![], audiences: vec![], leeway: 60.0 };
+        assert_eq!(user_with(&rules, json!({"sub": "ada", "exp": NOW - 59.0, "nbf": NOW + 60.0})), Ok("ada".into()));
+        assert_eq!(user_with(&rules, json!({"sub": "ada", "exp": NOW - 60.0})), Err(TokenError::Time));
+        assert_eq!(
+            user_with(&rules, json!({"sub": "ada", "exp": NOW + 9.0, "nbf": NOW + 61.0})),
+            Err(TokenError::Time)
+        );
+    }
+
+    #[test]
+    fn identity_is_sub_or_the_cookie_cache_and_nothing_else() {
+        let exp = NOW + 60.0;
+        let cache = json!({"exp": exp, "user": {"id": "ada", "email": "a@x"}, "session": {"userId": "ada", "id": "s"}});
+        assert_eq!(user(cache), Ok("ada".into()));
+        for claims in [
+            json!({"exp": exp}),
+            json!({"exp": exp, "userId": "ada"}),
+            json!({"exp": exp, "id": "ada", "email": "ada@example.com"}),
+            json!({"exp": exp, "user": {"id": "ada"}}),
+            json!({"exp": exp, "session": {"userId": "ada"}}),
+            json!({"exp": exp, "user": {"id": "ada"}, "session": {"userId": "eve"}}),
+            json!({"exp": exp, "sub": ""}),
+            json!({"exp": exp, "sub": "a\u{0}b"}),
+            json!({"exp": exp, "sub": "a\nb"}),
+            json!({"exp": exp, "sub": "a".repeat(256)}),
+        ] {
+            assert_eq!(user(claims.clone()), Err(TokenError::NoUser), "{claims}");
+        }
+        for sub in [json!(1), json!(null), json!(["ada"]), json!({"id": "ada"}), json!(true)] {
+            let claims = json!({"exp": exp, "sub": sub, "user": {"id": "ada"}, "session": {"userId": "ada"}});
+            assert_eq!(user(claims.clone()), Err(TokenError::Claims), "{claims}");
+        }
+    }
+
+    #[test]
+    fn a_repeated_claim_is_refused() {
+        let claims = r#"{"exp": 1900000000, "sub": "ada", "sub": "eve"}"#;
+        assert!(serde_json::from_str::<Claims>(claims).is_err());
+    }
+
+    #[test]
+    fn issuer_and_audience_are_compared_exactly_where_they_are_set() {
+        let rules = Rules { issuers: vec!["https://app".into()], audiences: vec!["https://api".into()], leeway: 0.0 };
+        let from = |iss: serde_json::Value, aud: serde_json::Value| {
+            user_with(&rules, json!({"sub": "ada", "exp": NOW + 9.0, "iss": iss, "aud": aud}))
+        };
+        assert_eq!(from(json!("https://app"), json!("https://api")), Ok("ada".into()));
+        assert_eq!(from(json!("https://app"), json!(["other", "https://api"])), Ok("ada".into()));
+        assert_eq!(from(json!("https://app/"), json!("https://api")), Err(TokenError::Origin));
+        assert_eq!(from(json!("https://app"), json!([])), Err(TokenError::Origin));
+        assert_eq!(from(json!(["https://app"]), json!("https://api")), Err(TokenError::Claims));
+        assert_eq!(from(json!("https://app"), json!(null)), Err(TokenError::Claims));
+        assert_eq!(user_with(&rules, json!({"sub": "ada", "exp": NOW + 9.0})), Err(TokenError::Origin));
+    }
+}

@@ -1,0 +1,51 @@
+//! One JSON object per line on standard output, which Lambda stores.
+
+use std::error::Error;
+
+use tracing::level_filters::LevelFilter;
+
+use crate::error::ApiError;
+
+/// Starts logging at `AWS_LAMBDA_LOG_LEVEL`, or at `info`.
+///
+/// The runtime's own subscriber parses filter directives, which costs every function a regular-expression engine;
+/// a level is all that Lambda sets.
+pub(crate) fn start() {
+    let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok());
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_target(false)
+        .with_max_level(level.unwrap_or(LevelFilter::INFO))
+        .init();
+}
+
+/// Writes why a request failed, once. A cause that the client is not told is told here.
+pub(crate) fn failure(error: &ApiError, request_id: &str) {
+    let (status, code, cause) = (error.status(), error.code(), cause(error));
+    if status >= 500 || matches!(error, ApiError::Refused(_)) {
+        tracing::error!(request_id, status, code, cause, "request failed");
+    } else {
+        tracing::info!(request_id, status, code, cause, "request refused");
+    }
+}
+
+/// The sources of an error, outermost first.
+fn cause(error: &ApiError) -> Option<String> {
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(error) = next {
+        // The driver would print the server's DETAIL too, which quotes rows and keys.
+        let from_server = error.downcast_ref::<tokio_postgres::Error>().and_then(tokio_postgres::Error::as_db_error);
+        if let Some(error) = from_server {
+            let constraint = error.constraint().map(|name| format!(" ({name})")).unwrap_or_default();
+            causes.push(format!("{} {}{constraint}", error.code().code(), error.message()));
+            break;
+        }
+        causes.push(error.to_string());
+        next = error.source();
+    }
+    (!causes.is_empty()).then(|| causes.join(": "))
+}

@@ -1,0 +1,144 @@
+//! What a handler may answer.
+
+use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use lambda_http::Body;
+use lambda_http::http::{HeaderMap, HeaderValue};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde::Serialize;
+
+use crate::config::TaskShape;
+use crate::error::{ApiError, Problem};
+use crate::event::Event;
+use crate::task::{Task, TaskJson, TaskPage, TaskPageJson};
+
+/// An answer, without what every answer has.
+#[derive(Debug)]
+pub struct Response {
+    pub(crate) status: u16,
+    pub(crate) content: Content,
+}
+
+#[derive(Debug)]
+pub(crate) enum Content {
+    Task(Task),
+    Tasks(TaskPage),
+    Health(Health),
+    Nothing,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Health {
+    status: &'static str,
+}
+
+/// 201 with the task, and where it is.
+#[must_use]
+pub fn created(task: Task) -> Response {
+    Response { status: 201, content: Content::Task(task) }
+}
+
+/// 200 with the task.
+#[must_use]
+pub fn task(task: Task) -> Response {
+    Response { status: 200, content: Content::Task(task) }
+}
+
+/// 200 with a list of tasks.
+#[must_use]
+pub fn tasks(page: TaskPage) -> Response {
+    Response { status: 200, content: Content::Tasks(page) }
+}
+
+/// 204.
+#[must_use]
+pub fn no_content() -> Response {
+    Response { status: 204, content: Content::Nothing }
+}
+
+/// 200 with `{"status": …}`.
+#[must_use]
+pub fn health(status: &'static str) -> Response {
+    Response { status: 200, content: Content::Health(Health { status }) }
+}
+
+/// The answer to one event, on its way to the gateway.
+pub(crate) struct Answer<'a> {
+    request_id: &'a str,
+    /// The event's path, in the characters that a header may hold.
+    path: String,
+    is_read: bool,
+    shape: TaskShape,
+    status: u16,
+    headers: HeaderMap,
+    body: Option<String>,
+}
+
+/// What a URL's path cannot hold as it is. `%` can: it is there already where the path came encoded.
+const NOT_IN_A_PATH: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'?').add(b'`').add(b'\\');
+
+impl<'a> Answer<'a> {
+    pub(crate) fn to(event: &Event, request_id: &'a str, shape: TaskShape) -> Self {
+        let mut answer = Self {
+            request_id,
+            path: utf8_percent_encode(&event.raw_path, NOT_IN_A_PATH).to_string(),
+            is_read: event.request_context.http.method == "GET",
+            shape,
+            status: 500,
+            headers: HeaderMap::new(),
+            body: None,
+        };
+        answer.header("x-request-id", request_id);
+        answer
+    }
+
+    /// Writes what the handler answered.
+    pub(crate) fn respond(&mut self, response: &Response) {
+        self.status = response.status;
+        match &response.content {
+            Content::Task(task) => self.json("application/json", &TaskJson(task, self.shape)),
+            Content::Tasks(page) => self.json("application/json", &TaskPageJson(page, self.shape)),
+            Content::Health(health) => self.json("application/json", health),
+            Content::Nothing => {}
+        }
+        if let (201, Content::Task(task)) = (response.status, &response.content) {
+            let location = format!("{}/{}", self.path, task.id);
+            self.header("location", &location);
+        }
+        if self.is_read {
+            self.header("cache-control", "private, no-cache");
+        }
+    }
+
+    /// Writes a problem document.
+    pub(crate) fn fail(&mut self, error: &ApiError) {
+        self.status = error.status();
+        self.json("application/problem+json", &Problem { error, request_id: self.request_id });
+        match error {
+            ApiError::Unauthenticated(_) => self.header("www-authenticate", "Bearer"),
+            ApiError::MethodNotAllowed(methods) => self.header("allow", methods),
+            ApiError::DatabaseUnavailable { retry_after, .. } => self.header("retry-after", &retry_after.to_string()),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn finish(self) -> ApiGatewayV2httpResponse {
+        let mut response = ApiGatewayV2httpResponse::default();
+        response.status_code = self.status.into();
+        response.headers = self.headers;
+        response.body = self.body.map(Body::Text);
+        response
+    }
+
+    fn json(&mut self, content_type: &'static str, value: &impl Serialize) {
+        self.header("content-type", content_type);
+        self.body = Some(serde_json::to_string(value).expect("a map with text keys, of texts, numbers and booleans"));
+    }
+
+    /// A value that no header can hold is left out; the body says the same.
+    fn header(&mut self, name: &'static str, value: &str) {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+    }
+}

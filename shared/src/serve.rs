@@ -1,0 +1,148 @@
+//! From an event to an answer: the loop that every function runs.
+//!
+//! Authentication happens here, before the handler exists: a handler is given [`UserTasks`], which takes a verified
+//! user to make. Every failure is an answer; nothing is ever reported to the Lambda runtime as an error.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use lambda_http::{Context, LambdaEvent, service_fn};
+
+use crate::auth::Authenticator;
+use crate::config::{Config, StartError, TaskRules, TaskShape};
+use crate::db::Database;
+use crate::error::ApiError;
+use crate::event::Event;
+use crate::log;
+use crate::request::Request;
+use crate::response::{Answer, Response};
+use crate::store::{Readiness, UserTasks};
+
+/// What lives as long as the process.
+struct App {
+    authenticator: Authenticator,
+    database: Arc<Database>,
+    rules: TaskRules,
+    shape: TaskShape,
+}
+
+/// Serves an operation on the caller's tasks until Lambda ends the process.
+///
+/// `handler` is called for authenticated requests only, with the tasks of the user whom the token names.
+///
+/// # Errors
+/// A setting that is missing or wrong; the end of the Lambda Runtime API.
+pub async fn serve<H, F>(handler: H) -> Result<(), StartError>
+where
+    H: Fn(UserTasks, Request) -> F,
+    F: Future<Output = Result<Response, ApiError>>,
+{
+    run(async |app: &App, event: Event| {
+        let user = app.authenticator.authenticate(event.header("authorization")).await?;
+        let request = Request::of_user(event, app.rules, user.id())?;
+        let tasks = UserTasks::of(user, Arc::clone(&app.database), app.shape.list_object);
+        handler(tasks, request).await
+    })
+    .await
+}
+
+/// Serves operations that need no user, and so get no tasks.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_open<H, F>(handler: H) -> Result<(), StartError>
+where
+    H: Fn(Readiness, Request) -> F,
+    F: Future<Output = Result<Response, ApiError>>,
+{
+    run(async |app: &App, event: Event| {
+        let request = Request::open(event, app.rules);
+        handler(Readiness::of(Arc::clone(&app.database)), request).await
+    })
+    .await
+}
+
+async fn run<O>(operation: O) -> Result<(), StartError>
+where
+    O: AsyncFn(&App, Event) -> Result<Response, ApiError>,
+{
+    log::start();
+    let app = App::new(Config::from_env()?);
+    let (app, operation) = (&app, &operation);
+    let answer = |event: LambdaEvent<Event>| async move {
+        Ok::<_, Infallible>(app.answer(event.payload, &event.context, operation).await)
+    };
+    lambda_runtime::run(service_fn(answer)).await.map_err(|error| StartError::Runtime(error.to_string()))
+}
+
+impl App {
+    fn new(config: Config) -> Self {
+        Self {
+            authenticator: Authenticator::new(&config.identity),
+            database: Arc::new(Database::new(config.database)),
+            rules: config.rules,
+            shape: config.shape,
+        }
+    }
+
+    async fn answer<O>(&self, event: Event, context: &Context, operation: &O) -> ApiGatewayV2httpResponse
+    where
+        O: AsyncFn(&Self, Event) -> Result<Response, ApiError>,
+    {
+        let mut answer = Answer::to(&event, &context.request_id, self.shape);
+        let in_time = tokio::time::timeout(time_left(context), operation(self, event)).await;
+        let late = ApiError::DatabaseUnavailable { retry_after: 1, source: None };
+        match in_time.unwrap_or(Err(late)) {
+            Ok(response) => answer.respond(&response),
+            Err(error) => {
+                log::failure(&error, &context.request_id);
+                answer.fail(&error);
+            }
+        }
+        answer.finish()
+    }
+}
+
+/// The most time that a request gets.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+/// What Lambda needs after us to hand the answer over before it kills the function.
+const TIME_TO_ANSWER: Duration = Duration::from_millis(700);
+
+/// Until Lambda's deadline, less the time to answer, and never more than the limit.
+///
+/// `cargo lambda watch` sets deadlines in 1970; one that far in the past says nothing.
+fn time_left(context: &Context) -> Duration {
+    match context.deadline().duration_since(SystemTime::now()) {
+        Ok(left) => left.saturating_sub(TIME_TO_ANSWER).min(TIME_LIMIT),
+        Err(past) if past.duration() > Duration::from_secs(24 * 60 * 60) => TIME_LIMIT,
+        Err(_) => Duration::ZERO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    fn time_left_until(deadline: SystemTime) -> Duration {
+        let since_1970 = deadline.duration_since(UNIX_EPOCH).expect("a time after 1970");
+        let mut context = Context::default();
+        context.deadline = u64::try_from(since_1970.as_millis()).expect("a time before the end of the universe");
+        time_left(&context)
+    }
+
+    #[test]
+    fn a_request_ends_before_lambda_ends_it() {
+        let now = SystemTime::now();
+        let left = time_left_until(now + Duration::from_secs(5));
+        assert!(left <= Duration::from_millis(4300) && left > Duration::from_secs(3), "{left:?}");
+        assert_eq!(time_left_until(now + Duration::from_secs(60)), TIME_LIMIT);
+        assert_eq!(time_left_until(now + Duration::from_millis(300)), Duration::ZERO);
+        assert_eq!(time_left_until(now - Duration::from_secs(3)), Duration::ZERO);
+        assert_eq!(time_left_until(UNIX_EPOCH + Duration::from_secs(1)), TIME_LIMIT);
+    }
+}

@@ -1,0 +1,386 @@
+//! A user's tasks: all SQL of the API, and the only door to it.
+//!
+//! Every statement names the user as `$1`, which [`UserTasks`] fills in and nobody else can: the handlers have no
+//! way to name a user at all. Ids and times travel as text and take the type of their column, so the same statements
+//! serve integer, uuid and text ids.
+
+use std::sync::Arc;
+
+use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
+
+use crate::auth::VerifiedUser;
+use crate::db::{Database, DbError, DbErrorKind, Query, Statement, Text};
+use crate::error::ApiError;
+use crate::task::{Completion, ListQuery, NewTask, Order, Sort, Task, TaskChange, TaskId, TaskPage};
+
+/// The tasks of one verified user.
+pub struct UserTasks {
+    user: VerifiedUser,
+    database: Arc<Database>,
+    counts_total: bool,
+}
+
+/// What every statement about a task returns, in the order in which [`task`] reads it. The owner is not among it:
+/// it is the caller.
+macro_rules! columns {
+    () => {
+        "id, title, description, coalesce(completed, false), priority, due_date, created_at, updated_at"
+    };
+}
+
+static CREATE: Statement = Statement {
+    name: "create",
+    sql: concat!(
+        "insert into tasks (user_id, title, description, completed, priority, due_date)
+         values ($1, $2, $3, $4, $5, $6)
+         returning ",
+        columns!()
+    ),
+    repeatable: false,
+};
+
+static GET: Statement = Statement {
+    name: "get",
+    sql: concat!("select ", columns!(), " from tasks where user_id = $1 and id = $2"),
+    repeatable: true,
+};
+
+/// Of each pair of parameters the first says whether the column changes, so that null can be a new value.
+static UPDATE: Statement = Statement {
+    name: "update",
+    sql: concat!(
+        "update tasks
+         set title = coalesce($3, title),
+             description = case when $4::boolean then $5 else description end,
+             completed = coalesce($6, completed),
+             priority = case when $7::boolean then $8 else priority end,
+             due_date = case when $9::boolean then $10 else due_date end
+         where user_id = $1 and id = $2
+         returning ",
+        columns!()
+    ),
+    repeatable: true,
+};
+
+/// Toggles without a `$3`.
+static COMPLETE: Statement = Statement {
+    name: "complete",
+    sql: concat!(
+        "update tasks
+         set completed = coalesce($3, not coalesce(completed, false))
+         where user_id = $1 and id = $2
+         returning ",
+        columns!()
+    ),
+    repeatable: false,
+};
+
+static DELETE: Statement = Statement {
+    name: "delete",
+    sql: "delete from tasks where user_id = $1 and id = $2 returning true",
+    repeatable: false,
+};
+
+macro_rules! filter {
+    () => {
+        " from tasks
+          where user_id = $1
+            and ($2::boolean is null or completed = $2::boolean)
+            and ($3::text is null or priority = $3::text)"
+    };
+}
+
+static COUNT: Statement = Statement { name: "count", sql: concat!("select count(*)", filter!()), repeatable: true };
+
+/// One per order; the id as last key makes each a total order. What has no due date or priority comes last in both
+/// directions.
+macro_rules! list {
+    ($($order:expr),+) => {
+        Statement {
+            name: "list",
+            sql: concat!("select ", columns!(), filter!(), " order by ", $($order),+, " limit $4::bigint offset $5::bigint"),
+            repeatable: true,
+        }
+    };
+}
+
+/// A priority that an older back end made up has no rank, like none at all.
+macro_rules! urgency {
+    () => {
+        "case priority when 'low' then 1 when 'medium' then 2 when 'high' then 3 end"
+    };
+}
+
+static LIST_CREATED_ASC: Statement = list!("created_at asc, id asc");
+static LIST_CREATED_DESC: Statement = list!("created_at desc, id desc");
+static LIST_UPDATED_ASC: Statement = list!("updated_at asc, id asc");
+static LIST_UPDATED_DESC: Statement = list!("updated_at desc, id desc");
+static LIST_DUE_DATE_ASC: Statement = list!("due_date asc nulls last, id asc");
+static LIST_DUE_DATE_DESC: Statement = list!("due_date desc nulls last, id desc");
+static LIST_TITLE_ASC: Statement = list!("lower(title) asc, id asc");
+static LIST_TITLE_DESC: Statement = list!("lower(title) desc, id desc");
+static LIST_PRIORITY_ASC: Statement = list!(urgency!(), " asc nulls last, id asc");
+static LIST_PRIORITY_DESC: Statement = list!(urgency!(), " desc nulls last, id desc");
+
+fn list_statement(sort: Sort, order: Order) -> &'static Statement {
+    match (sort, order) {
+        (Sort::Created, Order::Ascending) => &LIST_CREATED_ASC,
+        (Sort::Created, Order::Descending) => &LIST_CREATED_DESC,
+        (Sort::Updated, Order::Ascending) => &LIST_UPDATED_ASC,
+        (Sort::Updated, Order::Descending) => &LIST_UPDATED_DESC,
+        (Sort::DueDate, Order::Ascending) => &LIST_DUE_DATE_ASC,
+        (Sort::DueDate, Order::Descending) => &LIST_DUE_DATE_DESC,
+        (Sort::Title, Order::Ascending) => &LIST_TITLE_ASC,
+        (Sort::Title, Order::Descending) => &LIST_TITLE_DESC,
+        (Sort::Priority, Order::Ascending) => &LIST_PRIORITY_ASC,
+        (Sort::Priority, Order::Descending) => &LIST_PRIORITY_DESC,
+    }
+}
+
+impl UserTasks {
+    /// The tasks of a user whose token was verified. `counts_total` tells whether lists say how many there are in all.
+    pub(crate) fn of(user: VerifiedUser, database: Arc<Database>, counts_total: bool) -> Self {
+        Self { user, database, counts_total }
+    }
+
+    /// Stores a new task and returns it.
+    ///
+    /// # Errors
+    /// [`ApiError::Unauthenticated`] when the user no longer exists; the database's failures.
+    pub async fn create(&self, new: &NewTask) -> Result<Task, ApiError> {
+        let query = self.query(
+            &CREATE,
+            [
+                Text::of(&new.title),
+                new.description.as_deref().map_or(Text::NULL, Text::of),
+                Text::print(new.completed),
+                new.priority.map_or(Text::NULL, Text::of),
+                new.due_date.map_or(Text::NULL, Text::print),
+            ],
+        );
+        let rows = self.database.query(query).await.map_err(refused_for_the_user)?;
+        self.only_task(&rows)
+    }
+
+    /// The task with this id.
+    ///
+    /// # Errors
+    /// [`ApiError::TaskNotFound`] when the user has no such task; the database's failures.
+    pub async fn get(&self, id: &TaskId) -> Result<Task, ApiError> {
+        self.one(&GET, id, []).await
+    }
+
+    /// The tasks that the query asks for, in its order.
+    ///
+    /// # Errors
+    /// The database's failures.
+    pub async fn list(&self, query: &ListQuery) -> Result<TaskPage, ApiError> {
+        let filter = [query.completed.map_or(Text::NULL, Text::print), query.priority.map_or(Text::NULL, Text::of)];
+        let [completed, priority] = filter.clone();
+        let page = [completed, priority, Text::print(query.limit), Text::print(query.offset)];
+        let list = self.query(list_statement(query.sort, query.order), page);
+        let (rows, total) = if self.counts_total {
+            let count = self.query(&COUNT, filter);
+            let [rows, counts] = self.database.query_together([list, count]).await.map_err(refused_for_the_user)?;
+            let count = counts.first().ok_or_else(|| ApiError::Internal("no count was returned".into()))?;
+            (rows, Some(count.try_get(0).map_err(unreadable)?))
+        } else {
+            (self.database.query(list).await.map_err(refused_for_the_user)?, None)
+        };
+        let tasks = rows.iter().map(|row| self.task(row)).collect::<Result<_, _>>()?;
+        Ok(TaskPage { tasks, total })
+    }
+
+    /// Changes the fields that are given and returns the task.
+    ///
+    /// # Errors
+    /// [`ApiError::TaskNotFound`] when the user has no such task; the database's failures.
+    pub async fn update(&self, id: &TaskId, change: &TaskChange) -> Result<Task, ApiError> {
+        let description = change.description.as_ref();
+        let parameters = [
+            change.title.as_deref().map_or(Text::NULL, Text::of),
+            Text::print(description.is_some()),
+            description.and_then(Option::as_deref).map_or(Text::NULL, Text::of),
+            change.completed.map_or(Text::NULL, Text::print),
+            Text::print(change.priority.is_some()),
+            change.priority.flatten().map_or(Text::NULL, Text::of),
+            Text::print(change.due_date.is_some()),
+            change.due_date.flatten().map_or(Text::NULL, Text::print),
+        ];
+        self.one(&UPDATE, id, parameters).await
+    }
+
+    /// Sets or toggles whether the task is completed and returns it.
+    ///
+    /// # Errors
+    /// [`ApiError::TaskNotFound`] when the user has no such task; the database's failures.
+    pub async fn complete(&self, id: &TaskId, completion: &Completion) -> Result<Task, ApiError> {
+        self.one(&COMPLETE, id, [completion.completed.map_or(Text::NULL, Text::print)]).await
+    }
+
+    /// Deletes the task for good.
+    ///
+    /// # Errors
+    /// [`ApiError::TaskNotFound`] when the user has no such task; the database's failures.
+    pub async fn delete(&self, id: &TaskId) -> Result<(), ApiError> {
+        let id = id.to_string();
+        let rows = self.database.query(self.query(&DELETE, [Text::of(&id)])).await.map_err(refused_for_the_task)?;
+        if rows.is_empty() { Err(ApiError::TaskNotFound) } else { Ok(()) }
+    }
+
+    /// A statement about the task `id`, which is its `$2`.
+    async fn one<'a, const N: usize>(
+        &'a self,
+        statement: &'static Statement,
+        id: &TaskId,
+        parameters: [Text<'a>; N],
+    ) -> Result<Task, ApiError> {
+        let id = Text::print(id);
+        let query = self.query(statement, std::iter::once(id).chain(parameters));
+        let rows = self.database.query(query).await.map_err(refused_for_the_task)?;
+        self.only_task(&rows)
+    }
+
+    /// A statement with the user as its `$1`. Every statement of this module is sent through here.
+    fn query<'a>(&'a self, statement: &'static Statement, parameters: impl IntoIterator<Item = Text<'a>>) -> Query<'a> {
+        let user = Text::of(self.user.id());
+        Query { statement, parameters: std::iter::once(user).chain(parameters).collect() }
+    }
+
+    fn only_task(&self, rows: &[Row]) -> Result<Task, ApiError> {
+        rows.first().map_or(Err(ApiError::TaskNotFound), |row| self.task(row))
+    }
+
+    /// Reads what [`columns`] names.
+    fn task(&self, row: &Row) -> Result<Task, ApiError> {
+        let read = || -> Result<Task, tokio_postgres::Error> {
+            Ok(Task {
+                id: row.try_get(0)?,
+                user_id: self.user.id().to_owned(),
+                title: row.try_get(1)?,
+                description: row.try_get(2)?,
+                completed: row.try_get(3)?,
+                priority: row.try_get(4)?,
+                due_date: row.try_get(5)?,
+                created_at: row.try_get(6)?,
+                updated_at: row.try_get(7)?,
+            })
+        };
+        read().map_err(unreadable)
+    }
+}
+
+/// Whether the database answers: what `GET /health/ready` may know of it.
+pub struct Readiness {
+    database: Arc<Database>,
+}
+
+/// The one statement without a user: it reads no table.
+static PING: Statement = Statement { name: "ping", sql: "select true", repeatable: true };
+
+impl Readiness {
+    pub(crate) fn of(database: Arc<Database>) -> Self {
+        Self { database }
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// The database's failures.
+    pub async fn check(&self) -> Result<(), ApiError> {
+        let ping = Query { statement: &PING, parameters: Vec::new() };
+        self.database.query(ping).await.map(drop).map_err(refused)
+    }
+}
+
+/// A statement about a task that exists, or may not.
+fn refused_for_the_task(error: DbError) -> ApiError {
+    match &error.kind {
+        // An id that this column's type cannot hold is the id of no task.
+        DbErrorKind::Refused(state) if is_unreadable_value(state) => ApiError::TaskNotFound,
+        _ => refused(error),
+    }
+}
+
+/// A statement about the user alone.
+fn refused_for_the_user(error: DbError) -> ApiError {
+    match &error.kind {
+        // The user was deleted, or has an id that the user table's type cannot hold: there is no such user.
+        DbErrorKind::Refused(state) if *state == SqlState::FOREIGN_KEY_VIOLATION || is_unreadable_value(state) => {
+            ApiError::Unauthenticated(Some(error.into()))
+        }
+        _ => refused(error),
+    }
+}
+
+fn refused(error: DbError) -> ApiError {
+    match error.kind.clone() {
+        DbErrorKind::Refused(SqlState::UNIQUE_VIOLATION) => ApiError::Conflict(error.into()),
+        DbErrorKind::Refused(
+            SqlState::CHECK_VIOLATION | SqlState::STRING_DATA_RIGHT_TRUNCATION | SqlState::CHARACTER_NOT_IN_REPERTOIRE,
+        ) => ApiError::Refused(error.into()),
+        DbErrorKind::Unavailable { retry_after } => {
+            ApiError::DatabaseUnavailable { retry_after, source: Some(error.into()) }
+        }
+        DbErrorKind::Misconfigured => ApiError::Misconfigured(error.into()),
+        DbErrorKind::Refused(_) | DbErrorKind::Unreadable => ApiError::Internal(error.into()),
+    }
+}
+
+fn unreadable(error: tokio_postgres::Error) -> ApiError {
+    ApiError::Internal(error.into())
+}
+
+/// 22P02: `abc` is not an integer. 22003: 99999999999 is not a small one.
+fn is_unreadable_value(state: &SqlState) -> bool {
+    *state == SqlState::INVALID_TEXT_REPRESENTATION || *state == SqlState::NUMERIC_VALUE_OUT_OF_RANGE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_statement_about_tasks_names_its_user() {
+        let source = include_str!("store.rs");
+        let (code, _) = source.split_once("#[cfg(test)]").expect("this module");
+        let defined = code.matches(": Statement = ").count();
+        let about_tasks = [
+            &CREATE,
+            &GET,
+            &UPDATE,
+            &COMPLETE,
+            &DELETE,
+            &COUNT,
+            &LIST_CREATED_ASC,
+            &LIST_CREATED_DESC,
+            &LIST_UPDATED_ASC,
+            &LIST_UPDATED_DESC,
+            &LIST_DUE_DATE_ASC,
+            &LIST_DUE_DATE_DESC,
+            &LIST_TITLE_ASC,
+            &LIST_TITLE_DESC,
+            &LIST_PRIORITY_ASC,
+            &LIST_PRIORITY_DESC,
+        ];
+        assert_eq!(about_tasks.len() + 1, defined, "a statement is missing from this test (one is the ping)");
+        for statement in about_tasks {
+            let sql = statement.sql;
+            let scoped = sql.contains("where user_id = $1") && !sql.contains(" or user_id");
+            let owned = sql.starts_with("insert into tasks (user_id,") && sql.contains("values ($1,");
+            assert!(scoped || owned, "{}: {sql}", statement.name);
+        }
+        assert!(!PING.sql.contains("tasks"));
+    }
+
+    #[test]
+    fn every_order_ends_with_the_id() {
+        for sort in [Sort::Created, Sort::Updated, Sort::DueDate, Sort::Title, Sort::Priority] {
+            for (order, direction) in [(Order::Ascending, "asc"), (Order::Descending, "desc")] {
+                let sql = list_statement(sort, order).sql;
+                assert!(sql.contains(&format!(", id {direction} limit $4")), "{sql}");
+            }
+        }
+    }
+}
