@@ -1,0 +1,39 @@
+# `make` lists what there is.
+.DEFAULT_GOAL := help
+.PHONY: help dev watch token migrate migrate-down test lint
+
+CARGO ?= cargo
+PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
+# Without OpenSSL's headers on the machine it is built from source: slow once, and then the same.
+FEATURES := $(shell pkg-config --exists openssl 2>/dev/null || echo --features shared/vendored-openssl)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+dev: programs ## serve the API on PORT (9000), on DATABASE_URL or a PostgreSQL of its own
+	@exec $(PROGRAMS)/dev serve
+
+watch: programs ## the same through `cargo lambda watch`, with hot reload
+	@exec $(PROGRAMS)/dev watch
+
+token: programs ## print a token of USER_ID=… for the local API
+	@exec $(PROGRAMS)/dev token "$(USER_ID)"
+
+migrate: programs ## bring the schema of DATABASE_URL up to date
+	@exec $(PROGRAMS)/migrate up
+
+migrate-down: programs ## undo the last migration of DATABASE_URL
+	@exec $(PROGRAMS)/migrate down
+
+test: lint ## everything that CI checks: format, lints, documentation, unit and behaviour tests
+	$(CARGO) build --workspace $(FEATURES)
+	$(CARGO) test --workspace $(FEATURES)
+
+lint: ## format, clippy and documentation, with warnings as errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets $(FEATURES) -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps $(FEATURES)
+
+.PHONY: programs
+programs:
+	@$(CARGO) build --quiet --workspace $(FEATURES)

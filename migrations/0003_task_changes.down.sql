@@ -1,0 +1,2 @@
+drop trigger tasks_note_change on tasks;
+drop function tasks_note_change();
