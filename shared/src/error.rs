@@ -60,6 +60,9 @@ pub enum ApiError {
         #[source]
         source: Option<Box<dyn Error + Send + Sync>>,
     },
+    /// 503: the tokens cannot be verified, because keys or sessions cannot be read.
+    #[error("The sign-in service is not available at the moment")]
+    SignInUnavailable(#[source] Box<dyn Error + Send + Sync>),
     /// 500: the database or the settings need a human: wrong password, no such database, bad certificate.
     #[error("The server is misconfigured")]
     Misconfigured(#[source] Box<dyn Error + Send + Sync>),
@@ -92,6 +95,15 @@ impl ApiError {
         Self::Invalid(vec![Failure { field: "", detail: "the request body must be a JSON object".to_owned() }])
     }
 
+    /// Seconds after which another try makes sense, where it does.
+    pub(crate) fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::DatabaseUnavailable { retry_after, .. } => Some(*retry_after),
+            Self::SignInUnavailable(_) => Some(1),
+            _ => None,
+        }
+    }
+
     fn kind(&self) -> (u16, &'static str) {
         match self {
             Self::MalformedBody(_) => (400, "malformed_request"),
@@ -105,6 +117,7 @@ impl ApiError {
             Self::UnsupportedMediaType => (415, "unsupported_media_type"),
             Self::Invalid(_) | Self::Refused(_) => (422, "validation_failed"),
             Self::DatabaseUnavailable { .. } => (503, "database_unavailable"),
+            Self::SignInUnavailable(_) => (503, "sign_in_unavailable"),
             Self::Misconfigured(_) => (500, "misconfigured"),
             Self::Internal(_) => (500, "internal_error"),
         }

@@ -37,6 +37,7 @@
 //! ```
 
 mod auth;
+mod clock;
 mod config;
 mod db;
 mod error;

@@ -117,8 +117,10 @@ impl<'a> Answer<'a> {
         match error {
             ApiError::Unauthenticated(_) => self.header("www-authenticate", "Bearer"),
             ApiError::MethodNotAllowed(methods) => self.header("allow", methods),
-            ApiError::DatabaseUnavailable { retry_after, .. } => self.header("retry-after", &retry_after.to_string()),
             _ => {}
+        }
+        if let Some(seconds) = error.retry_after() {
+            self.header("retry-after", &seconds.to_string());
         }
     }
 

@@ -19,11 +19,12 @@ use crate::event::Event;
 use crate::log;
 use crate::request::Request;
 use crate::response::{Answer, Response};
-use crate::store::{Readiness, UserTasks};
+use crate::store::{Readiness, SignIn, UserTasks};
 
 /// What lives as long as the process.
 struct App {
     authenticator: Authenticator,
+    sign_in: SignIn,
     database: Arc<Database>,
     rules: TaskRules,
     shape: TaskShape,
@@ -41,7 +42,7 @@ where
     F: Future<Output = Result<Response, ApiError>>,
 {
     run(async |app: &App, event: Event| {
-        let user = app.authenticator.authenticate(event.header("authorization")).await?;
+        let user = app.authenticator.authenticate(event.header("authorization"), &app.sign_in).await?;
         let request = Request::of_user(event, app.rules, user.id())?;
         let tasks = UserTasks::of(user, Arc::clone(&app.database), app.shape.list_object);
         handler(tasks, request).await
@@ -71,6 +72,8 @@ where
 {
     log::start();
     let app = App::new(Config::from_env()?);
+    // Lambda gives the start more processor time than a request. What fails here is tried again by the request.
+    tokio::time::timeout(WARM_UP_LIMIT, app.authenticator.warm_up(&app.sign_in)).await.ok();
     let (app, operation) = (&app, &operation);
     let answer = |event: LambdaEvent<Event>| async move {
         Ok::<_, Infallible>(app.answer(event.payload, &event.context, operation).await)
@@ -80,9 +83,11 @@ where
 
 impl App {
     fn new(config: Config) -> Self {
+        let database = Arc::new(Database::new(config.database));
         Self {
-            authenticator: Authenticator::new(&config.identity),
-            database: Arc::new(Database::new(config.database)),
+            authenticator: Authenticator::new(config.identity),
+            sign_in: SignIn::of(Arc::clone(&database)),
+            database,
             rules: config.rules,
             shape: config.shape,
         }
@@ -106,6 +111,8 @@ impl App {
     }
 }
 
+/// The most time that the start spends on what the first request could do as well.
+const WARM_UP_LIMIT: Duration = Duration::from_millis(2500);
 /// The most time that a request gets.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// What Lambda needs after us to hand the answer over before it kills the function.

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 
@@ -271,6 +272,61 @@ impl UserTasks {
     }
 }
 
+/// The tables of the sign-in service, as far as it takes to verify a token. Better Auth owns them; we only read.
+pub(crate) struct SignIn {
+    database: Arc<Database>,
+}
+
+/// Never the private key, which is in the same table. Better Auth stops publishing a key 30 days after its end.
+static KEYS: Statement = Statement {
+    name: "keys",
+    sql: "select id, \"publicKey\"
+          from jwks
+          where \"expiresAt\" is null or \"expiresAt\" > now() - interval '30 days'",
+    repeatable: true,
+};
+
+static SESSION: Statement = Statement {
+    name: "session",
+    sql: "select \"userId\"::text
+          from session
+          where token = $1 and \"expiresAt\" > now()",
+    repeatable: true,
+};
+
+impl SignIn {
+    pub(crate) fn of(database: Arc<Database>) -> Self {
+        Self { database }
+    }
+
+    /// The public keys as JWKs, named by their ids. A text that is not a JWK becomes null.
+    ///
+    /// # Errors
+    /// The database's failures; a missing table is one of the sign-in service.
+    pub(crate) async fn keys(&self) -> Result<Vec<Value>, ApiError> {
+        let rows = self.database.query(Query { statement: &KEYS, parameters: Vec::new() }).await;
+        let jwk = |row: &Row| -> Result<Value, ApiError> {
+            let (id, text): (String, &str) = (row.try_get(0).map_err(unreadable)?, row.try_get(1).map_err(unreadable)?);
+            let mut jwk: Value = serde_json::from_str(text).unwrap_or_default();
+            if let Some(members) = jwk.as_object_mut() {
+                members.insert("kid".to_owned(), id.into());
+            }
+            Ok(jwk)
+        };
+        rows.map_err(refused_for_the_sign_in)?.iter().map(jwk).collect()
+    }
+
+    /// The user of a session that has not ended.
+    ///
+    /// # Errors
+    /// As [`SignIn::keys`].
+    pub(crate) async fn user_of_session(&self, token: &str) -> Result<Option<String>, ApiError> {
+        let query = Query { statement: &SESSION, parameters: vec![Text::of(token)] };
+        let rows = self.database.query(query).await.map_err(refused_for_the_sign_in)?;
+        rows.first().map(|row| row.try_get(0).map_err(unreadable)).transpose()
+    }
+}
+
 /// Whether the database answers: what `GET /health/ready` may know of it.
 pub struct Readiness {
     database: Arc<Database>,
@@ -310,6 +366,14 @@ fn refused_for_the_user(error: DbError) -> ApiError {
         DbErrorKind::Refused(state) if *state == SqlState::FOREIGN_KEY_VIOLATION || is_unreadable_value(state) => {
             ApiError::Unauthenticated(Some(error.into()))
         }
+        _ => refused(error),
+    }
+}
+
+/// A statement about Better Auth's tables, which may be others than we think.
+fn refused_for_the_sign_in(error: DbError) -> ApiError {
+    match error.kind {
+        DbErrorKind::Refused(_) => ApiError::SignInUnavailable(error.into()),
         _ => refused(error),
     }
 }
@@ -364,14 +428,17 @@ mod tests {
             &LIST_PRIORITY_ASC,
             &LIST_PRIORITY_DESC,
         ];
-        assert_eq!(about_tasks.len() + 1, defined, "a statement is missing from this test (one is the ping)");
+        let others = [&PING, &KEYS, &SESSION];
+        assert_eq!(about_tasks.len() + others.len(), defined, "a statement is missing from this test");
         for statement in about_tasks {
             let sql = statement.sql;
             let scoped = sql.contains("where user_id = $1") && !sql.contains(" or user_id");
             let owned = sql.starts_with("insert into tasks (user_id,") && sql.contains("values ($1,");
             assert!(scoped || owned, "{}: {sql}", statement.name);
         }
-        assert!(!PING.sql.contains("tasks"));
+        for statement in others {
+            assert!(!statement.sql.contains("tasks") && statement.sql.starts_with("select"), "{}", statement.name);
+        }
     }
 
     #[test]

@@ -1,6 +1,4 @@
-//! HS256 with the secret that the front end and this service share.
-
-use std::fmt;
+//! A JWT before anybody has verified it (RFC 7515, RFC 7519).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,19 +8,21 @@ use serde::{Deserialize, Deserializer};
 use super::TokenError;
 use super::claims::Claims;
 
-/// The key, which accepts one algorithm, whatever a token says.
-pub(super) struct Hs256(DecodingKey);
-
-impl fmt::Debug for Hs256 {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Hs256")
-    }
+/// The three parts of a compact JWS whose header asks for nothing that we do not do.
+pub(super) struct Jwt<'a> {
+    header: Header,
+    /// Header and payload as they were signed.
+    message: &'a str,
+    payload: &'a str,
+    signature: &'a str,
 }
 
-/// What of a JOSE header can change how a token must be read. Unknown members are never followed: `jwk`, `jku`, `x5u`.
+/// What of a JOSE header can change how a token must be read. Other members are never followed: `jwk`, `jku`, `x5u`.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
+    #[serde(default, deserialize_with = "given")]
+    kid: Option<String>,
     #[serde(default, deserialize_with = "given")]
     typ: Option<String>,
     #[serde(default, deserialize_with = "present")]
@@ -31,23 +31,33 @@ struct Header {
     b64: bool,
 }
 
-impl Hs256 {
-    /// The key is the secret's UTF-8 bytes, as Better Auth and its users' own token routes use it.
-    pub(super) fn new(secret: &str) -> Self {
-        Self(DecodingKey::from_secret(secret.as_bytes()))
-    }
-
-    /// The claims of a token with a good signature; their content is not yet judged.
-    pub(super) fn verify(&self, token: &str) -> Result<Claims, TokenError> {
+impl<'a> Jwt<'a> {
+    /// Takes a token apart. None of it is trusted yet.
+    pub(super) fn parse(token: &'a str) -> Result<Self, TokenError> {
         let (message, signature) = token.rsplit_once('.').ok_or(TokenError::NotAJwt)?;
         let (header, payload) = message.split_once('.').ok_or(TokenError::NotAJwt)?;
         let header: Header = part(header).ok_or(TokenError::NotAJwt)?;
-        let plain_jwt = header.typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT")) && !header.crit && !header.b64;
-        if header.alg != "HS256" || !plain_jwt {
+        let typ_is_jwt = header.typ.as_deref().is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
+        if !typ_is_jwt || header.crit || header.b64 {
             return Err(TokenError::Header);
         }
-        match crypto::verify(signature, message.as_bytes(), &self.0, Algorithm::HS256) {
-            Ok(true) => part(payload).ok_or(TokenError::Claims),
+        Ok(Self { header, message, payload, signature })
+    }
+
+    /// The algorithm that the token claims. It selects nothing: a key says what it is for.
+    pub(super) fn alg(&self) -> &str {
+        &self.header.alg
+    }
+
+    /// The name of the key that the token claims.
+    pub(super) fn kid(&self) -> Option<&str> {
+        self.header.kid.as_deref()
+    }
+
+    /// The claims, if `key` has signed them by `algorithm`; their content is not yet judged.
+    pub(super) fn verify(&self, key: &DecodingKey, algorithm: Algorithm) -> Result<Claims, TokenError> {
+        match crypto::verify(self.signature, self.message.as_bytes(), key, algorithm) {
+            Ok(true) => part(self.payload).ok_or(TokenError::Claims),
             Ok(false) | Err(_) => Err(TokenError::Signature),
         }
     }

@@ -1,16 +1,26 @@
 //! Who is calling: from an `Authorization` header to a [`VerifiedUser`], or to 401.
 //!
-//! A form of token is a module with a `verify`; [`Authenticator`] decides which one may read the token at hand.
-//! It decides by the settings, never by what the token says of itself.
+//! Four forms of token come from a Better Auth front end: JWTs that its own service signed (`jwks`), JWTs that the
+//! application or the cookie cache signed with the shared secret, and session tokens, raw or signed (`session`).
+//! The settings say which of them are accepted; what a token says of itself only says which it claims to be.
 
 mod claims;
-mod hs256;
+mod jwks;
+mod jwt;
+mod session;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::config::Identity;
+use jsonwebtoken::{Algorithm, DecodingKey};
+
+use crate::config::{Identity, TokenRules};
 use crate::error::ApiError;
-use hs256::Hs256;
+use crate::store::SignIn;
+use claims::Rules;
+pub(crate) use jwks::KeySet;
+use jwks::Keys;
+use jwt::Jwt;
+use session::Sessions;
 
 /// The user whose token was verified. Nothing else makes one: the field is private, and there is no conversion,
 /// no default, no clone and no deserialization.
@@ -19,7 +29,16 @@ pub struct VerifiedUser {
     id: String,
 }
 
+/// The longest user id that any known user table holds.
+const USER_ID_MAX_BYTES: usize = 255;
+
 impl VerifiedUser {
+    /// The user of a token that was verified; private to this module, whose business that is.
+    fn new(id: String) -> Result<Self, TokenError> {
+        let good = (1..=USER_ID_MAX_BYTES).contains(&id.len()) && !id.chars().any(char::is_control);
+        if good { Ok(Self { id }) } else { Err(TokenError::NoUser) }
+    }
+
     /// The id that the sign-in gave the user: opaque text of 1 to 255 bytes without control characters.
     #[must_use]
     pub fn id(&self) -> &str {
@@ -38,6 +57,10 @@ pub(crate) enum TokenError {
     NotAJwt,
     #[error("the token's header names an algorithm, type or extension that is not accepted")]
     Header,
+    #[error("the form of the token is not among those that are accepted")]
+    Form,
+    #[error("the token names a key that does not exist")]
+    UnknownKey,
     #[error("the signature is not ours")]
     Signature,
     #[error("a claim is missing or of the wrong type")]
@@ -48,39 +71,81 @@ pub(crate) enum TokenError {
     Origin,
     #[error("the token names no user")]
     NoUser,
+    #[error("the token is not a session token")]
+    NotASession,
+    #[error("the session does not exist, or no longer")]
+    NoSession,
+}
+
+impl From<TokenError> for ApiError {
+    fn from(reason: TokenError) -> Self {
+        Self::Unauthenticated(Some(reason.into()))
+    }
 }
 
 /// A longer token is refused unread.
 const TOKEN_MAX_BYTES: usize = 8 * 1024;
 
 /// Verifies tokens by the settings.
-#[derive(Debug)]
 pub(crate) struct Authenticator {
-    hs256: Hs256,
-    rules: claims::Rules,
+    hs256: Option<(DecodingKey, Rules)>,
+    jwks: Option<(Keys, Rules)>,
+    sessions: Option<Sessions>,
 }
 
 impl Authenticator {
-    pub(crate) fn new(identity: &Identity) -> Self {
-        Self { hs256: Hs256::new(&identity.secret), rules: claims::Rules::new(identity) }
+    pub(crate) fn new(identity: Identity) -> Self {
+        let rules = |expected: TokenRules, may_be_cookie_cache| Rules { expected, may_be_cookie_cache };
+        Self {
+            hs256: identity
+                .hs256
+                .map(|(secret, expected)| (DecodingKey::from_secret(secret.as_bytes()), rules(expected, true))),
+            jwks: identity.jwks.map(|jwks| (Keys::new(jwks.source), rules(jwks.rules, false))),
+            sessions: identity.session.map(|secret| Sessions::new(secret.as_ref())),
+        }
+    }
+
+    /// Fetches what verification will need, before the first request does.
+    pub(crate) async fn warm_up(&self, sign_in: &SignIn) {
+        if let Some((keys, _)) = &self.jwks {
+            keys.warm_up(sign_in).await;
+        }
     }
 
     /// Verifies what an `Authorization` header carries.
     ///
     /// # Errors
-    /// [`ApiError::Unauthenticated`] for anything but one good token.
-    #[expect(
-        clippy::unused_async,
-        reason = "keys and sessions are looked up in the database, which takes a round trip"
-    )]
-    pub(crate) async fn authenticate(&self, authorization: Option<&str>) -> Result<VerifiedUser, ApiError> {
-        let authorization = authorization.ok_or(ApiError::Unauthenticated(None))?;
-        self.verify(authorization, now()).map_err(|reason| ApiError::Unauthenticated(Some(reason.into())))
+    /// [`ApiError::Unauthenticated`] for anything but one good token; 503 when keys or sessions cannot be looked up.
+    pub(crate) async fn authenticate(
+        &self,
+        authorization: Option<&str>,
+        sign_in: &SignIn,
+    ) -> Result<VerifiedUser, ApiError> {
+        let token = bearer(authorization.ok_or(ApiError::Unauthenticated(None))?)?;
+        let is_jwt = token.matches('.').count() == 2;
+        let id = if is_jwt {
+            self.user_of_jwt(&Jwt::parse(token)?, sign_in).await?
+        } else {
+            self.user_of_session(token, sign_in).await?
+        };
+        Ok(VerifiedUser::new(id)?)
     }
 
-    fn verify(&self, authorization: &str, now: f64) -> Result<VerifiedUser, TokenError> {
-        let claims = self.hs256.verify(bearer(authorization)?)?;
-        Ok(VerifiedUser { id: self.rules.user(claims, now)? })
+    async fn user_of_jwt(&self, jwt: &Jwt<'_>, sign_in: &SignIn) -> Result<String, ApiError> {
+        let (claims, rules) = if jwt.alg() == "HS256" {
+            let (key, rules) = self.hs256.as_ref().ok_or(TokenError::Form)?;
+            (jwt.verify(key, Algorithm::HS256)?, rules)
+        } else {
+            let (keys, rules) = self.jwks.as_ref().ok_or(TokenError::Form)?;
+            (keys.verify(jwt, sign_in).await?, rules)
+        };
+        Ok(rules.user_id(claims, now())?)
+    }
+
+    async fn user_of_session(&self, token: &str, sign_in: &SignIn) -> Result<String, ApiError> {
+        let sessions = self.sessions.as_ref().ok_or(TokenError::Form)?;
+        let user = sign_in.user_of_session(&sessions.stored_token(token)?).await?;
+        Ok(user.ok_or(TokenError::NoSession)?)
     }
 }
 
@@ -123,5 +188,15 @@ mod tests {
         }
         assert_eq!(bearer(&format!("Bearer {}", "a".repeat(8 * 1024))).map(str::len), Ok(8 * 1024));
         assert_eq!(bearer(&format!("Bearer {}", "a".repeat(8 * 1024 + 1))), Err(TokenError::TooLong));
+    }
+
+    #[test]
+    fn a_user_has_a_name_that_every_database_can_hold() {
+        let id = |id: &str| VerifiedUser::new(id.to_owned()).map(|user| user.id);
+        assert_eq!(id("D8OYpHXtea4Y1q4TUBTRpgTFV1YdC5uI").as_deref(), Ok("D8OYpHXtea4Y1q4TUBTRpgTFV1YdC5uI"));
+        assert_eq!(id(&"a".repeat(255)), Ok("a".repeat(255)));
+        for bad in ["", "a\0b", "a\nb", "\u{7f}", "\u{85}", &"a".repeat(256)] {
+            assert_eq!(id(bad), Err(TokenError::NoUser), "{bad:?}");
+        }
     }
 }

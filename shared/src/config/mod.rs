@@ -2,10 +2,13 @@
 //!
 //! A setting that is wrong stops the program with one sentence that names it and never quotes a secret.
 
+mod identity;
+
 use std::fmt;
 
 use crate::db::DatabaseUrl;
 use crate::task::MAX_TITLE;
+pub(crate) use identity::{Identity, KeySource, Secret, TokenRules};
 
 /// Everything a function can be told from outside.
 #[derive(Debug)]
@@ -14,18 +17,6 @@ pub struct Config {
     pub(crate) identity: Identity,
     pub(crate) rules: TaskRules,
     pub(crate) shape: TaskShape,
-}
-
-/// Whose tokens are accepted.
-pub(crate) struct Identity {
-    /// `BETTER_AUTH_SECRET`: the key of HS256 is its UTF-8 bytes.
-    pub(crate) secret: String,
-    /// `JWT_ISSUER`: empty means unchecked.
-    pub(crate) issuers: Vec<String>,
-    /// `JWT_AUDIENCE`: empty means unchecked.
-    pub(crate) audiences: Vec<String>,
-    /// `JWT_LEEWAY_SECONDS`: how far the clocks of signer and function may differ.
-    pub(crate) leeway_seconds: u32,
 }
 
 /// The limits of the input, in Unicode code points.
@@ -77,17 +68,6 @@ impl fmt::Debug for StartError {
     }
 }
 
-impl fmt::Debug for Identity {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Identity").field("issuers", &self.issuers).finish_non_exhaustive()
-    }
-}
-
-/// Better Auth signs with this when it is given no secret; everybody knows it.
-const PUBLISHED_DEFAULT_SECRET: &str = "better-auth-secret-12345678901234567890";
-/// RFC 7518, section 3.2: a key of HS256 has at least the size of the hash.
-const SECRET_MIN_BYTES: usize = 32;
-
 impl Config {
     /// Reads the settings of this process.
     ///
@@ -118,37 +98,6 @@ impl Config {
     }
 }
 
-impl Identity {
-    fn from_lookup(lookup: &impl Fn(&'static str) -> Option<String>) -> Result<Self, StartError> {
-        let name = "AUTH_MODE";
-        if lookup(name).is_some_and(|mode| mode.trim() != "hs256") {
-            return Err(StartError::Invalid { name, problem: "must be hs256".to_owned() });
-        }
-        let name = "BETTER_AUTH_SECRET";
-        let secret = lookup(name).ok_or(StartError::Missing {
-            name,
-            meaning: "give it the secret of the front end, of at least 32 bytes",
-        })?;
-        let problem = match secret.as_str() {
-            PUBLISHED_DEFAULT_SECRET => {
-                "is Better Auth's published default, which everybody knows: make one with `openssl rand -base64 32`"
-            }
-            short if short.len() < SECRET_MIN_BYTES => "is too short: it must have at least 32 bytes",
-            _ => return Self::with_secret(secret, lookup),
-        };
-        Err(StartError::Invalid { name, problem: problem.to_owned() })
-    }
-
-    fn with_secret(secret: String, lookup: &impl Fn(&'static str) -> Option<String>) -> Result<Self, StartError> {
-        Ok(Self {
-            secret,
-            issuers: comma_list(lookup("JWT_ISSUER")),
-            audiences: comma_list(lookup("JWT_AUDIENCE")),
-            leeway_seconds: number(lookup, "JWT_LEEWAY_SECONDS", 0, 0..=60)?,
-        })
-    }
-}
-
 fn database_url(value: Option<String>) -> Result<DatabaseUrl, StartError> {
     let name = "DATABASE_URL";
     let value = value.ok_or(StartError::Missing {
@@ -159,7 +108,7 @@ fn database_url(value: Option<String>) -> Result<DatabaseUrl, StartError> {
 }
 
 fn number<N>(
-    lookup: &impl Fn(&'static str) -> Option<String>,
+    lookup: &dyn Fn(&'static str) -> Option<String>,
     name: &'static str,
     default: N,
     allowed: std::ops::RangeInclusive<N>,
@@ -176,7 +125,7 @@ where
 
 /// Whether the setting is the second choice; the first is the default.
 fn choice(
-    lookup: &impl Fn(&'static str) -> Option<String>,
+    lookup: &dyn Fn(&'static str) -> Option<String>,
     name: &'static str,
     [first, second]: [&str; 2],
 ) -> Result<bool, StartError> {
@@ -219,7 +168,10 @@ mod tests {
         let config = Config::from_lookup(lookup).expect("good settings");
         assert_eq!((config.rules.title_max, config.rules.description_max), (200, 1000));
         assert!(!config.shape.list_object && !config.shape.camel_case_too);
-        assert_eq!(config.identity.leeway_seconds, 0);
+        let identity = config.identity;
+        assert!(identity.jwks.is_none() && identity.session.is_none());
+        let (_, rules) = identity.hs256.expect("a secret alone means HS256");
+        assert_eq!((rules.issuers.len(), rules.audiences.len(), rules.leeway), (0, 0, 0));
     }
 
     #[test]
@@ -230,19 +182,6 @@ mod tests {
                 "",
                 "DATABASE_URL is not set: give it the connection string of the database, postgres://user:password@host/database?sslmode=require",
             ),
-            (
-                "BETTER_AUTH_SECRET",
-                " ",
-                "BETTER_AUTH_SECRET is not set: give it the secret of the front end, of at least 32 bytes",
-            ),
-            ("BETTER_AUTH_SECRET", "tooshort", "BETTER_AUTH_SECRET is too short: it must have at least 32 bytes"),
-            (
-                "BETTER_AUTH_SECRET",
-                PUBLISHED_DEFAULT_SECRET,
-                "BETTER_AUTH_SECRET is Better Auth's published default, which everybody knows: make one with `openssl rand -base64 32`",
-            ),
-            ("AUTH_MODE", "magic", "AUTH_MODE must be hs256"),
-            ("JWT_LEEWAY_SECONDS", "61", "JWT_LEEWAY_SECONDS must be a number from 0 to 60"),
             ("TASK_TITLE_MAX", "256", "TASK_TITLE_MAX must be a number from 1 to 255"),
             ("TASK_TITLE_MAX", "many", "TASK_TITLE_MAX must be a number from 1 to 255"),
             ("TASK_LIST_SHAPE", "tree", "TASK_LIST_SHAPE must be array or object"),

@@ -1,0 +1,104 @@
+//! The sign-in service's public keys: where they come from, and how long they are believed.
+
+mod fetch;
+mod key;
+
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use super::TokenError;
+use super::jwt::Jwt;
+use crate::auth::claims::Claims;
+use crate::clock::Moment;
+use crate::config::KeySource;
+use crate::error::ApiError;
+use crate::store::SignIn;
+pub(crate) use key::KeySet;
+
+/// An unknown key name may be a new key, or a guess: no more than one look in this time.
+const REFETCH_PAUSE: Duration = Duration::from_secs(30);
+/// After this time the keys are asked for again, so that a key that was withdrawn ends.
+const MAX_AGE: Duration = Duration::from_secs(10 * 60);
+
+/// The keys of one source, kept between requests.
+pub(super) struct Keys {
+    source: KeySource,
+    /// Held while fetching: there is one fetch at a time.
+    cache: Mutex<Cache>,
+}
+
+#[derive(Default)]
+struct Cache {
+    /// The last set that could be had.
+    keys: Option<KeySet>,
+    /// When one was last asked for, with or without success.
+    asked: Option<Moment>,
+    /// When one was last asked for because a token named a key that the set did not have.
+    asked_for_unknown: Option<Moment>,
+}
+
+impl Cache {
+    /// Whether the source is worth a look for the sake of this token.
+    fn is_due_for(&self, jwt: &Jwt<'_>) -> bool {
+        let older_than = |asked: Option<Moment>, age| asked.is_none_or(|asked| asked.age() > age);
+        let Some(keys) = self.keys.as_ref().filter(|keys| !keys.is_empty()) else { return true };
+        older_than(self.asked, MAX_AGE) || (!keys.knows(jwt) && older_than(self.asked_for_unknown, REFETCH_PAUSE))
+    }
+}
+
+impl Keys {
+    pub(super) fn new(source: KeySource) -> Self {
+        Self { source, cache: Mutex::default() }
+    }
+
+    /// Fetches the keys before the first request needs them. A failure is left to that request.
+    pub(super) async fn warm_up(&self, sign_in: &SignIn) {
+        if !matches!(self.source, KeySource::Inline(_)) {
+            self.refresh(&mut *self.cache.lock().await, sign_in).await.ok();
+        }
+    }
+
+    /// The claims of a token that one of the keys has signed.
+    ///
+    /// # Errors
+    /// [`ApiError::Unauthenticated`] for a token that does not hold; the failure of the source when there has never
+    /// been a set of keys.
+    pub(super) async fn verify(&self, jwt: &Jwt<'_>, sign_in: &SignIn) -> Result<Claims, ApiError> {
+        if let KeySource::Inline(keys) = &self.source {
+            return Ok(keys.verify(jwt)?);
+        }
+        let mut cache = self.cache.lock().await;
+        if cache.is_due_for(jwt) {
+            if cache.keys.as_ref().is_some_and(|keys| !keys.knows(jwt)) {
+                cache.asked_for_unknown = Some(Moment::now());
+            }
+            match self.refresh(&mut cache, sign_in).await {
+                Err(error) if cache.keys.is_none() => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        let keys = cache.keys.as_ref().ok_or(TokenError::UnknownKey)?;
+        Ok(keys.verify(jwt)?)
+    }
+
+    /// Replaces the set, or keeps the old one when a new one cannot be had.
+    async fn refresh(&self, cache: &mut Cache, sign_in: &SignIn) -> Result<(), ApiError> {
+        cache.asked = Some(Moment::now());
+        let fetched = match &self.source {
+            KeySource::Database => sign_in.keys().await.map(|jwks| KeySet::from_jwks(&jwks)),
+            KeySource::Url(url) => fetch::keys(url).await,
+            KeySource::Inline(_) => return Ok(()),
+        };
+        match fetched {
+            Ok(keys) => {
+                cache.keys = Some(keys);
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!(%error, kept = cache.keys.is_some(), "the keys of the sign-in could not be fetched");
+                Err(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Opaque session tokens, as Better Auth's `bearer()` plugin hands them out.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, DecodingKey, crypto};
+use percent_encoding::percent_decode_str;
+
+use super::TokenError;
+use crate::config::Secret;
+
+/// Reads session tokens; the database knows whether they hold.
+pub(super) struct Sessions {
+    /// Verifies signed tokens.
+    key: Option<DecodingKey>,
+}
+
+impl Sessions {
+    pub(super) fn new(secret: Option<&Secret>) -> Self {
+        Self { key: secret.map(|secret| DecodingKey::from_secret(secret.as_bytes())) }
+    }
+
+    /// The token as it stands in the session table.
+    ///
+    /// Raw, or signed as `token.base64(HMAC-SHA256(secret, token))`, which may be percent-encoded.
+    pub(super) fn stored_token(&self, sent: &str) -> Result<String, TokenError> {
+        let sent = percent_decode_str(sent).decode_utf8().map_err(|_| TokenError::NotASession)?;
+        let token = match sent.split_once('.') {
+            None => &*sent,
+            Some((token, signature)) => self.signed(token, signature)?,
+        };
+        let well_formed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let good = !token.is_empty() && token.bytes().all(well_formed);
+        if good { Ok(token.to_owned()) } else { Err(TokenError::NotASession) }
+    }
+
+    fn signed<'a>(&self, token: &'a str, signature: &str) -> Result<&'a str, TokenError> {
+        let key = self.key.as_ref().ok_or(TokenError::Signature)?;
+        let signature = STANDARD.decode(signature).map_err(|_| TokenError::Signature)?;
+        let signature = URL_SAFE_NO_PAD.encode(signature);
+        match crypto::verify(&signature, token.as_bytes(), key, Algorithm::HS256) {
+            Ok(true) => Ok(token),
+            Ok(false) | Err(_) => Err(TokenError::Signature),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::EncodingKey;
+
+    use super::*;
+
+    const TOKEN: &str = "uFqvhN4c4TtqYkq8bB4aS2kRkKq1vO3J";
+    const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
+
+    /// The signature as Better Auth writes it.
+    fn signature(secret: &[u8]) -> String {
+        let signed = crypto::sign(TOKEN.as_bytes(), &EncodingKey::from_secret(secret), Algorithm::HS256);
+        STANDARD.encode(URL_SAFE_NO_PAD.decode(signed.expect("a signature")).expect("base64url"))
+    }
+
+    #[test]
+    fn raw_and_signed_tokens_name_the_same_session() {
+        let sessions = Sessions { key: Some(DecodingKey::from_secret(SECRET)) };
+        let signed = format!("{TOKEN}.{}", signature(SECRET));
+        let encoded = signed.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+        for sent in [TOKEN, &signed, &encoded] {
+            assert_eq!(sessions.stored_token(sent).as_deref(), Ok(TOKEN), "{sent}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused_before_the_database_is_asked() {
+        let sessions = Sessions { key: Some(DecodingKey::from_secret(SECRET)) };
+        let foreign = format!("{TOKEN}.{}", signature(b"another secret of at least 32 bytes"));
+        for (sent, reason) in [
+            (foreign.as_str(), TokenError::Signature),
+            (&format!("other.{}", signature(SECRET)), TokenError::Signature),
+            (&format!("{TOKEN}."), TokenError::Signature),
+            ("", TokenError::NotASession),
+            ("' or true --", TokenError::NotASession),
+            ("a%00b", TokenError::NotASession),
+            ("%ff", TokenError::NotASession),
+        ] {
+            assert_eq!(sessions.stored_token(sent), Err(reason), "{sent}");
+        }
+        let without_secret = Sessions { key: None };
+        let signed = format!("{TOKEN}.{}", signature(SECRET));
+        assert_eq!(without_secret.stored_token(&signed), Err(TokenError::Signature));
+    }
+}
