@@ -14,7 +14,7 @@ dev: programs ## serve the API on PORT (9000), on DATABASE_URL or a PostgreSQL o
 	@exec $(PROGRAMS)/dev serve
 
 watch: programs ## the same through `cargo lambda watch`, with hot reload
-	@exec $(PROGRAMS)/dev watch
+	@exec $(PROGRAMS)/dev watch $(FEATURES)
 
 token: programs ## print a token of USER_ID=… for the local API
 	@exec $(PROGRAMS)/dev token "$(USER_ID)"

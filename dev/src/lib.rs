@@ -1,0 +1,33 @@
+//! The local stack, never deployed: the functions as they run in AWS, on one machine.
+//!
+//! ```text
+//! client → gateway (routes, cors, event) → instances ⇄ runtime_api ⇄ the real function binaries → PostgreSQL
+//!          └──────── answer ←──────────────────┘
+//! ```
+//!
+//! `template.yaml` tells gateway and functions what to do, as in AWS ([`template`]). [`stack`] puts the parts together and
+//! takes them down. [`testkit`], [`tokens`] and [`database`] are what tests use.
+
+mod answer;
+mod certificate;
+pub mod cors;
+pub mod database;
+pub mod environment;
+mod event;
+mod gateway;
+mod instances;
+mod interrupt;
+mod output;
+pub mod postgres;
+mod process;
+mod random;
+pub mod ready;
+pub mod routes;
+mod runtime_api;
+pub mod stack;
+pub mod template;
+pub mod testkit;
+pub mod tokens;
+mod tools;
+mod watch;
+pub mod workspace;

@@ -1,1 +1,85 @@
-fn main() {}
+//! `dev serve`, `dev watch` and `dev token`: what `make dev`, `make watch` and `make token` run.
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use dev::environment::Environment;
+use dev::stack::{Mode, Options, StackError, run};
+use dev::tokens;
+
+/// The local stack of the todo API.
+#[derive(Parser)]
+#[command(name = "dev")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves the API with the functions as they are deployed, behind a gateway like AWS's.
+    Serve(StackArguments),
+    /// Serves the API with `cargo lambda watch`, which builds the functions anew when their source changes.
+    Watch {
+        #[command(flatten)]
+        stack: StackArguments,
+        /// Features to build with, as cargo takes them.
+        #[arg(long)]
+        features: Option<String>,
+    },
+    /// Prints a token for a user.
+    Token {
+        /// The id in the table of users.
+        #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
+        user_id: String,
+        /// How long it is good, in seconds.
+        #[arg(long, default_value_t = tokens::DEFAULT_LIFETIME)]
+        expires_in: u64,
+    },
+}
+
+#[derive(Args)]
+struct StackArguments {
+    /// The port of the API, instead of PORT or 9000; 0 takes a free one.
+    #[arg(long)]
+    port: Option<u16>,
+    /// Print one JSON line when ready, for programs.
+    #[arg(long)]
+    json: bool,
+    /// Stop when standard input ends.
+    #[arg(long)]
+    until_stdin_closes: bool,
+    /// Begin with an empty database and delete it at the end.
+    #[arg(long)]
+    ephemeral: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Serve(stack) => run(Mode::Serve, &stack.into()).await,
+        Command::Watch { stack, features } => run(Mode::Watch { features }, &stack.into()).await,
+        Command::Token { user_id, expires_in } => print_token(&user_id, expires_in),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print_token(user_id: &str, lifetime: u64) -> Result<(), StackError> {
+    let environment = Environment::read(&std::env::current_dir()?)?;
+    let secret = tokens::secret(&environment)?;
+    println!("{}", tokens::mint_for(&environment, &secret, user_id, lifetime));
+    Ok(())
+}
+
+impl From<StackArguments> for Options {
+    fn from(arguments: StackArguments) -> Self {
+        let StackArguments { port, json, until_stdin_closes, ephemeral } = arguments;
+        Self { port, json, until_stdin_closes, ephemeral }
+    }
+}

@@ -1,0 +1,26 @@
+//! Unguessable text.
+
+/// `length` random letters and digits, the form of the ids that Better Auth gives its users.
+pub(crate) fn letters_and_digits(length: usize) -> String {
+    const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let bytes = std::iter::repeat_with(uuid::Uuid::new_v4).flat_map(|uuid| {
+        // Bytes 6 and 8 hold the version and the variant, which everybody knows.
+        let bytes = uuid.into_bytes();
+        (0..16).filter(|index| ![6, 8].contains(index)).map(move |index| bytes[index])
+    });
+    // 248 is the largest multiple of 62 in a byte: beyond it some letters would be likelier than others.
+    bytes.filter(|byte| *byte < 248).map(|byte| char::from(ALPHABET[usize::from(byte % 62)])).take(length).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_has_the_asked_length_and_differs_each_time() {
+        let (one, other) = (letters_and_digits(32), letters_and_digits(32));
+        assert_eq!((one.len(), other.len()), (32, 32));
+        assert_ne!(one, other);
+        assert!(one.chars().all(|letter| letter.is_ascii_alphanumeric()));
+    }
+}

@@ -1,0 +1,323 @@
+//! The local stack as a whole: started in order, stopped in order.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use crate::database::{self, User, demo_users};
+use crate::environment::{Environment, SettingError};
+use crate::gateway::{self, Gateway};
+use crate::instances::{InstanceError, Instances, Recipe, beside_this_binary};
+use crate::interrupt::Interrupt;
+use crate::output::Output;
+use crate::postgres::{Home, Postgres, PostgresError, Prepared};
+use crate::ready::{Caller, NotReady, Ready, until_ok};
+use crate::runtime_api;
+use crate::template::{Template, TemplateError};
+use crate::tools::ToolError;
+use crate::watch::CargoLambda;
+use crate::workspace::{WorkspaceError, root};
+use crate::{tokens, watch};
+
+/// Where the API answers unless `PORT` says otherwise.
+const DEFAULT_PORT: u64 = 9000;
+/// How many instances a function may have unless `LAMBDA_CONCURRENCY` says otherwise.
+const DEFAULT_CONCURRENCY: u64 = 10;
+/// How long `/health/ready` may take to say yes: a database that sleeps needs some seconds.
+const READY_LIMIT: Duration = Duration::from_secs(20);
+
+/// What the command line asks for.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Instead of `PORT`; 0 takes a free one.
+    pub port: Option<u16>,
+    /// Prints one JSON line instead of a text.
+    pub json: bool,
+    /// Stops at the end of standard input.
+    pub until_stdin_closes: bool,
+    /// The private PostgreSQL starts empty and its data go with it.
+    pub ephemeral: bool,
+}
+
+/// Who runs the functions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mode {
+    /// This process, behind a gateway that behaves like the deployed one.
+    Serve,
+    /// `cargo lambda watch`, which builds them anew when their source changes.
+    Watch {
+        /// Cargo features to build with.
+        features: Option<String>,
+    },
+}
+
+/// Why the local stack does not run, as one sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum StackError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// `template.yaml` is wrong.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// Somebody else listens there.
+    #[error("port {0} is taken: stop what listens there, or set PORT to another")]
+    PortTaken(u16),
+    /// No PostgreSQL.
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
+    /// The schema cannot be brought up to date.
+    #[error(transparent)]
+    Migrate(#[from] migrations::MigrateError),
+    /// The users cannot be stored.
+    #[error("the database cannot be prepared: {0}")]
+    Prepare(#[from] tokio_postgres::Error),
+    /// The database of `DATABASE_URL` is not ours to change.
+    #[error("the database of DATABASE_URL has no table tasks: run `make migrate` first")]
+    NotMigrated,
+    /// A function does not start.
+    #[error(transparent)]
+    Instance(#[from] InstanceError),
+    /// The stack runs and does not answer well.
+    #[error(transparent)]
+    NotReady(#[from] NotReady),
+    /// Files and folders.
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    /// cargo-lambda is missing.
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    /// The workspace does not compile.
+    #[error("cargo build --workspace failed")]
+    Build,
+    /// cargo-lambda ended by itself.
+    #[error("cargo lambda watch ended by itself")]
+    WatchEnded,
+    /// The system refuses something ordinary.
+    #[error("the system refuses: {0}")]
+    System(#[from] io::Error),
+}
+
+/// Runs the local stack until it is told to stop. Whatever it returns, nothing of it runs any more.
+///
+/// # Errors
+/// [`StackError`].
+pub async fn run(mode: Mode, options: &Options) -> Result<(), StackError> {
+    let interrupt = Interrupt::listen(options.until_stdin_closes)?;
+    let environment = Environment::read(&std::env::current_dir()?)?;
+    let port = environment.number("PORT", 0, u16::MAX.into())?.unwrap_or(DEFAULT_PORT);
+    let port = options.port.unwrap_or(u16::try_from(port).unwrap_or_default());
+    let concurrency = environment.number("LAMBDA_CONCURRENCY", 1, 1000)?.unwrap_or(DEFAULT_CONCURRENCY);
+    let template = Template::read(root(), |name| environment.get(name))?;
+    let url = environment.get("DATABASE_URL");
+    // What another stack may hold is taken before anything is started.
+    let home = match url {
+        Some(_) => None,
+        None if options.ephemeral => Some(Home::temporary()?),
+        None => Some(Home::kept()?),
+    };
+    let listener = bind(port).await?;
+    let port = listener.local_addr()?.port();
+
+    let mut postgres = match home {
+        None => None,
+        Some(home) => tokio::select! {
+            prepared = Prepared::at(home) => Some(prepared?.start()?),
+            () = interrupt.requested() => return Ok(()),
+        },
+    };
+    let output = Output::held_back();
+    let mut parts = Parts { instances: None, cargo_lambda: None };
+    let stack = Stack { mode, options, environment, template, concurrency, listener, port, output };
+    let outcome = tokio::select! {
+        outcome = stack.run(url, postgres.as_mut(), &mut parts) => outcome,
+        () = interrupt.requested() => Ok(()),
+    };
+    if let Some(cargo_lambda) = parts.cargo_lambda {
+        cargo_lambda.stop().await;
+    }
+    if let Some(instances) = parts.instances {
+        instances.stop().await;
+    }
+    if let Some(postgres) = postgres {
+        postgres.stop().await;
+    }
+    outcome
+}
+
+struct Stack<'a> {
+    mode: Mode,
+    options: &'a Options,
+    environment: Environment,
+    template: Template,
+    concurrency: u64,
+    listener: TcpListener,
+    port: u16,
+    output: Arc<Output>,
+}
+
+/// What must be stopped at the end.
+struct Parts {
+    instances: Option<Arc<Instances>>,
+    cargo_lambda: Option<CargoLambda>,
+}
+
+impl Stack<'_> {
+    /// Starts what is missing and then only returns with an error.
+    async fn run(
+        self,
+        url: Option<String>,
+        postgres: Option<&mut Postgres>,
+        parts: &mut Parts,
+    ) -> Result<(), StackError> {
+        let (database_url, ca_file, users) = match postgres {
+            Some(postgres) => {
+                postgres.until_ready().await?;
+                let users = prepare(&postgres.url()).await?;
+                (postgres.url(), Some(postgres.ca_file()), users)
+            }
+            None => {
+                let url = url.unwrap_or_default();
+                if database::lacks_tasks(&url, &self.environment).await {
+                    return Err(StackError::NotMigrated);
+                }
+                (url, None, Vec::new())
+            }
+        };
+        let secret = match self.environment.get("BETTER_AUTH_SECRET") {
+            None if self.options.ephemeral => tokens::fresh_secret(),
+            _ => tokens::secret(&self.environment)?,
+        };
+        let ready = Ready {
+            base_url: format!("http://127.0.0.1:{}", self.port),
+            database_url,
+            ca_file,
+            secret,
+            users,
+            pid: std::process::id(),
+            functions_dir: beside_this_binary()?,
+        };
+        match self.mode.clone() {
+            Mode::Serve => self.serve(ready, parts).await,
+            Mode::Watch { features } => self.watch(ready, parts, features.as_deref()).await,
+        }
+    }
+
+    async fn serve(self, ready: Ready, parts: &mut Parts) -> Result<(), StackError> {
+        let instances = self.start_functions(&ready, parts).await?;
+        let text = self.text(&ready);
+        let gateway = Gateway {
+            routes: self.template.routes,
+            cors: self.template.cors,
+            instances,
+            port: self.port,
+            output: Arc::clone(&self.output),
+        };
+        let service = gateway::router(Arc::new(gateway)).into_make_service_with_connect_info::<SocketAddr>();
+        let served = axum::serve(self.listener, service).into_future();
+        let said = async {
+            let answer = until_ok(self.port, "/health/ready", READY_LIMIT).await;
+            answer.map_err(|problem| problem.because(self.output.last_cause()))?;
+            say(&text);
+            self.output.open();
+            std::future::pending().await
+        };
+        tokio::select! {
+            served = served => Ok(served?),
+            said = said => said,
+        }
+    }
+
+    async fn watch(self, ready: Ready, parts: &mut Parts, features: Option<&str>) -> Result<(), StackError> {
+        watch::build(features).await?;
+        // Wrong settings show here: cargo-lambda would wait for ever for a function that does not start.
+        self.start_functions(&ready, parts).await?.stop().await;
+        parts.instances = None;
+        let program = crate::tools::cargo_lambda().await?;
+        let (text, variables) = (self.text(&ready), variables(&self.environment, &ready));
+        // cargo-lambda wants the port itself.
+        drop(self.listener);
+        let cargo_lambda = CargoLambda::start(&program, self.port, features, variables)?;
+        let cargo_lambda = parts.cargo_lambda.insert(cargo_lambda);
+        tokio::select! {
+            outcome = until_ok(self.port, "/health", watch::READY_LIMIT) => outcome?,
+            () = cargo_lambda.ended() => return Err(StackError::WatchEnded),
+        }
+        until_ok(self.port, "/health/ready", READY_LIMIT).await?;
+        say(&text);
+        cargo_lambda.ended().await;
+        Err(StackError::WatchEnded)
+    }
+
+    /// What is printed when the stack is ready.
+    fn text(&self, ready: &Ready) -> String {
+        if self.options.json {
+            return ready.json();
+        }
+        let caller = match ready.users.first() {
+            _ if !tokens::are_accepted(&self.environment) => Caller::BetterAuth,
+            None => Caller::Unknown,
+            Some(user) => {
+                let lifetime = tokens::DEFAULT_LIFETIME;
+                let token = tokens::mint_for(&self.environment, &ready.secret, &user.id, lifetime);
+                Caller::Demo { user: user.clone(), token }
+            }
+        };
+        ready.text(&caller)
+    }
+
+    /// Starts the Runtime API and one instance of each function.
+    async fn start_functions(&self, ready: &Ready, parts: &mut Parts) -> Result<Arc<Instances>, StackError> {
+        let listener = bind(0).await?;
+        let recipe = Recipe {
+            binaries: ready.functions_dir.clone(),
+            variables: variables(&self.environment, ready),
+            runtime_api: listener.local_addr()?.to_string(),
+            concurrency: usize::try_from(self.concurrency).unwrap_or(usize::MAX),
+        };
+        let instances = Arc::new(Instances::new(&self.template.functions, recipe, Arc::clone(&self.output))?);
+        parts.instances = Some(Arc::clone(&instances));
+        let known = Arc::new(OnceLock::from(Arc::clone(&instances)));
+        tokio::spawn(axum::serve(listener, runtime_api::router(known)).into_future());
+        instances.start_one_each().await?;
+        Ok(instances)
+    }
+}
+
+/// Makes a private database complete: the users first, to whom the tasks refer.
+async fn prepare(database_url: &str) -> Result<Vec<User>, StackError> {
+    let client = database::connect(database_url).await?;
+    database::prepare(&client).await?;
+    migrations::up(database_url, &migrations::Options::default()).await?;
+    Ok(demo_users().into())
+}
+
+/// What the functions get beyond the environment of this process.
+fn variables(environment: &Environment, ready: &Ready) -> BTreeMap<String, String> {
+    let mut variables = environment.added().clone();
+    variables.insert("DATABASE_URL".to_owned(), ready.database_url.clone());
+    // A made-up secret serves HS256 alone; for the sessions of a real front end it would be the wrong one.
+    if tokens::are_accepted(environment) {
+        variables.insert("BETTER_AUTH_SECRET".to_owned(), ready.secret.clone());
+    }
+    variables
+}
+
+async fn bind(port: u16) -> Result<TcpListener, StackError> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => StackError::PortTaken(port),
+        _ => error.into(),
+    })
+}
+
+fn say(text: &str) {
+    use std::io::Write;
+    // Whoever has closed the pipe does not want to know.
+    let mut stdout = io::stdout().lock();
+    let _ = writeln!(stdout, "{text}");
+    let _ = stdout.flush();
+}
