@@ -1,6 +1,6 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help dev watch token migrate migrate-down test lint
+.PHONY: help dev dev-auth watch token migrate migrate-down test lint
 
 CARGO ?= cargo
 PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
@@ -12,6 +12,9 @@ help: ## list the targets
 
 dev: programs ## serve the API on PORT (9000), on DATABASE_URL or a PostgreSQL of its own
 	@exec $(PROGRAMS)/dev serve
+
+dev-auth: programs ## the same with the real Better Auth on PORT + 1, and a sign-up to paste
+	@exec $(PROGRAMS)/dev serve --better-auth
 
 watch: programs ## the same through `cargo lambda watch`, with hot reload
 	@exec $(PROGRAMS)/dev watch $(FEATURES)

@@ -60,6 +60,13 @@ impl Environment {
         }
     }
 
+    /// Sets what is absent.
+    pub fn default_to(&mut self, name: &str, value: &str) {
+        if self.get(name).is_none() {
+            self.added.insert(name.to_owned(), value.to_owned());
+        }
+    }
+
     /// What a child process must be given beyond the environment it inherits.
     pub fn added(&self) -> &BTreeMap<String, String> {
         &self.added

@@ -9,6 +9,7 @@
 //! takes them down. [`testkit`], [`tokens`] and [`database`] are what tests use.
 
 mod answer;
+mod better_auth;
 mod certificate;
 pub mod cors;
 pub mod database;

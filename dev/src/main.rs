@@ -52,6 +52,9 @@ struct StackArguments {
     /// Begin with an empty database and delete it at the end.
     #[arg(long)]
     ephemeral: bool,
+    /// Run the real Better Auth beside the API, on the next port, and accept its tokens.
+    #[arg(long)]
+    better_auth: bool,
 }
 
 #[tokio::main]
@@ -79,7 +82,7 @@ fn print_token(user_id: &str, lifetime: u64) -> Result<(), StackError> {
 
 impl From<StackArguments> for Options {
     fn from(arguments: StackArguments) -> Self {
-        let StackArguments { port, json, until_stdin_closes, ephemeral } = arguments;
-        Self { port, json, until_stdin_closes, ephemeral }
+        let StackArguments { port, json, until_stdin_closes, ephemeral, better_auth } = arguments;
+        Self { port, json, until_stdin_closes, ephemeral, better_auth }
     }
 }

@@ -14,6 +14,8 @@ use crate::database::User;
 pub struct Ready {
     /// `http://127.0.0.1:9000`
     pub base_url: String,
+    /// Where the Better Auth answers that runs beside; none without one.
+    pub better_auth_url: Option<String>,
     /// What the functions connect to.
     pub database_url: String,
     /// What a client must trust to reach the private PostgreSQL with TLS; none with a database of one's own.
@@ -108,27 +110,37 @@ impl Ready {
             Some(_) => format!("PostgreSQL: {database_url}\n"),
             None => "It uses the database of DATABASE_URL.\n".to_owned(),
         };
+        let mut sign_up = String::new();
         let token = match caller {
             Caller::Demo { user: User { id, name, .. }, token } => {
                 text += &format!("The token is {name}'s ({id}) and good for 30 days. ");
                 for User { id, name, .. } in self.users.iter().filter(|other| other.id != *id) {
                     text += &format!("{name}'s: make token USER_ID={id}\n");
                 }
-                token
+                token.clone()
             }
             Caller::Unknown => {
                 text += "A token for one of its users: make token USER_ID=...\n";
-                "..."
+                "...".to_owned()
             }
-            Caller::BetterAuth => {
+            Caller::BetterAuth { url } => {
+                text += &format!("Better Auth answers at {url}\n");
+                // With the number of the shell in the address: the same one cannot sign up twice.
+                let user = r#"{"name":"Ada","email":"ada-'$$'@example.com","password":"correct horse"}"#;
+                sign_up = format!(
+                    "SESSION=$(curl -sS {url}/api/auth/sign-up/email -H 'Content-Type: application/json' -d '{user}' | {CUT_TOKEN})\n"
+                );
+                format!("$(curl -sS {url}/api/auth/token -H \"Authorization: Bearer $SESSION\" | {CUT_TOKEN})")
+            }
+            Caller::Elsewhere => {
                 text += "Tokens come from Better Auth. With hs256 in AUTH_MODE, `make token` makes some too.\n";
-                "..."
+                "...".to_owned()
             }
         };
         // POSIX shell without jq: the id is cut out of the answer.
         text += &format!(
             r#"
-TOKEN={token}
+{sign_up}TOKEN={token}
 curl -sSw '\n' {base_url}/api/tasks -H "Authorization: Bearer $TOKEN"
 ID=$(curl -sSw '\n' {base_url}/api/tasks -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d '{{"title":"Buy milk"}}' | tee /dev/stderr | sed -n 's/.*"id": *"\{{0,1\}}\([^",}}]*\).*/\1/p')
 curl -sSw '\n' -X PATCH {base_url}/api/tasks/$ID/complete -H "Authorization: Bearer $TOKEN"
@@ -139,6 +151,9 @@ Ctrl-C stops everything.
         text
     }
 }
+
+/// Cuts the token out of an answer of Better Auth.
+const CUT_TOKEN: &str = r#"sed -n 's/.*"token":"\([^"]*\)".*/\1/p'"#;
 
 /// Whose token the printed commands carry.
 #[derive(Debug)]
@@ -152,8 +167,13 @@ pub(crate) enum Caller {
     },
     /// The users of somebody else's database are not known.
     Unknown,
+    /// Somebody who signs up with the Better Auth that runs beside.
+    BetterAuth {
+        /// Where.
+        url: String,
+    },
     /// The functions do not accept what this program signs.
-    BetterAuth,
+    Elsewhere,
 }
 
 #[cfg(test)]
@@ -173,6 +193,7 @@ mod tests {
         let caller = Caller::Demo { user: users[0].clone(), token: "t".to_owned() };
         let ready = Ready {
             base_url: String::new(),
+            better_auth_url: None,
             database_url: String::new(),
             ca_file: None,
             secret: "s".to_owned(),

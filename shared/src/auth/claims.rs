@@ -7,8 +7,8 @@ use super::TokenError;
 use super::jwt::given;
 use crate::config::TokenRules;
 
-/// The claims that we read. `userId`, `id` and `email` are not among them, on purpose: Better Auth signs the tokens of
-/// its verification mails with the same secret, and those carry `userId`.
+/// The claims that we read. `userId`, `id` and `email` are not among them, on purpose: Better Auth signs the links of
+/// its mails with the same secret, and those name the user so.
 #[derive(Deserialize)]
 pub(super) struct Claims {
     #[serde(default, deserialize_with = "given")]

@@ -39,11 +39,18 @@ struct Cache {
 }
 
 impl Cache {
+    /// Whether the set has keys, and not the one that the token names. An empty set is not yet one: Better Auth makes
+    /// its first key when it is first asked for a token.
+    fn misses_key_of(&self, jwt: &Jwt<'_>) -> bool {
+        self.keys.as_ref().is_some_and(|keys| !keys.is_empty() && !keys.knows(jwt))
+    }
+
     /// Whether the source is worth a look for the sake of this token.
     fn is_due_for(&self, jwt: &Jwt<'_>) -> bool {
         let older_than = |asked: Option<Moment>, age| asked.is_none_or(|asked| asked.age() > age);
-        let Some(keys) = self.keys.as_ref().filter(|keys| !keys.is_empty()) else { return true };
-        older_than(self.asked, MAX_AGE) || (!keys.knows(jwt) && older_than(self.asked_for_unknown, REFETCH_PAUSE))
+        self.keys.as_ref().is_none_or(KeySet::is_empty)
+            || older_than(self.asked, MAX_AGE)
+            || (self.misses_key_of(jwt) && older_than(self.asked_for_unknown, REFETCH_PAUSE))
     }
 }
 
@@ -70,7 +77,7 @@ impl Keys {
         }
         let mut cache = self.cache.lock().await;
         if cache.is_due_for(jwt) {
-            if cache.keys.as_ref().is_some_and(|keys| !keys.knows(jwt)) {
+            if cache.misses_key_of(jwt) {
                 cache.asked_for_unknown = Some(Moment::now());
             }
             match self.refresh(&mut cache, sign_in).await {
