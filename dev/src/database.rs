@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use shared::DatabaseUrl;
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::environment::Environment;
@@ -90,40 +91,17 @@ async fn look(database_url: &str, environment: &Environment) -> Option<bool> {
         tls.add_root_certificate(certificate);
     }
     let tls = postgres_native_tls::MakeTlsConnector::new(tls.build().ok()?);
-    let (client, connection) = readable(database_url)?.connect(tls).await.ok()?;
+    let config: Config = DatabaseUrl::parse(database_url).ok()?.into();
+    let (client, connection) = config.connect(tls).await.ok()?;
     let connection = tokio::spawn(connection);
     let row = client.query_one("select to_regclass('tasks') is not null", &[]).await.ok()?;
     connection.abort();
     row.try_get(0).ok()
 }
 
-/// The URL without what only other drivers know.
-fn readable(database_url: &str) -> Option<Config> {
-    const KNOWN: [&str; 5] = ["sslmode", "options", "host", "port", "dbname"];
-    let (scheme, rest) = database_url.trim().split_once("://")?;
-    let scheme = scheme.split('+').next()?;
-    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let pairs = query.split('&').filter(|pair| pair.split_once('=').is_some_and(|(name, _)| KNOWN.contains(&name)));
-    let query: Vec<String> =
-        pairs.map(|pair| pair.replace("verify-full", "require").replace("verify-ca", "require")).collect();
-    format!("{scheme}://{place}?{}", query.join("&")).parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn urls_of_other_drivers_are_read() {
-        for url in [
-            "postgres://a:b@localhost/todo",
-            "postgresql+asyncpg://a:b@localhost:5433/todo?sslmode=verify-full&channel_binding=require&pool=3",
-            "postgres://a:p%40ss@host/todo?sslmode=disable&options=-csearch_path%3Dx",
-        ] {
-            assert!(readable(url).is_some(), "{url}");
-        }
-        assert!(readable("nonsense").is_none());
-    }
 
     #[test]
     fn demo_ids_look_like_those_of_better_auth() {

@@ -9,10 +9,10 @@ use crate::Step;
 #[non_exhaustive]
 pub enum MigrateError {
     /// The URL is not one of a PostgreSQL database.
-    #[error("The database URL cannot be used: {reason}")]
+    #[error("The database URL {problem}")]
     Url {
         /// What is wrong with it, without quoting it.
-        reason: String,
+        problem: String,
     },
 
     /// The server refused, or there is none.

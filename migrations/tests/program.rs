@@ -43,14 +43,14 @@ fn the_direct_url_is_preferred_to_the_pooled_one() {
             .env("DATABASE_URL_UNPOOLED", "postgres://ann:octopus@127.0.0.1:1/direct?colour=red")
             .env("DATABASE_URL", "postgres://ann:octopus@127.0.0.1:1/pooled?colour=blue&taste=sweet"),
     );
-    assert_eq!(sentence, "The database URL cannot be used: its parameter colour is not known here\n");
+    assert_eq!(sentence, "The database URL has the unknown parameter colour\n");
 }
 
 #[test]
 fn the_environment_wins_over_the_file() {
     let folder = folder("environment_wins");
     fs::write(folder.join(".env"), "DATABASE_URL='mysql://ann:octopus@127.0.0.1/todo'\n").expect("a new file");
-    assert_eq!(refusal(&mut migrate(&folder)), "The database URL cannot be used: it does not begin with postgres://\n");
+    assert_eq!(refusal(&mut migrate(&folder)), "The database URL must begin with postgres:// or postgresql://\n");
     let sentence = refusal(migrate(&folder).env("DATABASE_URL", "postgres://ann:octopus@127.0.0.1:1/todo"));
     assert!(sentence.starts_with("Cannot connect to the database at 127.0.0.1: Connection refused"), "{sentence}");
 }

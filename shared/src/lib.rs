@@ -52,6 +52,7 @@ mod task;
 
 pub use auth::VerifiedUser;
 pub use config::{Config, StartError};
+pub use db::DatabaseUrl;
 pub use error::{ApiError, Failure};
 pub use request::Request;
 pub use response::Response;

@@ -71,7 +71,11 @@ where
     O: AsyncFn(&App, Event) -> Result<Response, ApiError>,
 {
     log::start();
-    let app = App::new(Config::from_env()?);
+    let config = Config::from_env()?;
+    if !config.database.ignored().is_empty() {
+        tracing::warn!(parameters = ?config.database.ignored(), "DATABASE_URL has parameters that make no difference here");
+    }
+    let app = App::new(config);
     // Lambda gives the start more processor time than a request. What fails here is tried again by the request.
     tokio::time::timeout(WARM_UP_LIMIT, app.authenticator.warm_up(&app.sign_in)).await.ok();
     let (app, operation) = (&app, &operation);

@@ -18,7 +18,7 @@ use tokio_postgres::{Client, Row};
 
 pub(crate) use error::{DbError, DbErrorKind};
 pub(crate) use text::Text;
-pub(crate) use url::DatabaseUrl;
+pub use url::DatabaseUrl;
 
 /// A statement and what may be done with it.
 #[derive(Debug)]

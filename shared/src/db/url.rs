@@ -1,81 +1,201 @@
-//! `DATABASE_URL`, read without ever repeating what it contains.
+//! `DATABASE_URL` as people paste it, read without ever repeating what it contains.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{ChannelBinding, Host, SslMode};
 
 /// Where the database is and how to sign in; known to be complete, and to use TLS where the network is not our own.
-pub(crate) struct DatabaseUrl(Config);
+#[derive(Clone)]
+pub struct DatabaseUrl {
+    config: Config,
+    ignored: Vec<&'static str>,
+}
 
 /// How long one address may take to accept a TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What the driver understands.
+const KNOWN: [&str; 17] = [
+    "application_name",
+    "channel_binding",
+    "connect_timeout",
+    "dbname",
+    "host",
+    "hostaddr",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_retries",
+    "options",
+    "password",
+    "port",
+    "sslnegotiation",
+    "target_session_attrs",
+    "tcp_user_timeout",
+    "user",
+];
+
+/// What Prisma, SQLAlchemy, libpq and poolers read, and what makes no difference here: one connection, unnamed
+/// statements, verified TLS. Time limits of statements belong to the role, because poolers refuse them at connect.
+const WITHOUT_EFFECT: [&str; 20] = [
+    "command_timeout",
+    "connection_limit",
+    "gssencmode",
+    "idle_in_transaction_session_timeout",
+    "keepalives_count",
+    "lock_timeout",
+    "max_overflow",
+    "pgbouncer",
+    "pool_size",
+    "pool_timeout",
+    "prepareThreshold",
+    "prepared_statement_cache_size",
+    "socket_timeout",
+    "sslcrl",
+    "ssl_min_protocol_version",
+    "sslrootcert",
+    "sslsni",
+    "statement_cache_size",
+    "statement_timeout",
+    "uselibpqcompat",
+];
+
 impl DatabaseUrl {
     /// Reads a connection string. The error is a predicate without the string: `must begin with postgres://…`.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
-            return Err("must begin with postgres:// or postgresql://".to_owned());
+    ///
+    /// # Errors
+    /// What is wrong, for the person who set it up.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let refuse = |problem: &str| Err(problem.to_owned());
+        let (scheme, rest) = text.trim().split_once("://").unwrap_or_default();
+        // SQLAlchemy names its driver behind a plus sign.
+        if !matches!(scheme.split('+').next(), Some("postgres" | "postgresql")) {
+            return refuse("must begin with postgres:// or postgresql://");
         }
-        let mut config: Config = text.parse().map_err(|error| problem(&error))?;
-        if config.get_hosts().is_empty() {
-            return Err("names no host".to_owned());
+        // Such a character in a password ends the host for every reader of URLs, and the rest of the password would
+        // then be taken for a database or a parameter, and be named in an error.
+        let after_host = rest.find(['/', '?', '#']).and_then(|end| rest.get(end..)).unwrap_or_default();
+        if after_host.contains(['@', '#']) {
+            return refuse("has a password with characters that must be percent-encoded: @ / ? # are %40 %2F %3F %23");
         }
-        if config.get_user().is_none_or(str::is_empty) {
-            return Err("names no user".to_owned());
-        }
-        if config.get_dbname().is_none_or(str::is_empty) {
-            return Err("names no database: it must end with /database".to_owned());
-        }
-        let addresses_are_here = config.get_hostaddrs().iter().all(IpAddr::is_loopback);
-        if !addresses_are_here || !config.get_hosts().iter().all(is_on_this_machine) {
-            if config.get_ssl_mode() == SslMode::Disable {
-                return Err(
-                    "must not say sslmode=disable: the database is on another machine, so TLS is required".to_owned()
-                );
+        let (location, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let mut url = format!("postgres://{location}?");
+        let mut mode = None;
+        let mut ignored = Vec::new();
+        for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            if name == "sslmode" || name == "ssl" {
+                mode = Some(ssl_mode(value).ok_or_else(|| format!("has an invalid value for {name}"))?);
+            } else if KNOWN.contains(&name) {
+                url.push_str(parameter);
+                url.push('&');
+            } else if let Some(name) = WITHOUT_EFFECT.into_iter().find(|known| *known == name) {
+                ignored.push(name);
+            } else if (name, value) == ("schema", "public") {
+                ignored.push("schema");
+            } else {
+                return Err(format!("has the unknown parameter {name}"));
             }
-            config.ssl_mode(SslMode::Require);
         }
+        let mut config: Config = url.parse().map_err(|error| problem(&error))?;
+        complete(&config)?;
+        secure(&mut config, mode)?;
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIMEOUT);
         }
         if config.get_application_name().is_none() {
             config.application_name(std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "tasks".to_owned()));
         }
-        Ok(Self(config))
+        Ok(Self { config, ignored })
+    }
+
+    /// The parameters that were read past because they make no difference here.
+    pub(crate) fn ignored(&self) -> &[&'static str] {
+        &self.ignored
     }
 
     pub(super) fn config(&self) -> &Config {
-        &self.0
+        &self.config
+    }
+}
+
+/// For programs around the functions, which know the driver; the functions do not.
+impl From<DatabaseUrl> for Config {
+    fn from(url: DatabaseUrl) -> Self {
+        url.config
+    }
+}
+
+fn complete(config: &Config) -> Result<(), String> {
+    if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+        return Err("names no host".to_owned());
+    }
+    if config.get_user().is_none_or(str::is_empty) {
+        return Err("names no user".to_owned());
+    }
+    if config.get_dbname().is_none_or(str::is_empty) {
+        return Err("names no database: it must end with /database".to_owned());
+    }
+    Ok(())
+}
+
+/// Requires TLS on every network that is not our own, and on Neon that nobody stands in between.
+fn secure(config: &mut Config, mode: Option<SslMode>) -> Result<(), String> {
+    let is_here =
+        config.get_hosts().iter().all(is_on_this_machine) && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
+    match mode {
+        Some(SslMode::Disable) if !is_here => {
+            return Err("must not disable TLS: the database is on another machine".to_owned());
+        }
+        Some(mode) if is_here => config.ssl_mode(mode),
+        None if is_here => config.ssl_mode(SslMode::Prefer),
+        _ => config.ssl_mode(SslMode::Require),
+    };
+    let is_neon = |host: &Host| matches!(host, Host::Tcp(name) if name.ends_with(".neon.tech"));
+    if config.get_hosts().iter().any(is_neon) {
+        config.channel_binding(ChannelBinding::Require);
+    }
+    Ok(())
+}
+
+/// libpq's and other drivers' words. `Require` verifies the certificate and the name here, so it covers the stricter.
+fn ssl_mode(value: &str) -> Option<SslMode> {
+    match value {
+        "disable" | "false" | "0" => Some(SslMode::Disable),
+        "allow" | "prefer" => Some(SslMode::Prefer),
+        "require" | "verify-ca" | "verify-full" | "true" | "1" => Some(SslMode::Require),
+        _ => None,
     }
 }
 
 /// A socket or a loopback address: nobody can listen in between.
 fn is_on_this_machine(host: &Host) -> bool {
     match host {
-        Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
+        Host::Tcp(name) => {
+            name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        }
         #[cfg(unix)]
         Host::Unix(_) => true,
     }
 }
 
-/// What the driver says of a connection string names options, and of a value at most which option it belongs to.
+/// What the driver says of a connection string names options, and never quotes a value.
 fn problem(error: &tokio_postgres::Error) -> String {
     let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-    if let Some(option) = cause.strip_prefix("unknown option ") {
-        return format!("has the unknown option {option}");
+    match cause.strip_prefix("invalid value for option ") {
+        Some(option) => format!("has an invalid value for {}", option.trim_matches('`')),
+        None => {
+            "is not a connection string of the form postgres://user:password@host/database?sslmode=require".to_owned()
+        }
     }
-    if let Some(option) = cause.strip_prefix("invalid value for option ") {
-        return format!("has an invalid value for {option}");
-    }
-    "is not a connection string of the form postgres://user:password@host/database?sslmode=require".to_owned()
 }
 
 impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("DatabaseUrl").field("hosts", &self.0.get_hosts()).finish_non_exhaustive()
+        formatter.debug_struct("DatabaseUrl").field("hosts", &self.config.get_hosts()).finish_non_exhaustive()
     }
 }
 
@@ -88,23 +208,61 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_url_is_explained_without_its_password() {
+    fn a_bad_url_is_explained() {
         for (text, expected) in [
             ("mysql://ada:s3cr3t@host/todo", "must begin with postgres:// or postgresql://"),
             ("ada:s3cr3t@host", "must begin with postgres:// or postgresql://"),
             ("postgres://ada:s3cr3t@host", "names no database: it must end with /database"),
             ("postgres://host/todo", "names no user"),
             ("postgres://ada:s3cr3t@/todo", "names no host"),
-            ("postgres://ada:s3cr3t@host:port/todo", "has an invalid value for `port`"),
-            ("postgres://ada:s3cr3t@host/todo?sslmode=maybe", "has an invalid value for `sslmode`"),
-            ("postgres://ada:s3cr3t@host/todo?flavour=sour", "has the unknown option `flavour`"),
+            ("postgres://ada:s3cr3t@host:port/todo", "has an invalid value for port"),
+            ("postgres://ada:s3cr3t@host/todo?sslmode=maybe", "has an invalid value for sslmode"),
+            ("postgres://ada:s3cr3t@host/todo?flavour=sour", "has the unknown parameter flavour"),
+            ("postgres://ada:s3cr3t@host/todo?schema=other", "has the unknown parameter schema"),
             (
                 "postgres://ada:s3cr3t@host/todo?sslmode=disable",
-                "must not say sslmode=disable: the database is on another machine, so TLS is required",
+                "must not disable TLS: the database is on another machine",
             ),
         ] {
             assert_eq!(problem_of(text), expected);
         }
+    }
+
+    #[test]
+    fn no_part_of_a_password_is_ever_repeated() {
+        for text in [
+            "ann:octopus@db.example.com/todo",
+            "mysql://ann:octopus@db.example.com/todo",
+            "postgres://ann:octopus@db.example.com:port/todo",
+            "postgres://ann:octopus@db.example.com/todo?sslmode=maybe",
+            "postgres://ann:octo/pus@db.example.com/todo",
+            "postgres://ann:12/octopus@db.example.com/todo",
+            "postgres://ann:12?octopus@db.example.com/todo",
+            "postgres://ann:12#octopus@db.example.com/todo",
+            "postgres://ann:12@3?octopus=1@db.example.com/todo",
+            "postgres://ann:12@3#octopus",
+            "postgres://ann:octopus@[::1/todo",
+        ] {
+            let problem = problem_of(text);
+            assert!(!problem.contains("octo") && !problem.contains("pus"), "{text}: {problem}");
+        }
+    }
+
+    #[test]
+    fn what_neon_vercel_prisma_and_sqlalchemy_hand_out_is_accepted() {
+        for text in [
+            "postgresql://ann:p@ep-cool-1-pooler.eu-central-1.aws.neon.tech/neondb?sslmode=require&channel_binding=require",
+            "postgres://ann:p@ep-cool-1-pooler.us-east-1.postgres.vercel-storage.com:5432/verceldb?pgbouncer=true&connect_timeout=15",
+            "postgresql://ann:p@host:5432/db?schema=public&connection_limit=1&pool_timeout=10&sslmode=verify-full",
+            "postgresql+asyncpg://ann:p@host/db?ssl=require&prepared_statement_cache_size=0",
+            "postgresql+psycopg2://ann:p%40ss@host/db?sslmode=verify-ca&sslrootcert=/etc/ssl/ca.pem&statement_timeout=5000",
+        ] {
+            let url = DatabaseUrl::parse(text).unwrap_or_else(|problem| unreachable!("{text}: {problem}"));
+            assert_eq!(url.config().get_ssl_mode(), SslMode::Require, "{text}");
+        }
+        let url =
+            DatabaseUrl::parse("postgres://ann:p@host/db?pgbouncer=true&statement_timeout=5000").expect("a good url");
+        assert_eq!(url.ignored(), ["pgbouncer", "statement_timeout"]);
     }
 
     #[test]
@@ -118,9 +276,22 @@ mod tests {
         ] {
             assert_eq!(mode(remote), Ok(SslMode::Require), "{remote}");
         }
-        for local in ["postgres://ada:s@localhost/todo", "postgres://ada:s@[::1]/todo", "postgres://ada@%2Ftmp/todo"] {
+        for local in
+            ["postgres://ada:s@localhost/todo", "postgres://ada:s@127.0.0.1/todo", "postgres://ada@%2Ftmp/todo"]
+        {
             assert_eq!(mode(local), Ok(SslMode::Prefer), "{local}");
+            assert_eq!(mode(&format!("{local}?sslmode=disable")), Ok(SslMode::Disable), "{local}");
+            assert_eq!(mode(&format!("{local}?sslmode=require")), Ok(SslMode::Require), "{local}");
         }
-        assert_eq!(mode("postgres://ada:s@127.0.0.1/todo?sslmode=disable"), Ok(SslMode::Disable));
+    }
+
+    #[test]
+    fn on_neon_the_channel_is_bound() {
+        let binding = |host: &str| {
+            let url = DatabaseUrl::parse(&format!("postgres://ann:p@{host}/db")).expect("a good url");
+            url.config().get_channel_binding()
+        };
+        assert_eq!(binding("ep-cool-1-pooler.eu-central-1.aws.neon.tech"), ChannelBinding::Require);
+        assert_eq!(binding("db.example.com"), ChannelBinding::Prefer);
     }
 }
