@@ -3,23 +3,23 @@
 use std::error::Error;
 
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::error::ApiError;
 
 /// Starts logging at `AWS_LAMBDA_LOG_LEVEL`, or at `info`.
 ///
-/// The runtime's own subscriber parses filter directives, which costs every function a regular-expression engine;
-/// a level is all that Lambda sets.
+/// Libraries never get below `info`: the runtime writes whole events at `trace`, and with them tokens and titles. Its
+/// own subscriber parses filter directives, which costs every function a regular-expression engine.
 pub(crate) fn start() {
     let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok());
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
-        .with_target(false)
-        .with_max_level(level.unwrap_or(LevelFilter::INFO))
-        .init();
+    let level = level.unwrap_or(LevelFilter::INFO);
+    let json = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false);
+    let targets =
+        Targets::new().with_target(env!("CARGO_CRATE_NAME"), level).with_default(level.min(LevelFilter::INFO));
+    tracing_subscriber::registry().with(json.with_span_list(false).with_target(false)).with(targets).init();
 }
 
 /// Writes why a request failed, once. A cause that the client is not told is told here.

@@ -123,7 +123,11 @@ impl Request {
     #[must_use]
     pub fn unrouted(&self) -> ApiError {
         let methods = routes::methods_of(&self.path);
-        if methods.is_empty() { ApiError::RouteNotFound } else { ApiError::MethodNotAllowed(methods.join(", ")) }
+        // A path that only reads like one of ours, with an encoded slash in it, is not refused for its method.
+        if methods.is_empty() || methods.contains(&self.method.as_str()) {
+            return ApiError::RouteNotFound;
+        }
+        ApiError::MethodNotAllowed(methods.join(", "))
     }
 
     fn user_id(&self) -> Option<&str> {

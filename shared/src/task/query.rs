@@ -76,8 +76,7 @@ impl Sort {
 
 /// All spellings: `created`, `created_at`, `createdAt`, …
 fn sort(text: &str) -> Option<Sort> {
-    let letters: String = text.chars().filter(|letter| !matches!(letter, '_' | '-')).collect();
-    match letters.to_ascii_lowercase().as_str() {
+    match text.replace('_', "").to_ascii_lowercase().as_str() {
         "created" | "createdat" => Some(Sort::Created),
         "updated" | "updatedat" => Some(Sort::Updated),
         "duedate" | "due" => Some(Sort::DueDate),
@@ -201,6 +200,7 @@ mod tests {
             ("status=", "status must be all, pending or completed"),
             ("completed=1", "completed must be true or false"),
             ("priority=urgent", "priority must be low, medium or high"),
+            ("sort=-created", "sort must be created, updated, due_date, title or priority"),
             ("sort=color", "sort must be created, updated, due_date, title or priority"),
             ("order=down", "order must be asc or desc"),
             ("limit=0", "limit must be a number from 1 to 1000"),
