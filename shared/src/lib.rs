@@ -42,6 +42,8 @@ mod config;
 mod db;
 mod error;
 mod event;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod log;
 mod request;
 pub mod response;

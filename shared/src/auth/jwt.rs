@@ -63,9 +63,12 @@ impl<'a> Jwt<'a> {
     }
 }
 
-/// Base64url without padding, then JSON. A repeated member that we read is an error, not a choice.
+/// Base64url without padding, then a JSON object. A repeated member that we read is an error, not a choice; an array,
+/// which serde would read as the members in their order, is none of it.
 fn part<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+    let json = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let is_object = json.trim_ascii_start().starts_with(b"{");
+    if is_object { serde_json::from_slice(&json).ok() } else { None }
 }
 
 /// A member that is there must have its type: null is not absence.

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::VerifyingKey;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::Value;
 
@@ -98,7 +99,7 @@ impl Key {
         }
         let (possible, key): (&[_], _) = match (text("kty")?, text("crv")) {
             ("OKP", Some("Ed25519")) => {
-                let x = coordinate(text("x")?)?;
+                let x = ed25519_point(text("x")?)?;
                 (&[("EdDSA", Algorithm::EdDSA), ("Ed25519", Algorithm::EdDSA)], DecodingKey::from_ed_der(&x))
             }
             ("EC", Some("P-256")) => {
@@ -132,6 +133,13 @@ impl std::fmt::Debug for Key {
 /// Exactly 32 bytes: the cryptography library would panic on fewer.
 fn coordinate(text: &str) -> Option<[u8; CURVE_BYTES]> {
     URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
+}
+
+/// A point of Ed25519 that is worth something: for one of small order anybody can make signatures.
+fn ed25519_point(text: &str) -> Option<[u8; CURVE_BYTES]> {
+    let point = coordinate(text)?;
+    let key = VerifyingKey::from_bytes(&point).ok()?;
+    (!key.is_weak()).then_some(point)
 }
 
 fn rsa_modulus(text: &str) -> Option<Vec<u8>> {
@@ -203,6 +211,7 @@ mod tests {
             json!({"x": &X[1..]}),
             json!({"x": format!("{X}AA")}),
             json!({"x": ""}),
+            json!({"x": URL_SAFE_NO_PAD.encode([0; 32])}),
             json!({"x": null}),
         ] {
             assert_eq!(names(&ed25519(&more)), [""; 0], "{more}");
