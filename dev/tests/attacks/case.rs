@@ -1,0 +1,213 @@
+//! One request and what must become of it.
+
+use serde_json::{Value, json};
+
+use crate::cases::key_sets;
+use crate::database::Database;
+use crate::function::{Answer, bearing};
+use crate::keys::{ED25519, P256, RSA};
+use crate::token::{ADA, EVE, ORIGIN, SECRET, by_key, by_secret, claims, header, hs256};
+
+/// The token of a session of [`ADA`] in every database.
+pub(crate) const SESSION: &str = "uFqvhN4c4TtqYkq8bB4aS2kRkKq1vO3J";
+/// That of a session of [`EVE`].
+pub(crate) const SESSION_OF_EVE: &str = "Zx81kPqLm0aTnYb7Vd2RsWcHf5GjE9uK";
+/// That of a session that has ended.
+pub(crate) const ENDED_SESSION: &str = "Ended00000000000000000000000000Z";
+
+/// A name that says what is special about the request, the request, and its answer.
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) setup: Setup,
+    /// Made when it is sent, so that its times are those of now.
+    pub(crate) event: Box<dyn Fn() -> Value + Send>,
+    pub(crate) expected: Expected,
+}
+
+/// What must be answered.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Expected {
+    /// 401, the same for all.
+    Refused,
+    /// 200 with the one task of this user.
+    TasksOf(String),
+}
+
+impl Case {
+    pub(crate) fn new(setup: Setup, name: &str, expected: Expected, event: Value) -> Self {
+        let name = format!("{setup:?}: {name}");
+        Self { name, setup, event: Box::new(move || event.clone()), expected }
+    }
+
+    /// A bearer token that must be refused.
+    pub(crate) fn refused(setup: Setup, name: &str, token: impl AsRef<str>) -> Self {
+        Self::new(setup, name, Expected::Refused, bearing(token.as_ref()))
+    }
+
+    /// A bearer token of [`ADA`].
+    pub(crate) fn accepted(setup: Setup, name: &str, token: impl AsRef<str>) -> Self {
+        Self::accepted_as(ADA, setup, name, token)
+    }
+
+    /// A bearer token of somebody.
+    pub(crate) fn accepted_as(user: &str, setup: Setup, name: &str, token: impl AsRef<str>) -> Self {
+        Self::new(setup, name, Expected::TasksOf(user.to_owned()), bearing(token.as_ref()))
+    }
+
+    /// A bearer token whose times depend on when it is sent, in seconds since 1970.
+    pub(crate) fn timed(
+        setup: Setup,
+        name: &str,
+        is_good: bool,
+        token: impl Fn(u64) -> String + Send + 'static,
+    ) -> Self {
+        let expected = if is_good { Expected::TasksOf(ADA.to_owned()) } else { Expected::Refused };
+        let event = Box::new(move || bearing(&token(dev::tokens::now())));
+        Self { event, ..Self::new(setup, name, expected, Value::Null) }
+    }
+}
+
+impl Expected {
+    /// What is wrong with an answer.
+    pub(crate) fn complaint(&self, answer: &Answer) -> Option<String> {
+        let good = match self {
+            Self::Refused => *answer == refusal(&answer.headers["x-request-id"]),
+            Self::TasksOf(user) => {
+                let task = &answer.body[0];
+                let is_theirs = task["user_id"] == **user && task["title"] == crate::database::title_of(user);
+                answer.status == 200 && is_theirs && answer.body.as_array().is_some_and(|tasks| tasks.len() == 1)
+            }
+        };
+        (!good).then(|| format!("{self:?}, but the answer was {} {} {}", answer.status, answer.headers, answer.body))
+    }
+}
+
+/// The one answer to whoever is nobody.
+fn refusal(request_id: &Value) -> Answer {
+    Answer {
+        status: 401,
+        headers: json!({
+            "content-type": "application/problem+json",
+            "www-authenticate": "Bearer",
+            "x-request-id": request_id,
+        }),
+        body: json!({
+            "type": "/docs/errors#unauthenticated",
+            "title": "Unauthorized",
+            "status": 401,
+            "detail": "Not authenticated",
+            "code": "unauthenticated",
+            "request_id": request_id,
+        }),
+    }
+}
+
+/// A function with certain settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Setup {
+    /// Tokens that the application signs, of whatever origin.
+    Secret,
+    /// The same of two issuers and one audience.
+    SecretWithOrigin,
+    /// The same with the greatest leeway.
+    SecretWithLeeway,
+    /// A set of keys with good and odd ones, and a secret that must not count.
+    Keys,
+    /// A set of one key.
+    OneKey,
+    /// Sessions only.
+    Sessions,
+    /// Sessions only, without the secret that signs their tokens.
+    RawSessions,
+    /// All three forms, with the keys in the database.
+    Everything,
+}
+
+impl Setup {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Secret,
+        Self::SecretWithOrigin,
+        Self::SecretWithLeeway,
+        Self::Keys,
+        Self::OneKey,
+        Self::Sessions,
+        Self::RawSessions,
+        Self::Everything,
+    ];
+    /// Those that accept tokens signed with the secret.
+    pub(crate) const WITH_SECRET: [Self; 2] = [Self::Secret, Self::Everything];
+    /// Those that accept tokens signed with the keys `ed`, `ec`, `rs` and `ps`.
+    pub(crate) const WITH_KEYS: [Self; 2] = [Self::Keys, Self::Everything];
+
+    /// The settings, on a database.
+    pub(crate) fn variables(self, database_url: &str) -> Vec<(&'static str, String)> {
+        let keys = |jwks: &[Value]| ("JWKS_JSON", json!({"keys": jwks}).to_string());
+        let secret = ("BETTER_AUTH_SECRET", SECRET.to_owned());
+        let url = ("BETTER_AUTH_URL", ORIGIN.to_owned());
+        let mode = |mode: &str| ("AUTH_MODE", mode.to_owned());
+        let mut variables = match self {
+            Self::Secret => vec![mode("hs256"), secret],
+            Self::SecretWithOrigin => vec![
+                mode("hs256"),
+                secret,
+                ("JWT_ISSUER", format!("https://old.example.com, {ORIGIN}")),
+                ("JWT_AUDIENCE", ORIGIN.to_owned()),
+            ],
+            Self::SecretWithLeeway => vec![mode("hs256"), secret, ("JWT_LEEWAY_SECONDS", "60".to_owned())],
+            Self::Keys => {
+                let jwks: Vec<Value> = good_keys().into_iter().chain(key_sets::jwks()).collect();
+                vec![url, secret, keys(&jwks)]
+            }
+            Self::OneKey => vec![url, keys(&[ED25519.jwk_with(&json!({"kid": "only"}))])],
+            Self::Sessions => vec![mode("session"), secret],
+            Self::RawSessions => vec![mode("session")],
+            Self::Everything => vec![mode("jwks,hs256,session"), secret, url],
+        };
+        variables.push(("DATABASE_URL", database_url.to_owned()));
+        variables
+    }
+
+    /// A token that must be accepted after every attack.
+    pub(crate) fn good_token(self) -> String {
+        match self {
+            Self::Secret | Self::SecretWithOrigin | Self::SecretWithLeeway => by_secret(hs256(), claims()),
+            Self::Keys | Self::Everything => by_key(&ED25519, header("EdDSA", "ed"), claims()),
+            Self::OneKey => by_key(&ED25519, header("EdDSA", "only"), claims()),
+            Self::Sessions | Self::RawSessions => SESSION.to_owned(),
+        }
+    }
+}
+
+/// The keys of [`Setup::WITH_KEYS`]. The last three have the algorithms of their type, by another name or none.
+pub(crate) fn good_keys() -> Vec<Value> {
+    vec![
+        ED25519.jwk_with(&json!({"kid": "ed", "alg": "EdDSA"})),
+        P256.jwk_with(&json!({"kid": "ec", "alg": "ES256", "use": "sig"})),
+        RSA.jwk_with(&json!({"kid": "rs", "alg": "RS256"})),
+        RSA.jwk_with(&json!({"kid": "ps", "alg": "PS256", "key_ops": ["verify"]})),
+        ED25519.jwk_with(&json!({"kid": "ed-without-alg"})),
+        ED25519.jwk_with(&json!({"kid": "ed-rfc9864", "alg": "Ed25519"})),
+        RSA.jwk_with(&json!({"kid": "rsa-without-alg"})),
+    ]
+}
+
+/// Stores users, keys and sessions.
+pub(crate) async fn fill(database: &Database, cases: &[Case]) {
+    let mut users = vec![ADA.to_owned(), EVE.to_owned()];
+    users.extend(cases.iter().filter_map(|case| match &case.expected {
+        Expected::TasksOf(user) => Some(user.clone()),
+        Expected::Refused => None,
+    }));
+    users.sort_unstable();
+    users.dedup();
+    for user in users {
+        database.add_user(&user).await;
+    }
+    for jwk in good_keys() {
+        database.add_key(jwk["kid"].as_str().expect("a name"), &jwk).await;
+    }
+    database.add_key_text("broken", "{").await;
+    database.add_session(SESSION, ADA, 3600.0).await;
+    database.add_session(SESSION_OF_EVE, EVE, 3600.0).await;
+    database.add_session(ENDED_SESSION, ADA, -1.0).await;
+}

@@ -1,0 +1,37 @@
+//! The requests, by what is attacked.
+
+mod algorithms;
+mod carriers;
+mod encoding;
+mod forms;
+mod headers;
+mod key_names;
+pub(crate) mod key_sets;
+mod origin;
+mod sessions;
+mod signatures;
+mod times;
+mod users;
+
+use crate::case::Case;
+
+/// All of them.
+pub(crate) fn all() -> Vec<Case> {
+    [
+        forms::cases(),
+        algorithms::cases(),
+        key_names::cases(),
+        headers::cases(),
+        times::cases(),
+        origin::cases(),
+        users::cases(),
+        encoding::cases(),
+        signatures::cases(),
+        key_sets::cases(),
+        carriers::cases(),
+        sessions::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

@@ -1,0 +1,124 @@
+//! Databases with the tables of Better Auth and ours, all on one server.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use dev::postgres::{Postgres, Prepared};
+use serde_json::Value;
+use tokio::sync::OnceCell;
+use tokio_postgres::Client;
+
+/// The tables of Better Auth that we read, as its own migration makes them; `jwks` is made apart.
+const TABLES: &str = r#"
+    create table "user" (
+        id text primary key,
+        name text not null,
+        email text not null unique,
+        "emailVerified" boolean not null default false,
+        image text,
+        "createdAt" timestamptz not null default now(),
+        "updatedAt" timestamptz not null default now()
+    );
+    create table session (
+        id text primary key,
+        "expiresAt" timestamptz not null,
+        token text not null unique,
+        "createdAt" timestamptz not null default now(),
+        "updatedAt" timestamptz not null default now(),
+        "ipAddress" text,
+        "userAgent" text,
+        "userId" text not null references "user" (id) on delete cascade
+    );"#;
+
+/// A database that nobody else uses.
+pub(crate) struct Database {
+    pub(crate) url: String,
+    client: Client,
+}
+
+impl Database {
+    /// A new one with an empty table of keys.
+    pub(crate) async fn new() -> Self {
+        let database = Self::without_keys().await;
+        database.make_key_table("text").await;
+        database
+    }
+
+    /// A new one without a table of keys.
+    pub(crate) async fn without_keys() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+
+        let url = SERVER.get_or_init(start_server).await.url();
+        let name = format!("attacks_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        connect(&url).await.batch_execute(&format!("create database {name}")).await.expect("a new name");
+        let url = url.replace("/todo?", &format!("/{name}?"));
+        let database = Self { client: connect(&url).await, url };
+        database.run(TABLES).await;
+        migrations::up(&database.url, &migrations::Options::default()).await.expect("an empty database");
+        database
+    }
+
+    /// Makes Better Auth's table of keys, whose ids have the type of all its ids.
+    pub(crate) async fn make_key_table(&self, id_type: &str) {
+        self.run(&format!(
+            r#"create table jwks (
+                id {id_type} primary key,
+                "publicKey" text not null,
+                "privateKey" text not null,
+                "createdAt" timestamptz not null default now(),
+                "expiresAt" timestamptz
+            )"#
+        ))
+        .await;
+    }
+
+    /// Runs statements.
+    pub(crate) async fn run(&self, sql: &str) {
+        self.client.batch_execute(sql).await.unwrap_or_else(|error| unreachable!("{sql}: {error:?}"));
+    }
+
+    /// Stores a user with one task, whose title is as much of the user's id as fits.
+    pub(crate) async fn add_user(&self, id: &str) {
+        let user = r#"insert into "user" (id, name, email) values ($1, 'Test', $1)"#;
+        self.client.execute(user, &[&id]).await.expect("a new user");
+        let task = "insert into tasks (user_id, title) values ($1, $2)";
+        self.client.execute(task, &[&id, &title_of(id)]).await.expect("a task");
+    }
+
+    /// Stores a public key, with something unreadable in the place of the private one.
+    pub(crate) async fn add_key(&self, id: &str, jwk: &Value) {
+        self.add_key_text(id, &jwk.to_string()).await;
+    }
+
+    /// Stores a text in the place of a public key.
+    pub(crate) async fn add_key_text(&self, id: &str, text: &str) {
+        // As text, whatever the type of the column.
+        let id = id.replace('\'', "''");
+        let key = format!(r#"insert into jwks (id, "publicKey", "privateKey") values ('{id}', $1, 'encrypted')"#);
+        self.client.execute(&key, &[&text]).await.expect("a new key");
+    }
+
+    /// Stores a session that ends after this many seconds.
+    pub(crate) async fn add_session(&self, token: &str, user_id: &str, seconds: f64) {
+        let session = r#"insert into session (id, "expiresAt", token, "userId")
+            values ($1, now() + make_interval(secs => $2), $1, $3)"#;
+        self.client.execute(session, &[&token, &seconds, &user_id]).await.expect("a new session");
+    }
+}
+
+/// The title of the task of [`Database::add_user`].
+pub(crate) fn title_of(user_id: &str) -> String {
+    user_id.chars().take(200).collect()
+}
+
+/// One server for all tests of this process. It ends with the process, because a static is never dropped.
+static SERVER: OnceCell<Postgres> = OnceCell::const_new();
+
+async fn start_server() -> Postgres {
+    let mut server = Prepared::new(true).await.expect("PostgreSQL").start().expect("PostgreSQL");
+    server.until_ready().await.expect("PostgreSQL");
+    server
+}
+
+async fn connect(url: &str) -> Client {
+    dev::database::connect(url).await.expect("a running server")
+}
