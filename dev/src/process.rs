@@ -19,7 +19,7 @@ pub(crate) struct Process {
     pid: Pid,
     child: Arc<Mutex<Child>>,
     /// Its status, or `None` if the system has lost it. The sender goes away when it has ended.
-    ended: watch::Receiver<Option<ExitStatus>>,
+    ended: Arc<watch::Sender<Option<ExitStatus>>>,
 }
 
 impl Process {
@@ -28,12 +28,13 @@ impl Process {
         let child = command.kill_on_drop(true).spawn()?;
         let pid = child.id().and_then(|id| i32::try_from(id).ok()).ok_or_else(|| io::Error::other("no process id"))?;
         let child = Arc::new(Mutex::new(child));
-        let (sender, ended) = watch::channel(None);
+        let ended = Arc::new(watch::Sender::new(None));
+        let sender = Arc::clone(&ended);
         let waited = Arc::clone(&child);
         // A child tells its end to one task only; this one passes it on to whoever wants to know.
         tokio::spawn(async move {
             let status = poll_fn(|context| pin!(lock(&waited).wait()).poll(context)).await;
-            sender.send_replace(status.ok());
+            sender.send_replace(Some(status.unwrap_or_default()));
         });
         Ok(Self { pid: Pid::from_raw(pid), child, ended })
     }
@@ -51,12 +52,17 @@ impl Process {
 
     /// Whether it runs at this moment.
     pub(crate) fn is_running(&self) -> bool {
-        matches!(lock(&self.child).try_wait(), Ok(None))
+        let status = lock(&self.child).try_wait();
+        // Who notices the end takes the wake-up of the task that waits for it.
+        if let Ok(Some(status)) = status {
+            self.ended.send_replace(Some(status));
+        }
+        matches!(status, Ok(None))
     }
 
     /// Waits until it has ended. `None` if its status is lost.
     pub(crate) async fn ended(&self) -> Option<ExitStatus> {
-        let mut ended = self.ended.clone();
+        let mut ended = self.ended.subscribe();
         ended.wait_for(Option::is_some).await.ok().and_then(|status| *status)
     }
 

@@ -66,6 +66,8 @@ pub(crate) async fn until_ok(port: u16, path: &'static str, limit: Duration) -> 
         let left = end.saturating_duration_since(Instant::now());
         match timeout(left, get(port, path)).await {
             Ok(Ok((200, _))) => return Ok(()),
+            // Only a human can change what is misconfigured.
+            Ok(Ok((500, body))) => return Err(NotReady::Says { path, status: 500, sentence: sentence(&body) }),
             Ok(Ok((status, body))) => problem = NotReady::Says { path, status, sentence: sentence(&body) },
             // What it said before tells more than that time ran out.
             Ok(Err(_)) | Err(_) => {}

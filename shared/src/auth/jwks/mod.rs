@@ -18,6 +18,8 @@ pub(crate) use key::KeySet;
 
 /// An unknown key name may be a new key, or a guess: no more than one look in this time.
 const REFETCH_PAUSE: Duration = Duration::from_secs(30);
+/// The same while there are no keys at all: Better Auth makes its first one when it is first asked for a token.
+const FIRST_KEY_PAUSE: Duration = Duration::from_secs(1);
 /// After this time the keys are asked for again, so that a key that was withdrawn ends.
 const MAX_AGE: Duration = Duration::from_secs(10 * 60);
 
@@ -39,20 +41,25 @@ struct Cache {
 }
 
 impl Cache {
-    /// Whether the set has keys, and not the one that the token names. An empty set is not yet one: Better Auth makes
-    /// its first key when it is first asked for a token.
+    fn has_keys(&self) -> bool {
+        self.keys.as_ref().is_some_and(|keys| !keys.is_empty())
+    }
+
     fn misses_key_of(&self, jwt: &Jwt<'_>) -> bool {
-        self.keys.as_ref().is_some_and(|keys| !keys.is_empty() && !keys.knows(jwt))
+        self.keys.as_ref().is_none_or(|keys| !keys.knows(jwt))
     }
 
     /// Whether the source is worth a look for the sake of this token.
     fn is_due_for(&self, jwt: &Jwt<'_>) -> bool {
         let older_than = |asked: Option<Moment>, age| asked.is_none_or(|asked| asked.age() > age);
-        self.keys.as_ref().is_none_or(KeySet::is_empty)
-            || older_than(self.asked, MAX_AGE)
-            || (self.misses_key_of(jwt) && older_than(self.asked_for_unknown, REFETCH_PAUSE))
+        let pause = if self.has_keys() { REFETCH_PAUSE } else { FIRST_KEY_PAUSE };
+        older_than(self.asked, MAX_AGE) || (self.misses_key_of(jwt) && older_than(self.asked_for_unknown, pause))
     }
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("there have never been keys, and they were asked for a moment ago")]
+struct NoKeys;
 
 impl Keys {
     pub(super) fn new(source: KeySource) -> Self {
@@ -75,17 +82,23 @@ impl Keys {
         if let KeySource::Inline(keys) = &self.source {
             return Ok(keys.verify(jwt)?);
         }
+        if !KeySet::could_verify(jwt) {
+            return Err(TokenError::Header.into());
+        }
         let mut cache = self.cache.lock().await;
         if cache.is_due_for(jwt) {
+            let had_keys = cache.has_keys();
             if cache.misses_key_of(jwt) {
                 cache.asked_for_unknown = Some(Moment::now());
             }
             match self.refresh(&mut cache, sign_in).await {
                 Err(error) if cache.keys.is_none() => return Err(error),
+                // The long pause begins with the first key that is missing from a set, not with the set.
+                Ok(()) if !had_keys && cache.has_keys() => cache.asked_for_unknown = None,
                 Ok(()) | Err(_) => {}
             }
         }
-        let keys = cache.keys.as_ref().ok_or(TokenError::UnknownKey)?;
+        let keys = cache.keys.as_ref().ok_or_else(|| ApiError::SignInUnavailable(NoKeys.into()))?;
         Ok(keys.verify(jwt)?)
     }
 

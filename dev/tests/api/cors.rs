@@ -1,0 +1,120 @@
+//! What browsers are told about other origins.
+
+use serde_json::json;
+
+use crate::kit::{Answer, Api, Call, api, api_with};
+
+/// The default of `CORS_ORIGINS`.
+const FRONT_END: &str = "http://localhost:3000";
+const FOREIGN: [&str; 8] = [
+    "https://evil.example",
+    "http://localhost:3001",
+    "http://localhost",
+    "https://localhost:3000",
+    "http://localhost:3000.evil.example",
+    "http://LOCALHOST:3000",
+    "null",
+    "*",
+];
+
+fn preflight(path: &str, origin: &str, method: &str) -> Call {
+    let call = Call::new("OPTIONS", path).header("origin", origin).header("access-control-request-method", method);
+    call.header("access-control-request-headers", "authorization,content-type")
+}
+
+fn list(answer: &Answer, name: &str) -> Vec<String> {
+    let items = answer.header(name).unwrap_or_default().split(',');
+    let mut items: Vec<String> = items.map(|item| item.trim().to_lowercase()).collect();
+    items.sort();
+    items
+}
+
+#[track_caller]
+fn is_shared_with(answer: &Answer, origin: &str) {
+    assert_eq!(answer.header("access-control-allow-origin"), Some(origin), "{}", answer.call);
+    assert_eq!(answer.header("access-control-allow-credentials"), Some("true"));
+    let exposed = ["etag", "idempotency-replayed", "link", "location", "retry-after", "x-request-id"];
+    assert_eq!(list(answer, "access-control-expose-headers"), exposed);
+    assert!(list(answer, "vary").contains(&"origin".to_owned()));
+}
+
+#[track_caller]
+fn is_shared_with_nobody(answer: &Answer) {
+    let names: Vec<_> = answer.headers.keys().filter(|name| name.as_str().starts_with("access-control-")).collect();
+    assert!(names.is_empty(), "{}: {names:?}", answer.call);
+}
+
+#[tokio::test]
+async fn a_preflight_needs_no_token() {
+    let api = api();
+    for path in ["/api/tasks", "/api/ada/tasks/42", "/api/tasks/42/complete", "/nowhere"] {
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+            let answer = api.send_unchecked(preflight(path, FRONT_END, method)).await.is(204);
+            is_shared_with(&answer, FRONT_END);
+            assert!(answer.body.is_empty());
+            let methods = ["delete", "get", "patch", "post", "put"];
+            assert_eq!(list(&answer, "access-control-allow-methods"), methods);
+            let headers = [
+                "authorization",
+                "content-type",
+                "idempotency-key",
+                "if-match",
+                "if-none-match",
+                "prefer",
+                "traceparent",
+            ];
+            assert_eq!(list(&answer, "access-control-allow-headers"), headers);
+            assert!(answer.header("access-control-max-age").is_some_and(|age| age.parse::<u32>().is_ok()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_origin_is_not_allowed() {
+    let api = api();
+    let ada = api.new_user().await;
+    for origin in FOREIGN {
+        is_shared_with_nobody(&api.send_unchecked(preflight("/api/tasks", origin, "GET")).await);
+        let answer = ada.send(ada.call("GET", "/api/tasks").header("origin", origin)).await;
+        is_shared_with_nobody(&answer.is(200));
+    }
+    is_shared_with_nobody(&ada.get("/api/tasks").await.is(200));
+}
+
+#[tokio::test]
+async fn every_answer_to_the_front_end_can_be_read_by_it() {
+    let api = api();
+    let ada = api.new_user().await;
+    let task = ada.create_path(json!({"title": "Buy milk"})).await;
+    for (status, call) in [
+        (200, Call::new("GET", "/health")),
+        (200, ada.call("GET", "/api/tasks")),
+        (201, ada.call("POST", "/api/tasks").json(&json!({"title": "t"}))),
+        (204, ada.call("DELETE", &task)),
+        (400, ada.call("POST", "/api/tasks").body("{")),
+        (401, Call::new("GET", "/api/tasks")),
+        (403, ada.call("GET", "/api/somebody/tasks")),
+        (404, ada.call("GET", &task)),
+        (404, Call::new("GET", "/nowhere")),
+        (405, Call::new("DELETE", "/api/tasks")),
+        (405, Call::new("OPTIONS", "/api/tasks")),
+        (415, ada.call("POST", "/api/tasks").typed("text/plain", "{}")),
+        (422, ada.call("POST", "/api/tasks").json(&json!({}))),
+    ] {
+        is_shared_with(&api.send(call.header("origin", FRONT_END)).await.is(status), FRONT_END);
+    }
+}
+
+#[tokio::test]
+async fn each_of_several_origins_is_echoed_alone() {
+    let origins = ["https://one.example", "https://two.example:8443", "http://localhost:5173"];
+    let api: Api = api_with(&[("CORS_ORIGINS", &format!("{},{}, {}", origins[0], origins[1], origins[2]))]);
+    for origin in origins {
+        is_shared_with(&api.send_unchecked(preflight("/api/tasks", origin, "PATCH")).await.is(204), origin);
+        is_shared_with(&api.send(Call::new("GET", "/api/tasks").header("origin", origin)).await.is(401), origin);
+    }
+    for origin in [FRONT_END, "https://one.example:443", "https://two.example", "https://one.example,"] {
+        is_shared_with_nobody(&api.send_unchecked(preflight("/api/tasks", origin, "GET")).await);
+        is_shared_with_nobody(&api.send(Call::new("GET", "/health").header("origin", origin)).await.is(200));
+    }
+}

@@ -1,0 +1,82 @@
+//! What no route matches.
+
+use crate::kit::{Call, api, path, routes};
+
+const OTHER_METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PURGE"];
+
+#[tokio::test]
+async fn a_path_that_does_not_exist_is_not_found() {
+    let api = api();
+    let ada = api.new_user().await;
+    for path in [
+        "/",
+        "/api",
+        "/api/",
+        "/tasks",
+        "/api/tasks/",
+        "/api//tasks",
+        "//api/tasks",
+        "/API/tasks",
+        "/api/Tasks",
+        "/api/tasks/1/",
+        "/api/tasks/1/complete/",
+        "/api/tasks/1/completed",
+        "/api/tasks/1/2/3",
+        "/api/u/tasks/1/2",
+        "/health/",
+        "/healthz",
+        "/health/live",
+        "/v1/api/tasks",
+        "/favicon.ico",
+        "/robots.txt",
+        "/api/../health",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/%00",
+        "/%ff",
+        "/?path=/health",
+    ] {
+        for method in OTHER_METHODS {
+            for call in [Call::new(method, path), ada.call(method, path)] {
+                let answer = api.send(call).await.is(404);
+                if method != "HEAD" {
+                    answer.problem(404, "route_not_found", "There is nothing at this path");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_method_is_answered_with_those_that_there_are() {
+    let api = api();
+    let ada = api.new_user().await;
+    let routes = routes();
+    for (_, route) in &routes {
+        let mut allowed: Vec<&str> =
+            routes.iter().filter(|(_, path)| path == route).map(|(method, _)| method.as_str()).collect();
+        allowed.sort_unstable();
+        let path = path(route, &ada.id, "42");
+        for method in OTHER_METHODS.into_iter().filter(|method| !allowed.contains(method)) {
+            for call in [Call::new(method, &path), ada.call(method, &path).typed("text/plain", "{")] {
+                let answer = api.send(call).await.is(405);
+                assert_eq!(answer.header("allow"), Some(allowed.join(", ").as_str()));
+                if method != "HEAD" {
+                    assert_eq!(answer["code"], "method_not_allowed");
+                }
+            }
+        }
+    }
+}
+
+/// Percent-encoding hides the path from the gateway and not from the function.
+#[tokio::test]
+async fn a_method_is_not_refused_in_favour_of_itself() {
+    let api = api();
+    for path in ["/api%2ftasks", "/%61pi/tasks", "/api/tasks%2f42", "/api/%74asks/42/complete"] {
+        for method in ["GET", "PATCH"] {
+            let answer = api.send(Call::new(method, path)).await;
+            let allowed = answer.header("allow").unwrap_or_default();
+            assert!(!allowed.split(", ").any(|allowed| allowed == method), "{} allows {allowed}", answer.call);
+        }
+    }
+}

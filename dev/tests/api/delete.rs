@@ -1,0 +1,47 @@
+//! `DELETE /api/tasks/{id}`
+
+use serde_json::json;
+
+use crate::kit::{api, path};
+
+#[tokio::test]
+async fn a_deleted_task_is_gone() {
+    let ada = api().new_user().await;
+    for route in ["/api/tasks/{id}", "/api/{user_id}/tasks/{id}"] {
+        let kept = ada.create(json!({"title": "Buy milk"})).await;
+        let deleted = ada.create(json!({"title": "Buy bread"})).await;
+        let path = path(route, &ada.id, &deleted["id"].to_string());
+        let answer = ada.delete(&path).await.is(204);
+        assert!(answer.body.is_empty());
+        for method in ["GET", "DELETE"] {
+            let again = ada.send(ada.call(method, &path)).await;
+            again.problem(404, "task_not_found", "Task not found");
+        }
+        ada.put(&path, &json!({"title": "t"})).await.is(404);
+        ada.patch(&format!("{path}/complete"), &json!({})).await.is(404);
+        assert_eq!(ada.get("/api/tasks").await.json, json!([kept]));
+        ada.delete(&format!("/api/tasks/{}", kept["id"])).await.is(204);
+    }
+    assert!(ada.rows().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_body_is_not_looked_at() {
+    let ada = api().new_user().await;
+    for body in [&b"{"[..], b"\xff", br#"{"user_id": "somebody else"}"#] {
+        let path = ada.create_path(json!({"title": "Buy milk"})).await;
+        ada.send(ada.call("DELETE", &path).typed("text/plain", body)).await.is(204);
+    }
+}
+
+#[tokio::test]
+async fn of_two_deletes_at_once_one_finds_the_task() {
+    let ada = api().new_user().await;
+    for _ in 0..5 {
+        let path = ada.create_path(json!({"title": "Buy milk"})).await;
+        let (one, other) = tokio::join!(ada.delete(&path), ada.delete(&path));
+        let mut statuses = [one.status, other.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [204, 404]);
+    }
+}

@@ -1,0 +1,252 @@
+//! `openapi.yaml`, and whether an answer keeps what it promises.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use dev::routes::{Route, find};
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+use super::Answer;
+
+/// What may be answered, by route and status.
+pub(crate) struct Contract {
+    document: Value,
+    routes: Vec<Route>,
+    promises: BTreeMap<(String, u16), Promise>,
+}
+
+/// One response of the document.
+struct Promise {
+    headers: Vec<PromisedHeader>,
+    /// The content type and the body; none for an answer without one.
+    content: Option<(String, Validator)>,
+}
+
+struct PromisedHeader {
+    name: String,
+    required: bool,
+    validator: Validator,
+}
+
+/// What the answers to paths and methods that the document does not list are called in it.
+const UNROUTED: [(&str, u16, &str); 2] = [("$default", 404, "RouteNotFound"), ("$default", 405, "MethodNotAllowed")];
+/// Set by the gateway, or by HTTP itself.
+const NOT_OURS: [&str; 5] = ["content-type", "content-length", "date", "vary", "apigw-requestid"];
+
+impl Contract {
+    /// The contract of the workspace.
+    pub(crate) fn of_the_workspace() -> &'static Self {
+        static CONTRACT: OnceLock<Contract> = OnceLock::new();
+        CONTRACT.get_or_init(|| {
+            let file = dev::workspace::root().join("openapi.yaml");
+            let text = std::fs::read_to_string(file).expect("openapi.yaml");
+            Self::read(serde_norway::from_str(&text).expect("YAML"))
+        })
+    }
+
+    fn read(document: Value) -> Self {
+        let mut promises = BTreeMap::new();
+        let mut routes = vec![Route::fallback("-")];
+        for (method, path, operation) in operations(&document) {
+            let route = Route::new(&method, &path, "-");
+            for (status, response) in operation["responses"].as_object().expect("responses") {
+                let status = status.parse().expect("a status");
+                promises.insert((route.key.clone(), status), Promise::read(&document, resolved(&document, response)));
+            }
+            routes.push(route);
+        }
+        for (key, status, name) in UNROUTED {
+            let promise = Promise::read(&document, &document["components"]["responses"][name]);
+            promises.insert((key.to_owned(), status), promise);
+        }
+        Self { document, routes, promises }
+    }
+
+    /// Method, path and function of every operation.
+    pub(crate) fn routes(&self) -> Vec<(String, String, String)> {
+        let function = |operation: &Value| operation["x-function"].as_str().expect("x-function").to_owned();
+        operations(&self.document).map(|(method, path, operation)| (method, path, function(operation))).collect()
+    }
+
+    /// Whether the answer is one that the document promises for the path (still encoded, without query).
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn check(&self, method: &str, path: &str, answer: &Answer) -> Result<(), String> {
+        let key = &find(&self.routes, method, path).expect("at least the default route").route.key;
+        let promise = self.promises.get(&(key.clone(), answer.status));
+        let promise = promise.ok_or_else(|| format!("{key} has no answer {} in openapi.yaml", answer.status))?;
+        promise.check_headers(answer)?;
+        promise.check_content(answer, method == "HEAD")
+    }
+}
+
+impl Promise {
+    fn read(document: &Value, response: &Value) -> Self {
+        let headers = response["headers"].as_object().into_iter().flatten().map(|(name, header)| {
+            let header = resolved(document, header);
+            PromisedHeader {
+                name: name.to_lowercase(),
+                required: header["required"] == json!(true),
+                validator: validator(document, &header["schema"]),
+            }
+        });
+        let content = response["content"].as_object().map(|content| {
+            let (media_type, media) = content.iter().next().expect("a media type");
+            (media_type.clone(), validator(document, &media["schema"]))
+        });
+        Self { headers: headers.collect(), content }
+    }
+
+    fn check_headers(&self, answer: &Answer) -> Result<(), String> {
+        for PromisedHeader { name, required, validator } in &self.headers {
+            match answer.headers.get(name).map(|value| value.to_str().map_err(|_| format!("{name} is not text"))) {
+                None if *required => return Err(format!("{name} is missing")),
+                None => {}
+                Some(text) => {
+                    let text = text?;
+                    let number = text.parse::<u64>().ok().map(Value::from).filter(|number| validator.is_valid(number));
+                    let value = number.unwrap_or_else(|| text.into());
+                    validator.validate(&value).map_err(|error| format!("{name}: {error}"))?;
+                }
+            }
+        }
+        let promised = |name: &str| self.headers.iter().any(|header| header.name == name);
+        let known = |name: &str| promised(name) || NOT_OURS.contains(&name) || name.starts_with("access-control-");
+        match answer.headers.keys().find(|name| !known(name.as_str())) {
+            Some(name) => Err(format!("openapi.yaml does not know the header {name} of this answer")),
+            None => Ok(()),
+        }
+    }
+
+    fn check_content(&self, answer: &Answer, is_head: bool) -> Result<(), String> {
+        let content_type = answer.header("content-type");
+        let Some((media_type, validator)) = &self.content else {
+            let empty = answer.body.is_empty() && content_type.is_none();
+            return if empty { Ok(()) } else { Err("it must have no body".to_owned()) };
+        };
+        if content_type != Some(media_type) {
+            return Err(format!("its type is {content_type:?} and not {media_type}"));
+        }
+        if is_head {
+            return if answer.body.is_empty() { Ok(()) } else { Err("the answer to HEAD has a body".to_owned()) };
+        }
+        let json: Value = serde_json::from_slice(&answer.body).map_err(|error| format!("it is not JSON: {error}"))?;
+        let problems: Vec<String> =
+            validator.iter_errors(&json).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        if !problems.is_empty() {
+            return Err(problems.join("; "));
+        }
+        let names_request = answer.header("x-request-id") == json["request_id"].as_str();
+        if media_type == "application/problem+json" && !names_request {
+            return Err("request_id is not X-Request-Id".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Method, path and operation, for each operation.
+fn operations(document: &Value) -> impl Iterator<Item = (String, String, &Value)> {
+    const NO_METHODS: [&str; 5] = ["parameters", "summary", "description", "servers", "$ref"];
+    document["paths"].as_object().expect("paths").iter().flat_map(|(path, item)| {
+        let members = item.as_object().expect("a path item").iter();
+        let operations = members.filter(|(name, _)| !NO_METHODS.contains(&name.as_str()));
+        operations.map(|(name, operation)| (name.to_uppercase(), path.clone(), operation))
+    })
+}
+
+/// Follows a `$ref` inside the document.
+fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    match value["$ref"].as_str().and_then(|reference| reference.strip_prefix('#')) {
+        Some(pointer) => document.pointer(pointer).unwrap_or_else(|| panic!("{pointer} is not in openapi.yaml")),
+        None => value,
+    }
+}
+
+/// With the components beside it, to which its references point.
+fn validator(document: &Value, schema: &Value) -> Validator {
+    let root = json!({"components": document["components"], "allOf": [schema]});
+    let options = jsonschema::draft202012::options().should_validate_formats(true);
+    options.build(&root).unwrap_or_else(|error| panic!("{schema}: {error}"))
+}
+
+mod tests {
+    use super::*;
+
+    fn task() -> Value {
+        json!({
+            "id": 42, "user_id": "D8OYpHXtea4Y1q4TUBTRpgTFV1YdC5uI", "title": "Buy milk", "description": null,
+            "completed": false, "priority": null, "due_date": null,
+            "created_at": "2026-11-21T02:51:49.233112Z", "updated_at": "2026-11-21T02:51:49.233112Z"
+        })
+    }
+
+    fn problem() -> Value {
+        json!({
+            "type": "/docs/errors#task-not-found", "title": "Not Found", "status": 404,
+            "detail": "Task not found", "code": "task_not_found", "request_id": "r-1"
+        })
+    }
+
+    fn answer(status: u16, headers: &[(&'static str, &str)], json: &Value) -> Answer {
+        let mut map = axum::http::HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, value.parse().expect("a header value"));
+        }
+        let body = if json.is_null() { String::new() } else { json.to_string() };
+        Answer { call: String::new(), status, headers: map, body: body.into(), json: json.clone() }
+    }
+
+    const READ: [(&str, &str); 3] =
+        [("content-type", "application/json"), ("x-request-id", "r-1"), ("cache-control", "private, no-cache")];
+    const PROBLEM: [(&str, &str); 2] = [("content-type", "application/problem+json"), ("x-request-id", "r-1")];
+
+    fn verdict(method: &str, path: &str, answer: &Answer) -> Result<(), String> {
+        Contract::of_the_workspace().check(method, path, answer)
+    }
+
+    #[test]
+    fn good_answers_are_accepted() {
+        assert_eq!(verdict("GET", "/api/tasks/42", &answer(200, &READ, &task())), Ok(()));
+        assert_eq!(verdict("GET", "/api/tasks", &answer(200, &READ, &json!([task()]))), Ok(()));
+        assert_eq!(verdict("GET", "/api/tasks/42", &answer(404, &PROBLEM, &problem())), Ok(()));
+        assert_eq!(verdict("DELETE", "/api/u/tasks/4", &answer(204, &PROBLEM[1..], &Value::Null)), Ok(()));
+    }
+
+    #[test]
+    fn what_the_contract_does_not_promise_is_noticed() {
+        let changed = |member: &str, value: Value| {
+            let mut task = task();
+            task[member] = value;
+            task
+        };
+        let mut without = task();
+        without.as_object_mut().expect("an object").remove("priority");
+        for (bad, complaint) in [
+            (answer(418, &READ, &task()), "no answer 418"),
+            (answer(200, &READ[..2], &task()), "cache-control is missing"),
+            (answer(200, &[READ[0], READ[2]], &task()), "x-request-id is missing"),
+            (answer(200, &[READ[0], READ[1], ("cache-control", "public")], &task()), "cache-control: "),
+            (answer(200, &[READ[0], READ[1], READ[2], ("x-powered-by", "x")], &task()), "x-powered-by"),
+            (answer(200, &[PROBLEM[0], READ[1], READ[2]], &task()), "its type is"),
+            (answer(200, &READ, &without), "priority"),
+            (answer(200, &READ, &json!([task()])), "is not of type \"object\""),
+            (answer(200, &READ, &changed("priority", json!("urgent"))), "/priority"),
+            (answer(200, &READ, &changed("created_at", json!("2026-11-21T02:51:49Z"))), "/created_at"),
+            (answer(200, &READ, &changed("surprise", json!(1))), "surprise"),
+            (answer(404, &READ[..2], &problem()), "its type is"),
+            (answer(404, &[PROBLEM[0], ("x-request-id", "r-2")], &problem()), "request_id"),
+            (answer(401, &PROBLEM, &problem()), "www-authenticate is missing"),
+        ] {
+            let complaints = verdict("GET", "/api/tasks/42", &bad).expect_err(complaint);
+            assert!(complaints.contains(complaint), "{complaints}");
+        }
+        let problem_of_another_code = answer(404, &PROBLEM, &problem());
+        assert!(verdict("GET", "/nowhere", &problem_of_another_code).is_err());
+        let full = answer(204, &PROBLEM, &task());
+        assert!(verdict("DELETE", "/api/tasks/42", &full).is_err());
+        let task_in_list = answer(200, &READ, &json!([{"id": 1}]));
+        assert!(verdict("GET", "/api/tasks", &task_in_list).is_err());
+    }
+}

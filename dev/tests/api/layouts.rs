@@ -1,0 +1,96 @@
+//! Databases that were laid out by somebody else: the type of a column decides what an id looks like.
+
+use serde_json::{Value, json};
+
+use crate::kit::{Api, Caller, api};
+
+/// The columns that all layouts have alike, with the type of their times.
+fn tables(id: &str, user_id: &str, time: &str) -> String {
+    format!(
+        "create table users (id {user_id} primary key);
+         create table tasks (
+             id {id},
+             user_id {user_id} not null references users (id) on delete cascade,
+             title varchar(255) not null,
+             description text,
+             completed boolean default false,
+             due_date {time},
+             priority varchar(20),
+             created_at {time} default (now() at time zone 'utc'),
+             updated_at {time} default (now() at time zone 'utc'))"
+    )
+}
+
+/// A stack on a new database, and a user of it.
+async fn with_tables(name: &str, user_id: &str, tables: &str) -> (Caller, tokio_postgres::Client) {
+    let common = api();
+    common.sql().await.batch_execute(&format!("create database {name}")).await.expect("a database");
+    let url = common.stack().database_url().replace("/todo?", &format!("/{name}?"));
+    let sql = dev::database::connect(&url).await.expect("the database");
+    sql.batch_execute(tables).await.expect("tables");
+    sql.batch_execute(&format!("insert into users values ('{user_id}')")).await.expect("a user");
+    (Api::own(&url, &[]).await.caller(user_id), sql)
+}
+
+/// Does with a task all that can be done, and returns its id.
+async fn life_of_a_task(ada: &Caller, sql: &tokio_postgres::Client, foreign_ids: &[&str]) -> Value {
+    let body = json!({"title": "Buy milk", "priority": "low", "due_date": "2026-11-21T17:30:00+02:00"});
+    let answer = ada.post("/api/tasks", &body).await.is(201);
+    let (task, location) = (answer.json.clone(), answer.header("location").expect("where it is").to_owned());
+    assert_eq!(task["due_date"], "2026-11-21T15:30:00.000000Z");
+    let stored = "select to_char(due_date, 'YYYY-MM-DD HH24:MI:SS'), abs(extract(epoch from created_at - (now() at time
+                  zone 'utc'))) < 60 from tasks";
+    sql.batch_execute("set time zone 'UTC'").await.expect("a setting");
+    let row = sql.query_one(stored, &[]).await.expect("the task");
+    assert_eq!((row.get::<_, &str>(0), row.get::<_, bool>(1)), ("2026-11-21 15:30:00", true));
+
+    assert_eq!(ada.get(&location).await.is(200).json, task);
+    assert_eq!(ada.get("/api/tasks?sort=due_date&status=pending").await.is(200).json, json!([task]));
+    let changed = ada.put(&location, &json!({"title": "Buy oat milk", "due_date": null})).await.is(200);
+    assert_eq!(
+        (&changed["title"], &changed["due_date"], &changed["id"]),
+        (&json!("Buy oat milk"), &json!(null), &task["id"])
+    );
+    sql.batch_execute("update tasks set completed = null").await.expect("an older back end");
+    assert_eq!(ada.get(&location).await.is(200)["completed"], false);
+    assert_eq!(ada.patch(&format!("{location}/toggle"), &json!({})).await.is(200)["completed"], true);
+    for id in foreign_ids {
+        ada.get(&format!("/api/tasks/{id}")).await.is(404);
+        ada.patch(&format!("/api/tasks/{id}"), &json!({"title": "t"})).await.is(404);
+        ada.delete(&format!("/api/tasks/{id}")).await.is(404);
+    }
+    let other = ada.api.caller("nobodyWithThisIdIsInTheTable00001");
+    other.post("/api/tasks", &body).await.is(401);
+    other.get(&location).await.is(404);
+    other.delete(&location).await.is(404);
+    ada.delete(&location).await.is(204);
+    ada.get(&location).await.is(404);
+    task["id"].clone()
+}
+
+#[tokio::test]
+async fn ids_in_uuid_columns_are_strings() {
+    let user_id = "0b6ff4a5-6d1c-4f3e-9f3b-2f6a4f0e7a11";
+    let tables = tables("uuid primary key default gen_random_uuid()", "uuid", "timestamptz");
+    let (ada, sql) = with_tables("uuid_ids", user_id, &tables).await;
+    let foreign = ["42", "abc", "0b6ff4a5-6d1c-4f3e-9f3b-2f6a4f0e7a11", "0b6ff4a5-6d1c-4f3e-9f3b"];
+    let id = life_of_a_task(&ada, &sql, &foreign).await;
+    assert!(id.as_str().is_some_and(|id| id.len() == 36 && id.matches('-').count() == 4), "{id}");
+}
+
+#[tokio::test]
+async fn ids_in_text_columns_are_strings_and_times_without_a_zone_are_utc() {
+    let id = "varchar(255) primary key default 'task-' || gen_random_uuid()";
+    let tables = tables(id, "varchar(36)", "timestamp");
+    let (ada, sql) = with_tables("text_ids", "D8OYpHXtea4Y1q4TUBTRpgTFV1YdC5uI", &tables).await;
+    let id = life_of_a_task(&ada, &sql, &["42", "task-", "abc"]).await;
+    assert!(id.as_str().is_some_and(|id| id.starts_with("task-")), "{id}");
+}
+
+#[tokio::test]
+async fn ids_beyond_four_bytes_are_numbers() {
+    let tables = tables("bigint primary key generated always as identity (start with 5000000000)", "text", "timestamp");
+    let (ada, sql) = with_tables("big_ids", "ada", &tables).await;
+    let id = life_of_a_task(&ada, &sql, &["42", "5000000001", "9223372036854775807", "9223372036854775808"]).await;
+    assert_eq!(id, json!(5_000_000_000_i64));
+}

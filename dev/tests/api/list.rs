@@ -1,0 +1,293 @@
+//! `GET /api/tasks`: filter, order and page.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::kit::{Answer, Caller, api, api_with, ids};
+
+async fn list(ada: &Caller, query: &str) -> Answer {
+    ada.get(&format!("/api/tasks{query}")).await.is(200)
+}
+
+/// Somebody with tasks of every kind, many of which are equal in what they are sorted by.
+async fn with_thirty_tasks() -> (Caller, Vec<Value>) {
+    let ada = api().new_user().await;
+    let columns = "title, completed, priority, due_date, created_at, updated_at";
+    let values = "(array['beta', 'Beta', 'alpha', 'Gamma 2', 'gamma 10', 'ALPHA'])[1 + n % 6], n % 3 = 0,
+        (array['low', 'medium', 'high', null])[1 + n % 4],
+        (array['2026-11-21', '2026-11-20 23:59:59.999999', null, '2027-01-01'])[1 + n / 2 % 4]::timestamptz,
+        timestamptz '2026-01-01' + n / 5 * interval '1 day', timestamptz '2026-06-01' - n % 5 * interval '1 microsecond'
+        from generate_series(0, 29) n";
+    ada.insert(columns, values).await;
+    let tasks = list(&ada, "").await.json;
+    let tasks = tasks.as_array().expect("a bare array").clone();
+    assert_eq!(tasks.len(), 30);
+    (ada, tasks)
+}
+
+#[tokio::test]
+async fn the_newest_comes_first() {
+    let ada = api().new_user().await;
+    assert_eq!(list(&ada, "").await.json, json!([]));
+    let mut tasks = Vec::new();
+    for title in ["one", "two", "three"] {
+        tasks.insert(0, ada.create(json!({"title": title})).await);
+    }
+    for path in ["/api/tasks".to_owned(), format!("/api/{}/tasks", ada.id)] {
+        let answer = ada.get(&path).await.is(200);
+        assert_eq!(answer.json, json!(tasks));
+        assert_eq!(answer.header("cache-control"), Some("private, no-cache"));
+    }
+}
+
+/// Whether a task is to be in the answer.
+type Wanted = Box<dyn Fn(&Value) -> bool>;
+
+#[tokio::test]
+async fn a_filter_keeps_the_order_and_drops_the_rest() {
+    let (ada, tasks) = with_thirty_tasks().await;
+    let completed = |wanted: bool| move |task: &Value| task["completed"] == wanted;
+    let priority = |wanted: &'static str| move |task: &Value| task["priority"] == wanted;
+    let cases: Vec<(&str, Wanted)> = vec![
+        ("?status=all", Box::new(|_| true)),
+        ("?status=ALL", Box::new(|_| true)),
+        ("?status=pending", Box::new(completed(false))),
+        ("?status=Pending", Box::new(completed(false))),
+        ("?status=completed", Box::new(completed(true))),
+        ("?status=COMPLETED", Box::new(completed(true))),
+        ("?completed=true", Box::new(completed(true))),
+        ("?completed=True", Box::new(completed(true))),
+        ("?completed=false", Box::new(completed(false))),
+        ("?completed=FALSE", Box::new(completed(false))),
+        ("?status=completed&completed=true", Box::new(completed(true))),
+        ("?status=all&completed=false", Box::new(completed(false))),
+        ("?priority=low", Box::new(priority("low"))),
+        ("?priority=MEDIUM", Box::new(priority("medium"))),
+        ("?priority=High", Box::new(priority("high"))),
+        ("?priority=high&status=pending", Box::new(|task| task["priority"] == "high" && task["completed"] == false)),
+        ("?priority=low&completed=true", Box::new(|task| task["priority"] == "low" && task["completed"] == true)),
+        // The last of each counts.
+        ("?status=pending&status=completed", Box::new(completed(true))),
+        ("?status=nonsense&status=pending", Box::new(completed(false))),
+        ("?priority=low&priority=high", Box::new(priority("high"))),
+        // In whatever way it is written.
+        ("?%73tatus=%70ending", Box::new(completed(false))),
+        ("?status=pending&", Box::new(completed(false))),
+        ("?&&status=pending", Box::new(completed(false))),
+        // Others are ignored.
+        ("?Status=pending", Box::new(|_| true)),
+        ("?statuses=x&page=2&per_page=5&skip=1&_=123&flag&=x&%ff=%ff", Box::new(|_| true)),
+    ];
+    for (query, wanted) in cases {
+        let expected: Vec<&Value> = tasks.iter().filter(|task| wanted(task)).collect();
+        assert!(!expected.is_empty());
+        assert_eq!(list(&ada, query).await.ids(), ids(expected), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_makes_no_sense_is_refused() {
+    let ada = api().new_user().await;
+    for (query, pointers) in [
+        ("status=done", &["/status"][..]),
+        ("status=", &["/status"]),
+        ("status=true", &["/status"]),
+        ("status=pending,completed", &["/status"]),
+        ("status=%00", &["/status"]),
+        ("status=%ff", &["/status"]),
+        ("completed=1", &["/completed"]),
+        ("completed=yes", &["/completed"]),
+        ("completed=", &["/completed"]),
+        ("priority=urgent", &["/priority"]),
+        ("priority=", &["/priority"]),
+        ("priority=high+", &["/priority"]),
+        ("priority=null", &["/priority"]),
+        ("sort=id", &["/sort"]),
+        ("sort=user_id", &["/sort"]),
+        ("sort=-created", &["/sort"]),
+        ("sort=created,title", &["/sort"]),
+        ("sort=created%20desc", &["/sort"]),
+        ("sort_by=color", &["/sort"]),
+        ("order=up", &["/order"]),
+        ("order=ascending", &["/order"]),
+        ("sort_order=1", &["/order"]),
+        ("limit=0", &["/limit"]),
+        ("limit=-1", &["/limit"]),
+        ("limit=1001", &["/limit"]),
+        ("limit=abc", &["/limit"]),
+        ("limit=", &["/limit"]),
+        ("limit=1.5", &["/limit"]),
+        ("limit=1e2", &["/limit"]),
+        ("limit=%201", &["/limit"]),
+        ("limit=99999999999999999999", &["/limit"]),
+        ("limit=5&limit=0", &["/limit"]),
+        ("offset=-1", &["/offset"]),
+        ("offset=abc", &["/offset"]),
+        ("offset=", &["/offset"]),
+        ("offset=99999999999999999999", &["/offset"]),
+        ("status=pending&completed=true", &["/completed"]),
+        ("status=completed&completed=false", &["/completed"]),
+        (
+            "status=x&completed=x&priority=x&sort=x&order=x&limit=x&offset=x",
+            &["/status", "/completed", "/priority", "/sort", "/order", "/limit", "/offset"],
+        ),
+    ] {
+        for path in ["/api/tasks".to_owned(), format!("/api/{}/tasks", ada.id)] {
+            ada.get(&format!("{path}?{query}")).await.invalid_at(pointers);
+        }
+    }
+}
+
+/// What a list is sorted by: tasks with none come last in either order.
+fn key(sort: &str, task: &Value) -> Option<String> {
+    let text = |name: &str| task[name].as_str().map(str::to_owned);
+    match sort {
+        "created" => text("created_at"),
+        "updated" => text("updated_at"),
+        "due_date" => text("due_date"),
+        "title" => text("title").map(|title| title.to_lowercase()),
+        "priority" => {
+            let urgency = ["low", "medium", "high"].iter().position(|priority| task["priority"] == *priority);
+            urgency.map(|urgency| urgency.to_string())
+        }
+        _ => panic!("{sort}"),
+    }
+}
+
+fn sorted(tasks: &[Value], sort: &str, order: &str) -> Vec<i64> {
+    let mut tasks: Vec<&Value> = tasks.iter().collect();
+    let turned = |ordering: Ordering| if order == "desc" { ordering.reverse() } else { ordering };
+    tasks.sort_by(|one, other| {
+        let by_key = match (key(sort, one), key(sort, other)) {
+            (Some(one), Some(other)) => turned(one.cmp(&other)),
+            (one, other) => other.is_some().cmp(&one.is_some()),
+        };
+        by_key.then(turned(one["id"].as_i64().cmp(&other["id"].as_i64())))
+    });
+    ids(tasks)
+}
+
+const SORTS: [(&str, &str, &[&str]); 5] = [
+    ("created", "desc", &["created", "created_at", "createdAt", "CREATED"]),
+    ("updated", "desc", &["updated", "updated_at", "updatedAt", "Updated_At"]),
+    ("due_date", "asc", &["due_date", "dueDate", "DUE_DATE"]),
+    ("title", "asc", &["title", "Title"]),
+    ("priority", "desc", &["priority", "PRIORITY"]),
+];
+
+#[tokio::test]
+async fn every_order_is_total_and_the_same_in_every_spelling() {
+    let (ada, tasks) = with_thirty_tasks().await;
+    for (sort, usual_order, spellings) in SORTS {
+        for (order, order_spellings) in [("asc", ["asc", "ASC"]), ("desc", ["desc", "Desc"])] {
+            let expected = sorted(&tasks, sort, order);
+            for spelling in spellings {
+                for name in ["sort", "sort_by", "sortBy"] {
+                    assert_eq!(list(&ada, &format!("?{name}={spelling}&order={order}")).await.ids(), expected);
+                }
+            }
+            for spelling in order_spellings {
+                for name in ["order", "sort_order", "sortOrder"] {
+                    let query = format!("?{name}={spelling}&sort={sort}");
+                    assert_eq!(list(&ada, &query).await.ids(), expected, "{query}");
+                }
+            }
+        }
+        assert_eq!(list(&ada, &format!("?sort={sort}")).await.ids(), sorted(&tasks, sort, usual_order), "{sort}");
+    }
+    assert_eq!(list(&ada, "?order=asc").await.ids(), sorted(&tasks, "created", "asc"));
+    assert_eq!(list(&ada, "?sort=title&sort_by=priority").await.ids(), sorted(&tasks, "priority", "desc"));
+    assert_eq!(list(&ada, "?sort_by=priority&sort=title").await.ids(), sorted(&tasks, "title", "asc"));
+}
+
+#[tokio::test]
+async fn what_has_no_due_date_or_priority_comes_last_both_ways() {
+    let (ada, _) = with_thirty_tasks().await;
+    for name in ["due_date", "priority"] {
+        for order in ["asc", "desc"] {
+            let answer = list(&ada, &format!("?sort={name}&order={order}")).await;
+            let is_null: Vec<bool> = answer.tasks().iter().map(|task| task[name].is_null()).collect();
+            assert!(is_null.is_sorted() && is_null.contains(&true) && is_null.contains(&false), "{name} {order}");
+        }
+    }
+    let answer = list(&ada, "?sort=priority").await;
+    let mut priorities: Vec<&Value> = answer.tasks().iter().map(|task| &task["priority"]).collect();
+    priorities.dedup();
+    assert_eq!(priorities, [&json!("high"), &json!("medium"), &json!("low"), &json!(null)]);
+}
+
+#[tokio::test]
+async fn pages_neither_repeat_nor_skip_a_task() {
+    let ada = api().new_user().await;
+    let values = "'same', 'low', '2026-11-21', '2026-01-01', '2026-01-01' from generate_series(1, 25)";
+    ada.insert("title, priority, due_date, created_at, updated_at", values).await;
+    for (sort, _, _) in SORTS {
+        for order in ["asc", "desc"] {
+            let whole = list(&ada, &format!("?sort={sort}&order={order}")).await.ids();
+            assert_eq!(whole.iter().collect::<BTreeSet<_>>().len(), 25);
+            for limit in [1, 4, 24, 25, 26] {
+                let mut pages = Vec::new();
+                for offset in (0..25).step_by(limit) {
+                    let query = format!("?sort={sort}&order={order}&limit={limit}&offset={offset}");
+                    let page = list(&ada, &query).await.ids();
+                    assert_eq!(page.len(), limit.min(25 - offset), "{query}");
+                    pages.extend(page);
+                }
+                assert_eq!(pages, whole, "{sort} {order} {limit}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn beyond_the_end_there_is_nothing() {
+    let (ada, _) = with_thirty_tasks().await;
+    for query in ["?offset=30", "?offset=4294967295", "?limit=1000&offset=31", "?status=completed&offset=10"] {
+        assert_eq!(list(&ada, query).await.json, json!([]), "{query}");
+    }
+    assert_eq!(list(&ada, "?offset=29").await.ids().len(), 1);
+    assert_eq!(list(&ada, "?limit=1000").await.ids().len(), 30);
+    // A limit is counted after the filter.
+    assert_eq!(list(&ada, "?status=completed&limit=4&offset=8").await.ids().len(), 2);
+}
+
+#[tokio::test]
+async fn a_page_has_at_most_a_thousand_tasks() {
+    let ada = api().new_user().await;
+    ada.insert("title", "n::text from generate_series(1, 1001) n").await;
+    let first = list(&ada, "").await.ids();
+    assert_eq!(first.len(), 1000);
+    assert_eq!(list(&ada, "?limit=1000").await.ids(), first);
+    let last = list(&ada, "?offset=1000").await.ids();
+    assert_eq!(last.len(), 1);
+    assert!(!first.contains(&last[0]));
+}
+
+#[tokio::test]
+async fn with_the_setting_a_list_is_an_object_with_counts() {
+    let ada = api_with(&[("TASK_LIST_SHAPE", "object")]).new_user().await;
+    ada.insert("title, completed", "n::text, n % 3 = 0 from generate_series(1, 9) n").await;
+    for path in ["/api/tasks".to_owned(), format!("/api/{}/tasks", ada.id)] {
+        for (query, total, count) in [
+            ("", 9, 9),
+            ("?limit=4", 9, 4),
+            ("?limit=4&offset=8", 9, 1),
+            ("?offset=9", 9, 0),
+            ("?offset=4000000000", 9, 0),
+            ("?status=completed", 3, 3),
+            ("?status=completed&limit=1&offset=1", 3, 1),
+            ("?priority=high", 0, 0),
+        ] {
+            let answer = ada.get(&format!("{path}{query}")).await.is(200);
+            assert_eq!((&answer["total"], &answer["count"]), (&json!(total), &json!(count)), "{query}");
+            assert_eq!(answer.ids().len(), count, "{query}");
+        }
+    }
+    let answer = ada.get("/api/tasks?sort=title&order=desc&limit=2").await;
+    assert_eq!(answer.tasks().iter().map(|task| &task["title"]).collect::<Vec<_>>(), [&json!("9"), &json!("8")]);
+    let nobody = ada.api.new_user().await;
+    assert_eq!(nobody.get("/api/tasks").await.json, json!({"tasks": [], "total": 0, "count": 0}));
+    nobody.get("/api/tasks?limit=0").await.invalid_at(&["/limit"]);
+}

@@ -1,0 +1,93 @@
+//! What the logs tell, and what they never do.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::kit::{Api, Call, Proxy, api};
+
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// The logs, as soon as they tell of a request.
+fn logs_about(api: &Api, request_id: &str) -> String {
+    api.stack().logs_when(LIMIT, |logs| logs.contains(request_id)).expect("a line about the request")
+}
+
+#[track_caller]
+fn tells_none_of(logs: &str, secrets: &[&str]) {
+    for secret in secrets {
+        let line = logs.lines().find(|line| line.contains(secret));
+        assert!(line.is_none(), "{secret} is in the log: {line:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_tells_no_token_no_text_and_no_password() {
+    no_secret_is_logged_with(&[]).await;
+}
+
+#[tokio::test]
+async fn a_log_of_any_level_tells_no_token_no_text_and_no_password() {
+    for level in ["DEBUG", "TRACE"] {
+        no_secret_is_logged_with(&[("AWS_LAMBDA_LOG_LEVEL", level)]).await;
+    }
+}
+
+async fn no_secret_is_logged_with(variables: &[(&str, &str)]) {
+    let mut proxy = Proxy::before(api().stack().database_url()).await;
+    let api = Api::own(proxy.database_url(), variables).await;
+    let ada = api.new_user().await;
+    let (title, description, query) = ("a title nobody logs", "a description nobody logs", "a-query-nobody-logs");
+    let body = json!({"title": title, "description": description, "priority": "priority-nobody-logs"});
+    let good = json!({"title": title, "description": description});
+    let path = ada.create_path(good.clone()).await;
+    let forged = format!("{}x", ada.token);
+    proxy.stop().await;
+    let mut last = String::new();
+    for round in 0..2 {
+        let expected = if round == 0 { 503 } else { 200 };
+        ada.put(&path, &good).await.is(expected);
+        ada.get("/api/tasks").await.is(expected);
+        ada.post("/api/tasks", &body).await.is(422);
+        ada.send(ada.call("POST", "/api/tasks").body(format!("{{\"title\": \"{title}"))).await.is(400);
+        ada.get(&format!("/api/tasks?status={query}")).await.is(422);
+        let refused = api.send(Call::new("GET", "/api/tasks").bearer(&forged)).await.is(401);
+        last = refused["request_id"].as_str().expect("text").to_owned();
+        if round == 0 {
+            proxy.restart().await;
+        }
+    }
+    let logs = logs_about(&api, &last);
+    let password = proxy.database_url().split([':', '@']).nth(2).expect("a password");
+    let signature = ada.token.rsplit('.').next().expect("a signature");
+    let secrets =
+        [&ada.token, signature, api.stack().secret(), password, proxy.database_url(), title, description, query];
+    tells_none_of(&logs, &secrets);
+    tells_none_of(&logs, &["priority-nobody-logs", "Bearer "]);
+}
+
+#[tokio::test]
+async fn a_failure_is_told_once_with_its_cause() {
+    let mut proxy = Proxy::before(api().stack().database_url()).await;
+    let api = Api::own(proxy.database_url(), &[]).await;
+    let ada = api.new_user().await;
+    proxy.stop().await;
+    for (call, status, code) in [
+        (ada.call("GET", "/api/tasks"), 503, "database_unavailable"),
+        (Call::new("GET", "/api/tasks"), 401, "unauthenticated"),
+        (ada.call("POST", "/api/tasks").json(&json!({})), 422, "validation_failed"),
+    ] {
+        let answer = api.send(call).await.is(status);
+        let id = answer.header("x-request-id").expect("an id");
+        let logs = logs_about(&api, id);
+        let lines: Vec<&str> = logs.lines().filter(|line| line.contains(id)).collect();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        let event: Value = serde_json::from_str(lines[0]).expect("JSON");
+        assert_eq!((&event["status"], &event["code"]), (&json!(status), &json!(code)), "{event}");
+        assert_eq!(event["level"], if status == 503 { "ERROR" } else { "INFO" });
+        let cause = event["cause"].as_str().unwrap_or_default();
+        assert_eq!(cause.contains("refused") || cause.contains("closed"), status == 503, "{event}");
+        // And the answer says nothing of it.
+        assert!(!String::from_utf8_lossy(&answer.body).contains("refused"));
+    }
+}

@@ -1,0 +1,147 @@
+//! A stack that cannot run does not start, and says why in one sentence.
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+
+use dev::testkit::{Settings, Stack, StartError};
+
+use crate::kit::{api, settings};
+
+const PASSWORD: &str = "sekrit-pa55word";
+
+/// The sentence with which a start ends.
+#[track_caller]
+fn sentence_of(start: Result<Stack, StartError>) -> String {
+    let StartError { status, stdout, stderr } = start.expect_err("it starts");
+    assert!(status.is_some_and(|status| status.code().is_some_and(|code| code != 0)), "{status:?} {stderr}");
+    assert_eq!(stdout, "");
+    let sentence = stderr.trim_end_matches('\n');
+    assert!(!sentence.is_empty() && !sentence.contains('\n'), "not one line: {stderr}");
+    assert!(!sentence.contains(PASSWORD), "{sentence}");
+    sentence.to_owned()
+}
+
+fn with_database() -> Settings {
+    settings().with_database(api().stack().database_url())
+}
+
+#[test]
+fn each_setting_that_is_wrong_is_named() {
+    for (name, value, sentence) in [
+        ("TASK_TITLE_MAX", "256", "TASK_TITLE_MAX must be a number from 1 to 255"),
+        ("TASK_TITLE_MAX", "0", "TASK_TITLE_MAX must be a number from 1 to 255"),
+        ("TASK_DESCRIPTION_MAX", "many", "TASK_DESCRIPTION_MAX must be a number from 0 to 16000"),
+        ("TASK_LIST_SHAPE", "tree", "TASK_LIST_SHAPE must be array or object"),
+        ("TASK_JSON_CASE", "kebab", "TASK_JSON_CASE must be snake or both"),
+        ("PORT", "abc", "PORT must be a whole number from 0 to 65535"),
+        ("PORT", "65536", "PORT must be a whole number from 0 to 65535"),
+        ("LAMBDA_CONCURRENCY", "0", "LAMBDA_CONCURRENCY must be a whole number from 1 to 1000"),
+    ] {
+        assert_eq!(sentence_of(Stack::start(with_database().with(name, value))), sentence);
+    }
+}
+
+#[test]
+fn a_secret_that_is_too_short_is_named_and_not_told() {
+    let sentence = sentence_of(Stack::start(with_database().with("BETTER_AUTH_SECRET", PASSWORD)));
+    assert!(sentence.starts_with("BETTER_AUTH_SECRET is too short"), "{sentence}");
+}
+
+/// The stack makes up what is missing, so the functions are started without it.
+#[test]
+fn a_setting_that_is_needed_and_missing_is_named() {
+    let ready = api().stack().ready().clone();
+    let functions: BTreeSet<&str> = shared::routes::ROUTES.iter().map(|route| route.function).collect();
+    assert_eq!(functions.len(), 7);
+    for function in functions {
+        for (name, variables) in [
+            ("DATABASE_URL", [("BETTER_AUTH_SECRET", ready.secret.as_str()), ("DATABASE_URL", "")]),
+            ("BETTER_AUTH_SECRET", [("DATABASE_URL", ready.database_url.as_str()), ("AUTH_MODE", "hs256")]),
+        ] {
+            let mut command = std::process::Command::new(ready.functions_dir.join(function));
+            let output = command.env_clear().envs(variables).output().expect("the function");
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert!(!output.status.success() && stderr.lines().count() == 1, "{function}: {stderr}");
+            assert!(stderr.starts_with(&format!("Error: {name} is not set")), "{function}: {stderr}");
+            assert!(!stderr.contains(&ready.secret) && !stderr.contains(&ready.database_url), "{stderr}");
+        }
+    }
+}
+
+#[test]
+fn a_bad_connection_string_is_explained_without_its_password() {
+    for (url, sentence) in [
+        (format!("ada:{PASSWORD}@127.0.0.1/todo"), "DATABASE_URL must begin with postgres:// or postgresql://"),
+        (format!("mysql://ada:{PASSWORD}@127.0.0.1/todo"), "DATABASE_URL must begin with postgres:// or postgresql://"),
+        (format!("postgres://ada:{PASSWORD}@127.0.0.1"), "DATABASE_URL names no database: it must end with /database"),
+        (format!("postgres://ada:{PASSWORD}@/todo"), "DATABASE_URL names no host"),
+        (
+            format!("postgres://ada:{PASSWORD}@127.0.0.1:1/todo?sslmode=maybe"),
+            "DATABASE_URL has an invalid value for sslmode",
+        ),
+    ] {
+        assert_eq!(sentence_of(Stack::start(settings().with_database(&url))), sentence);
+    }
+}
+
+#[test]
+fn a_wildcard_is_no_origin() {
+    let sentence = sentence_of(Stack::start(with_database().with("CORS_ORIGINS", "*")));
+    assert!(sentence.contains("CORS_ORIGINS"), "{sentence}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port().to_string();
+    let arguments = ["serve", "--json", "--until-stdin-closes", "--ephemeral"];
+    let by_setting = with_database().with_arguments(&arguments).with("PORT", &port);
+    let by_argument = with_database().with_arguments(&[&arguments[..], &["--port", &port]].concat());
+    for settings in [by_setting, by_argument] {
+        let sentence = sentence_of(Stack::start(settings));
+        assert!(sentence.starts_with(&format!("port {port} is taken")) && sentence.contains("PORT"), "{sentence}");
+    }
+}
+
+#[test]
+fn a_file_of_settings_that_is_wrong_is_named_and_not_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join(".env"), format!("BETTER_AUTH_SECRET={PASSWORD} {PASSWORD}\n")).expect("a file");
+    let sentence = sentence_of(Stack::start(with_database().in_folder(folder.path())));
+    assert!(sentence.contains(".env"), "{sentence}");
+}
+
+#[tokio::test]
+async fn a_database_without_the_table_is_told_apart() {
+    let api = api();
+    let name = "without_the_table";
+    api.sql().await.batch_execute(&format!("create database {name}")).await.expect("a database");
+    let url = api.stack().database_url().replace("/todo?", &format!("/{name}?"));
+    let sentence = sentence_of(Stack::start_async(settings().with_database(&url)).await);
+    assert!(sentence.contains("make migrate"), "{sentence}");
+}
+
+/// They could be right in a moment, so the stack waits some seconds for each. All at once here.
+#[tokio::test]
+async fn a_database_that_does_not_let_us_in_is_explained_without_the_password() {
+    let url = api().stack().database_url().to_owned();
+    let (before, after) = url.split_once('@').expect("a user");
+    let (user, _) = before.rsplit_once(':').expect("a password");
+    let start = |url: String| async move { sentence_of(Stack::start_async(settings().with_database(&url)).await) };
+    let (wrong_password, no_database, no_server, no_authority) = tokio::join!(
+        start(format!("{user}:{PASSWORD}@{after}")),
+        start(url.replace("/todo?", "/nowhere?")),
+        start(format!("postgres://ada:{PASSWORD}@127.0.0.1:1/todo?sslmode=disable")),
+        start(url.replace("sslmode=disable", "sslmode=require")),
+    );
+    for (sentence, cause) in [
+        (wrong_password, "password authentication failed"),
+        (no_database, "\"nowhere\" does not exist"),
+        (no_server, "onnection refused"),
+        (no_authority, "certificate verify failed"),
+    ] {
+        assert!(sentence.contains(cause), "{sentence}");
+        let secret = url.split([':', '@']).nth(2).expect("the password");
+        assert!(!sentence.contains(secret), "{sentence}");
+    }
+}

@@ -1,0 +1,25 @@
+//! TLS between the functions and PostgreSQL.
+
+use serde_json::json;
+
+use crate::kit::{Api, api};
+
+#[tokio::test]
+async fn with_sslmode_require_the_connection_is_encrypted() {
+    let common = api();
+    let ca_file = common.stack().ready().ca_file.clone().expect("an authority");
+    let url = common.stack().database_url();
+    let url = format!("{}&application_name=with_tls", url.replace("sslmode=disable", "sslmode=require"));
+    let api = Api::own(&url, &[("SSL_CERT_FILE", ca_file.to_str().expect("text"))]).await;
+    let ada = api.new_user().await;
+    let task = ada.create(json!({"title": "Buy milk"})).await;
+    assert_eq!(ada.get("/api/tasks").await.is(200).json, json!([task]));
+    let statement =
+        "select ssl, version from pg_stat_ssl join pg_stat_activity using (pid) where application_name = $1";
+    let connections = common.sql().await.query(statement, &[&"with_tls"]).await.expect("rows");
+    // The functions that were called: health, when the stack began, create and list.
+    assert_eq!(connections.len(), 3);
+    for connection in connections {
+        assert!(connection.get::<_, bool>(0) && connection.get::<_, &str>(1).starts_with("TLSv1."));
+    }
+}

@@ -1,0 +1,199 @@
+//! `PUT` and `PATCH /api/tasks/{id}`
+
+use serde_json::{Value, json};
+
+use crate::kit::{Caller, api, path};
+
+const METHODS: [&str; 2] = ["PUT", "PATCH"];
+
+/// A task in which every member has a value.
+async fn full(ada: &Caller) -> Value {
+    let body = json!({"title": "Buy milk", "description": "The good one", "priority": "low", "due_date": "2026-11-21"});
+    ada.create(body).await
+}
+
+fn path_of(task: &Value) -> String {
+    format!("/api/tasks/{}", task["id"])
+}
+
+/// What is left of a task when the change is made: `updated_at` later, the rest as in `expected`.
+#[track_caller]
+fn is_changed(answer: &Value, before: &Value, expected: &[(&str, Value)]) {
+    assert!(answer["updated_at"].as_str() > before["updated_at"].as_str(), "{answer} after {before}");
+    let mut whole = before.clone();
+    whole["updated_at"] = answer["updated_at"].clone();
+    for (name, value) in expected {
+        whole[*name] = value.clone();
+    }
+    assert_eq!(*answer, whole);
+}
+
+#[tokio::test]
+async fn only_what_is_sent_changes() {
+    let ada = api().new_user().await;
+    for method in METHODS {
+        for (name, sent, kept) in [
+            ("title", json!("  Buy oat milk "), json!("Buy oat milk")),
+            ("description", json!("Or the other"), json!("Or the other")),
+            ("description", json!(""), json!("")),
+            ("completed", json!(true), json!(true)),
+            ("priority", json!("HIGH"), json!("high")),
+            ("due_date", json!("2027-01-02T03:04:05+01:00"), json!("2027-01-02T02:04:05.000000Z")),
+        ] {
+            let before = full(&ada).await;
+            let answer = ada.send(ada.call(method, &path_of(&before)).json(&json!({name: sent}))).await.is(200);
+            is_changed(&answer.json, &before, &[(name, kept)]);
+            assert_eq!(ada.get(&path_of(&before)).await.json, answer.json);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_route_changes_a_task() {
+    let ada = api().new_user().await;
+    for method in METHODS {
+        for route in ["/api/tasks/{id}", "/api/{user_id}/tasks/{id}"] {
+            let before = full(&ada).await;
+            let path = path(route, &ada.id, &before["id"].to_string());
+            let change = json!({"title": "Buy oat milk", "completed": true, "dueDate": "2027-01-01"});
+            let answer = ada.send(ada.call(method, &path).json(&change)).await.is(200);
+            let due_date = ("due_date", json!("2027-01-01T00:00:00.000000Z"));
+            is_changed(
+                &answer.json,
+                &before,
+                &[("title", json!("Buy oat milk")), ("completed", json!(true)), due_date],
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn null_and_empty_clear_what_can_be_empty() {
+    let ada = api().new_user().await;
+    for method in METHODS {
+        for (name, empty) in [
+            ("description", json!(null)),
+            ("priority", json!(null)),
+            ("priority", json!("")),
+            ("due_date", json!(null)),
+            ("due_date", json!("")),
+            ("dueDate", json!(null)),
+        ] {
+            let before = full(&ada).await;
+            let answer = ada.send(ada.call(method, &path_of(&before)).json(&json!({name: empty}))).await.is(200);
+            is_changed(&answer.json, &before, &[(&name.replace("dueDate", "due_date"), json!(null))]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn null_leaves_title_and_completed_as_they_are() {
+    let ada = api().new_user().await;
+    let before = full(&ada).await;
+    let change = json!({"title": null, "completed": null, "priority": "medium"});
+    let answer = ada.put(&path_of(&before), &change).await.is(200);
+    is_changed(&answer.json, &before, &[("priority", json!("medium"))]);
+}
+
+#[tokio::test]
+async fn a_change_without_a_known_member_is_refused() {
+    let ada = api().new_user().await;
+    let before = full(&ada).await;
+    let sentence = "at least one of title, description, completed, priority and due_date must be given";
+    for change in [
+        json!({}),
+        json!({"title": null}),
+        json!({"title": null, "completed": null}),
+        json!({"color": "red", "Title": "x", "is_completed": true}),
+        json!({"user_id": ada.id, "userId": null}),
+        json!({"id": 7, "created_at": "2001-01-01", "updated_at": "2001-01-01"}),
+    ] {
+        for method in METHODS {
+            let answer = ada.send(ada.call(method, &path_of(&before)).json(&change)).await;
+            assert_eq!(answer.invalid_at(&[""])["detail"], sentence, "{change}");
+        }
+    }
+    assert_eq!(ada.get(&path_of(&before)).await.json, before);
+}
+
+#[tokio::test]
+async fn what_the_server_decides_cannot_be_changed() {
+    let ada = api().new_user().await;
+    let before = full(&ada).await;
+    let old = "2001-01-01T00:00:00Z";
+    let change = json!({
+        "title": "Buy oat milk", "id": 7, "user_id": ada.id, "created_at": old, "createdAt": old, "updated_at": old,
+        "updatedAt": old, "version": 70
+    });
+    let answer = ada.put(&path_of(&before), &change).await.is(200);
+    is_changed(&answer.json, &before, &[("title", json!("Buy oat milk"))]);
+    let row = &ada.rows().await[0];
+    assert_eq!((&row["id"], &row["version"]), (&before["id"], &json!(2)));
+}
+
+#[tokio::test]
+async fn a_change_that_changes_nothing_leaves_the_time() {
+    let ada = api().new_user().await;
+    let before = full(&ada).await;
+    for method in METHODS {
+        for name in ["title", "description", "completed", "priority", "due_date"] {
+            let answer = ada.send(ada.call(method, &path_of(&before)).json(&json!({name: before[name]}))).await;
+            assert_eq!(answer.is(200).json, before, "{name}");
+        }
+        assert_eq!(ada.send(ada.call(method, &path_of(&before)).json(&before)).await.is(200).json, before);
+    }
+}
+
+#[tokio::test]
+async fn every_change_moves_the_time() {
+    let ada = api().new_user().await;
+    let mut before = full(&ada).await;
+    for round in 0..10 {
+        let answer = ada.patch(&path_of(&before), &json!({"title": format!("Round {round}")})).await.is(200);
+        is_changed(&answer.json, &before, &[("title", json!(format!("Round {round}")))]);
+        before = answer.json;
+    }
+}
+
+#[tokio::test]
+async fn the_rules_of_the_members_hold_for_changes() {
+    let ada = api().new_user().await;
+    let before = full(&ada).await;
+    for method in METHODS {
+        for (change, pointers) in [
+            (json!({"title": ""}), &["/title"][..]),
+            (json!({"title": "   "}), &["/title"]),
+            (json!({"title": "x".repeat(201)}), &["/title"]),
+            (json!({"title": 5}), &["/title"]),
+            (json!({"title": "a\0b"}), &["/title"]),
+            (json!({"description": "x".repeat(1001)}), &["/description"]),
+            (json!({"description": []}), &["/description"]),
+            (json!({"completed": "true"}), &["/completed"]),
+            (json!({"priority": "urgent"}), &["/priority"]),
+            (json!({"due_date": "soon", "title": "good"}), &["/due_date"]),
+            (
+                json!({"title": 1, "description": 1, "completed": 1, "priority": 1, "due_date": 1}),
+                &["/title", "/description", "/completed", "/priority", "/due_date"],
+            ),
+        ] {
+            ada.send(ada.call(method, &path_of(&before)).json(&change)).await.invalid_at(pointers);
+        }
+        for (name, longest) in [("title", "🥛".repeat(200)), ("description", "🥛".repeat(1000))] {
+            let task = full(&ada).await;
+            let answer = ada.send(ada.call(method, &path_of(&task)).json(&json!({name: longest}))).await.is(200);
+            is_changed(&answer.json, &task, &[(name, json!(longest))]);
+        }
+    }
+    assert_eq!(ada.get(&path_of(&before)).await.json, before);
+}
+
+/// Its text is longer than what may be sent, and can still be kept, completed and replaced.
+#[tokio::test]
+async fn a_task_with_a_longer_title_than_allowed_can_be_changed() {
+    let ada = api().new_user().await;
+    ada.insert("title", "repeat('x', 255)").await;
+    let task = ada.get("/api/tasks").await.json[0].clone();
+    let answer = ada.patch(&path_of(&task), &json!({"description": "d"})).await.is(200);
+    is_changed(&answer.json, &task, &[("description", json!("d"))]);
+    ada.patch(&path_of(&task), &json!({"title": task["title"]})).await.invalid_at(&["/title"]);
+}
