@@ -7,6 +7,9 @@ PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
 # Without OpenSSL's headers on the machine it is built from source: slow once, and then the same.
 FEATURES := $(shell pkg-config --exists openssl 2>/dev/null || echo --features shared/vendored-openssl)
 
+# The behaviour tests wait for other processes more than they compute.
+export RUST_TEST_THREADS ?= 4
+
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 

@@ -116,6 +116,19 @@ impl Function {
         })
     }
 
+    /// As [`Function::status_for`], asked again as long as `Retry-After` may ask for it: without keys the source is only
+    /// looked at once a second.
+    pub(crate) async fn status_soon_for(&mut self, token: &str) -> u64 {
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(5);
+        loop {
+            let status = self.status_for(token).await;
+            if status == 200 || std::time::Instant::now() > end {
+                return status;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+
     /// Whether the process has not ended.
     pub(crate) fn is_running(&mut self) -> bool {
         matches!(self.process.try_wait(), Ok(None))
