@@ -39,7 +39,7 @@ pub enum ApiError {
     /// 409: the change collides with a row that exists.
     #[error("The request conflicts with the stored data")]
     Conflict(#[source] Box<dyn Error + Send + Sync>),
-    /// 413: more than [`crate::request::BODY_LIMIT`] bytes.
+    /// 413: more than 64 KiB.
     #[error("The request body is larger than 64 KiB")]
     BodyTooLarge,
     /// 415: a content type that is not JSON.
