@@ -10,7 +10,7 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 
 /// Better Auth's own table, as far as a foreign key cares.
 const USER_TABLE: &str = r#"create table "user" (id text primary key)"#;
-const STEPS: [&str; 3] = ["tasks", "task indexes", "task changes"];
+const STEPS: [&str; 4] = ["tasks", "task indexes", "task changes", "safe repeats"];
 
 struct Database {
     url: String,
@@ -173,7 +173,7 @@ async fn up_takes_every_step_once() {
     let database = Database::with(USER_TABLE).await;
     let report = database.up().await.expect("a fresh database");
     assert_eq!(names(&report), STEPS);
-    assert_eq!(report.applied.iter().map(|step| step.version).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(report.applied.iter().map(|step| step.version).collect::<Vec<_>>(), [1, 2, 3, 4]);
     assert_eq!(database.up().await.expect("the same again"), nothing());
 }
 
@@ -317,6 +317,7 @@ async fn tasks_outlive_the_steps_that_do_not_make_their_table() {
     const TASKS: &str = "select id, user_id, title, version, created_at, updated_at from tasks order by id";
     let database = Database::with_a_task().await;
 
+    database.down().await.expect("without the keys");
     database.down().await.expect("without the trigger");
     database.run("insert into tasks (user_id, title) values ('ann', 'Bake bread')").await;
     database.down().await.expect("without the indexes");
@@ -324,7 +325,7 @@ async fn tasks_outlive_the_steps_that_do_not_make_their_table() {
     let tasks = database.rows(TASKS).await;
     assert_eq!(tasks.len(), 3);
 
-    assert_eq!(names(&database.up().await.expect("with both")), STEPS[1..]);
+    assert_eq!(names(&database.up().await.expect("with all")), STEPS[1..]);
     assert_eq!(database.rows(TASKS).await, tasks);
     database.run("update tasks set completed = true").await;
     assert_eq!(database.rows("select distinct version from tasks").await, ["2"]);
@@ -333,8 +334,9 @@ async fn tasks_outlive_the_steps_that_do_not_make_their_table() {
 #[tokio::test]
 async fn down_does_not_delete_tasks() {
     let database = Database::with_a_task().await;
-    database.down().await.expect("without the trigger");
-    database.down().await.expect("without the indexes");
+    for step in STEPS[1..].iter().rev() {
+        assert_eq!(names(&database.down().await.expect("the way back")), [*step]);
+    }
     let sentence = database.down().await.expect_err("there is a task").to_string();
     assert!(sentence.contains("the table tasks holds tasks"), "{sentence}");
     assert_eq!(database.row("select count(*) from tasks").await, "1");
@@ -382,7 +384,7 @@ async fn several_at_once_take_turns() {
         steps.extend(report.applied.into_iter().map(|step| step.version));
     }
     steps.sort_unstable();
-    assert_eq!(steps, [1, 2, 3]);
+    assert_eq!(steps, [1, 2, 3, 4]);
 }
 
 #[tokio::test]
@@ -535,6 +537,7 @@ async fn names_are_those_that_other_programs_look_for() {
         "idx_tasks_user_completed_newest | (user_id, completed, created_at DESC, id DESC)",
         "idx_tasks_user_due_date | (user_id, due_date, id)",
         "idx_tasks_user_id | (user_id)",
+        "idx_tasks_user_idempotency_key | (user_id, idempotency_key)",
         "idx_tasks_user_newest | (user_id, created_at DESC, id DESC)",
         "tasks_pkey | (id)",
     ];

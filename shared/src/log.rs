@@ -33,7 +33,7 @@ pub(crate) fn failure(error: &ApiError, request_id: &str) {
 }
 
 /// The sources of an error, outermost first.
-fn cause(error: &ApiError) -> Option<String> {
+pub(crate) fn cause(error: &dyn Error) -> Option<String> {
     let mut causes = Vec::new();
     let mut next = error.source();
     while let Some(error) = next {

@@ -41,10 +41,10 @@ where
     H: Fn(UserTasks, Request) -> F,
     F: Future<Output = Result<Response, ApiError>>,
 {
-    run(async |app: &App, event: Event| {
+    run(async |app: &App, event: Event, request_id: String| {
         let user = app.authenticator.authenticate(event.header("authorization"), &app.sign_in).await?;
         let request = Request::of_user(event, app.rules, user.id())?;
-        let tasks = UserTasks::of(user, Arc::clone(&app.database), app.shape.list_object);
+        let tasks = UserTasks::of(user, Arc::clone(&app.database), app.shape.list_object, request_id);
         handler(tasks, request).await
     })
     .await
@@ -59,7 +59,7 @@ where
     H: Fn(Readiness, Request) -> F,
     F: Future<Output = Result<Response, ApiError>>,
 {
-    run(async |app: &App, event: Event| {
+    run(async |app: &App, event: Event, _| {
         let request = Request::open(event, app.rules);
         handler(Readiness::of(Arc::clone(&app.database)), request).await
     })
@@ -68,7 +68,7 @@ where
 
 async fn run<O>(operation: O) -> Result<(), StartError>
 where
-    O: AsyncFn(&App, Event) -> Result<Response, ApiError>,
+    O: AsyncFn(&App, Event, String) -> Result<Response, ApiError>,
 {
     log::start();
     let config = Config::from_env()?;
@@ -99,10 +99,11 @@ impl App {
 
     async fn answer<O>(&self, event: Event, context: &Context, operation: &O) -> ApiGatewayV2httpResponse
     where
-        O: AsyncFn(&Self, Event) -> Result<Response, ApiError>,
+        O: AsyncFn(&Self, Event, String) -> Result<Response, ApiError>,
     {
         let mut answer = Answer::to(&event, &context.request_id, self.shape);
-        let in_time = tokio::time::timeout(time_left(context), operation(self, event)).await;
+        let in_time =
+            tokio::time::timeout(time_left(context), operation(self, event, context.request_id.clone())).await;
         let late = ApiError::DatabaseUnavailable { retry_after: 1, source: None };
         match in_time.unwrap_or(Err(late)) {
             Ok(response) => answer.respond(&response),

@@ -20,6 +20,8 @@ pub struct UserTasks {
     user: VerifiedUser,
     database: Arc<Database>,
     counts_total: bool,
+    /// Names this request in what it writes, so that a statement which is sent twice is recognised.
+    request_id: String,
 }
 
 /// What every statement about a task returns, in the order in which [`task`] reads it. The owner is not among it:
@@ -30,22 +32,21 @@ macro_rules! columns {
     };
 }
 
+/// With a key that this user has used before, it returns what was stored then.
 static CREATE: Statement = Statement {
     name: "create",
     sql: concat!(
-        "insert into tasks (user_id, title, description, completed, priority, due_date)
-         values ($1, $2, $3, $4, $5, $6)
+        "insert into tasks (user_id, title, description, completed, priority, due_date, idempotency_key)
+         values ($1, $2, $3, $4, $5, $6, $7)
+         on conflict (user_id, idempotency_key) do update
+         set idempotency_key = excluded.idempotency_key
          returning ",
         columns!()
     ),
-    repeatable: false,
 };
 
-static GET: Statement = Statement {
-    name: "get",
-    sql: concat!("select ", columns!(), " from tasks where user_id = $1 and id = $2"),
-    repeatable: true,
-};
+static GET: Statement =
+    Statement { name: "get", sql: concat!("select ", columns!(), " from tasks where user_id = $1 and id = $2") };
 
 /// Of each pair of parameters the first says whether the column changes, so that null can be a new value.
 static UPDATE: Statement = Statement {
@@ -61,27 +62,27 @@ static UPDATE: Statement = Statement {
          returning ",
         columns!()
     ),
-    repeatable: true,
 };
 
-/// Toggles without a `$3`.
+/// Toggles without a `$3`, and then only if the request `$4` has not done so already.
 static COMPLETE: Statement = Statement {
     name: "complete",
     sql: concat!(
         "update tasks
-         set completed = coalesce($3, not coalesce(completed, false))
+         set completed = case
+                 when $3::boolean is not null then $3::boolean
+                 when last_request = $4 then completed
+                 else not coalesce(completed, false)
+             end,
+             last_request = case when $3::boolean is null then $4 else last_request end
          where user_id = $1 and id = $2
          returning ",
         columns!()
     ),
-    repeatable: false,
 };
 
-static DELETE: Statement = Statement {
-    name: "delete",
-    sql: "delete from tasks where user_id = $1 and id = $2 returning true",
-    repeatable: false,
-};
+static DELETE: Statement =
+    Statement { name: "delete", sql: "delete from tasks where user_id = $1 and id = $2 returning true" };
 
 macro_rules! filter {
     () => {
@@ -92,7 +93,7 @@ macro_rules! filter {
     };
 }
 
-static COUNT: Statement = Statement { name: "count", sql: concat!("select count(*)", filter!()), repeatable: true };
+static COUNT: Statement = Statement { name: "count", sql: concat!("select count(*)", filter!()) };
 
 /// One per order; the id as last key makes each a total order. What has no due date or priority comes last in both
 /// directions.
@@ -100,8 +101,7 @@ macro_rules! list {
     ($($order:expr),+) => {
         Statement {
             name: "list",
-            sql: concat!("select ", columns!(), filter!(), " order by ", $($order),+, " limit $4::bigint offset $5::bigint"),
-            repeatable: true,
+            sql: concat!("select ", columns!(), filter!(), " order by ", $($order),+, " limit $4::bigint offset $5::bigint")
         }
     };
 }
@@ -141,8 +141,8 @@ fn list_statement(sort: Sort, order: Order) -> &'static Statement {
 
 impl UserTasks {
     /// The tasks of a user whose token was verified. `counts_total` tells whether lists say how many there are in all.
-    pub(crate) fn of(user: VerifiedUser, database: Arc<Database>, counts_total: bool) -> Self {
-        Self { user, database, counts_total }
+    pub(crate) fn of(user: VerifiedUser, database: Arc<Database>, counts_total: bool, request_id: String) -> Self {
+        Self { user, database, counts_total, request_id }
     }
 
     /// Stores a new task and returns it.
@@ -158,10 +158,11 @@ impl UserTasks {
                 Text::print(new.completed),
                 new.priority.map_or(Text::NULL, Text::of),
                 new.due_date.map_or(Text::NULL, Text::print),
+                Text::print(format_args!("request:{}", self.request_id)),
             ],
         );
-        let rows = self.database.query(query).await.map_err(refused_for_the_user)?;
-        self.only_task(&rows)
+        let answer = self.database.query(query).await.map_err(refused_for_the_user)?;
+        self.only_task(&answer.rows)
     }
 
     /// The task with this id.
@@ -183,11 +184,12 @@ impl UserTasks {
         let list = self.query(list_statement(query.sort, query.order), page);
         let (rows, total) = if self.counts_total {
             let count = self.query(&COUNT, filter);
-            let [rows, counts] = self.database.query_together([list, count]).await.map_err(refused_for_the_user)?;
+            let answer = self.database.query_together([list, count]).await.map_err(refused_for_the_user)?;
+            let [rows, counts] = answer.rows;
             let count = counts.first().ok_or_else(|| ApiError::Internal("no count was returned".into()))?;
             (rows, Some(count.try_get(0).map_err(unreadable)?))
         } else {
-            (self.database.query(list).await.map_err(refused_for_the_user)?, None)
+            (self.database.query(list).await.map_err(refused_for_the_user)?.rows, None)
         };
         let tasks = rows.iter().map(|row| self.task(row)).collect::<Result<_, _>>()?;
         Ok(TaskPage { tasks, total })
@@ -217,7 +219,8 @@ impl UserTasks {
     /// # Errors
     /// [`ApiError::TaskNotFound`] when the user has no such task; the database's failures.
     pub async fn complete(&self, id: &TaskId, completion: &Completion) -> Result<Task, ApiError> {
-        self.one(&COMPLETE, id, [completion.completed.map_or(Text::NULL, Text::print)]).await
+        let set = completion.completed.map_or(Text::NULL, Text::print);
+        self.one(&COMPLETE, id, [set, Text::of(&self.request_id)]).await
     }
 
     /// Deletes the task for good.
@@ -226,8 +229,9 @@ impl UserTasks {
     /// [`ApiError::TaskNotFound`] when the user has no such task; the database's failures.
     pub async fn delete(&self, id: &TaskId) -> Result<(), ApiError> {
         let id = id.to_string();
-        let rows = self.database.query(self.query(&DELETE, [Text::of(&id)])).await.map_err(refused_for_the_task)?;
-        if rows.is_empty() { Err(ApiError::TaskNotFound) } else { Ok(()) }
+        let answer = self.database.query(self.query(&DELETE, [Text::of(&id)])).await.map_err(refused_for_the_task)?;
+        // A repeat that finds nothing finds the work of the execution whose answer was lost.
+        if answer.rows.is_empty() && !answer.is_repeat { Err(ApiError::TaskNotFound) } else { Ok(()) }
     }
 
     /// A statement about the task `id`, which is its `$2`.
@@ -239,8 +243,8 @@ impl UserTasks {
     ) -> Result<Task, ApiError> {
         let id = Text::print(id);
         let query = self.query(statement, std::iter::once(id).chain(parameters));
-        let rows = self.database.query(query).await.map_err(refused_for_the_task)?;
-        self.only_task(&rows)
+        let answer = self.database.query(query).await.map_err(refused_for_the_task)?;
+        self.only_task(&answer.rows)
     }
 
     /// A statement with the user as its `$1`. Every statement of this module is sent through here.
@@ -283,7 +287,6 @@ static KEYS: Statement = Statement {
     sql: "select id::text, \"publicKey\"
           from jwks
           where \"expiresAt\" is null or \"expiresAt\" > now() - interval '30 days'",
-    repeatable: true,
 };
 
 static SESSION: Statement = Statement {
@@ -291,7 +294,6 @@ static SESSION: Statement = Statement {
     sql: "select \"userId\"::text
           from session
           where token = $1 and \"expiresAt\" > now()",
-    repeatable: true,
 };
 
 impl SignIn {
@@ -313,7 +315,7 @@ impl SignIn {
             }
             Ok(jwk)
         };
-        rows.map_err(refused_for_the_sign_in)?.iter().map(jwk).collect()
+        rows.map_err(refused_for_the_sign_in)?.rows.iter().map(jwk).collect()
     }
 
     /// The user of a session that has not ended.
@@ -322,8 +324,8 @@ impl SignIn {
     /// As [`SignIn::keys`].
     pub(crate) async fn user_of_session(&self, token: &str) -> Result<Option<String>, ApiError> {
         let query = Query { statement: &SESSION, parameters: vec![Text::of(token)] };
-        let rows = self.database.query(query).await.map_err(refused_for_the_sign_in)?;
-        rows.first().map(|row| row.try_get(0).map_err(unreadable)).transpose()
+        let answer = self.database.query(query).await.map_err(refused_for_the_sign_in)?;
+        answer.rows.first().map(|row| row.try_get(0).map_err(unreadable)).transpose()
     }
 }
 
@@ -333,7 +335,7 @@ pub struct Readiness {
 }
 
 /// The one statement without a user: it reads no table.
-static PING: Statement = Statement { name: "ping", sql: "select true", repeatable: true };
+static PING: Statement = Statement { name: "ping", sql: "select true" };
 
 impl Readiness {
     pub(crate) fn of(database: Arc<Database>) -> Self {
@@ -409,7 +411,7 @@ mod tests {
     fn every_statement_about_tasks_names_its_user() {
         let source = include_str!("store.rs");
         let (code, _) = source.split_once("#[cfg(test)]").expect("this module");
-        let defined = code.matches(": Statement = ").count();
+        let defined = code.matches(": Statement =").count();
         let about_tasks = [
             &CREATE,
             &GET,

@@ -17,7 +17,11 @@ fn tables(id: &str, user_id: &str, time: &str) -> String {
              due_date {time},
              priority varchar(20),
              created_at {time} default (now() at time zone 'utc'),
-             updated_at {time} default (now() at time zone 'utc'))"
+             updated_at {time} default (now() at time zone 'utc'),
+             -- What adoption adds.
+             idempotency_key text,
+             last_request text,
+             unique (user_id, idempotency_key))"
     )
 }
 

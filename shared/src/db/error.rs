@@ -1,18 +1,23 @@
-//! What the driver and the server report, sorted by what is to be done about it.
+//! What the driver, the server and what is between report, sorted by what is to be done about it.
 
 use std::error::Error;
 
 use tokio_postgres::error::SqlState;
+
+use super::connection::ExecuteError;
+use super::dial::DialError;
 
 /// Why there are no rows. The source is what the driver said.
 #[derive(Debug, thiserror::Error)]
 #[error("the statement `{statement}` failed")]
 pub(crate) struct DbError {
     pub(crate) kind: DbErrorKind,
-    pub(super) statement: &'static str,
+    pub(super) fate: Fate,
+    statement: &'static str,
     source: Box<dyn Error + Send + Sync>,
 }
 
+/// What the caller is to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum DbErrorKind {
     /// The server refused the statement for what it says. The connection is fine.
@@ -25,79 +30,201 @@ pub(crate) enum DbErrorKind {
     Unreadable,
 }
 
+/// What is known of the statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It never reached the server.
+    NotExecuted,
+    /// It never reached a server that could execute it, and is worth exactly one more try: a pooler had no server for
+    /// it within its own time limit, or the server has become a replica.
+    OnceMore,
+    /// The server took it back, for the sake of another transaction.
+    RolledBack,
+    /// It reached the server, and the answer did not come.
+    Unknown,
+    /// The answer is the answer.
+    Final,
+}
+
 impl DbError {
-    /// `lost` tells whether the connection had ended, or had never begun.
-    pub(super) fn from_driver(statement: &'static str, error: tokio_postgres::Error, lost: bool) -> Self {
-        let kind = match error.as_db_error() {
-            Some(answer) => kind_of(answer.code(), answer.message()),
-            None if certificate_was_refused(&error) => DbErrorKind::Misconfigured,
-            None if lost || error.is_closed() => DbErrorKind::Unavailable { retry_after: 1 },
-            None => DbErrorKind::Unreadable,
+    /// The connection could not be made, so nothing was executed.
+    pub(super) fn from_dial(statement: &'static str, error: DialError) -> Self {
+        let (kind, fate) = match &error {
+            DialError::Driver(driver) => match driver.as_db_error() {
+                Some(answer) => refused_at_sign_in(answer.code(), answer.message()),
+                None if needs_a_human(driver) => (DbErrorKind::Misconfigured, Fate::Final),
+                None => (DbErrorKind::Unavailable { retry_after: 1 }, Fate::NotExecuted),
+            },
+            // Whoever waits that long for a sleeping database has no time left for another try.
+            DialError::SignIn => (DbErrorKind::Unavailable { retry_after: 1 }, Fate::Final),
+            DialError::Resolve(_) | DialError::Tcp(_) | DialError::Tls => {
+                (DbErrorKind::Unavailable { retry_after: 1 }, Fate::NotExecuted)
+            }
         };
-        Self { kind, statement, source: error.into() }
+        Self { kind, fate, statement, source: error.into() }
+    }
+
+    /// `nothing_sent` and `is_closed` are about the connection since the statement was handed to it.
+    pub(super) fn from_execute(
+        statement: &'static str,
+        error: ExecuteError,
+        nothing_sent: bool,
+        is_closed: bool,
+    ) -> Self {
+        let lost = if nothing_sent { Fate::NotExecuted } else { Fate::Unknown };
+        let (kind, fate) = match &error {
+            ExecuteError::DeadPath => (DbErrorKind::Unavailable { retry_after: 1 }, lost),
+            ExecuteError::Driver(driver) => match driver.as_db_error() {
+                Some(answer) => refused(answer.code(), answer.message()),
+                None if is_closed || driver.is_closed() => (DbErrorKind::Unavailable { retry_after: 1 }, lost),
+                None => (DbErrorKind::Unreadable, Fate::Final),
+            },
+        };
+        Self { kind, fate, statement, source: error.into() }
     }
 
     /// The certificate store of this machine cannot be read.
     pub(super) fn without_tls(statement: &'static str, error: native_tls::Error) -> Self {
-        Self { kind: DbErrorKind::Misconfigured, statement, source: error.into() }
+        Self { kind: DbErrorKind::Misconfigured, fate: Fate::Final, statement, source: error.into() }
     }
 
     /// Whether the connection can serve the next statement.
     pub(super) fn keeps_connection(&self) -> bool {
-        matches!(self.kind, DbErrorKind::Refused(_))
+        match self.kind {
+            DbErrorKind::Refused(_) => true,
+            // A statement that was taken back or cancelled: the server is there, and ready for the next one.
+            DbErrorKind::Unavailable { .. } => matches!(self.fate, Fate::RolledBack | Fate::Final),
+            DbErrorKind::Misconfigured | DbErrorKind::Unreadable => false,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn for_test(kind: DbErrorKind, fate: Fate) -> Self {
+        Self { kind, fate, statement: "test", source: "test".into() }
     }
 }
 
-fn kind_of(state: &SqlState, message: &str) -> DbErrorKind {
-    // Poolers and Neon's proxy say so under states of their own.
-    let full = ["query_wait_timeout", "too many connections", "remaining connection slots"];
-    if full.iter().any(|text| message.contains(text)) || *state == SqlState::TOO_MANY_CONNECTIONS {
-        return DbErrorKind::Unavailable { retry_after: 2 };
+/// An answer to a statement.
+fn refused(state: &SqlState, message: &str) -> (DbErrorKind, Fate) {
+    let wait = |retry_after| DbErrorKind::Unavailable { retry_after };
+    if message.contains("query_wait_timeout") {
+        return (wait(2), Fate::OnceMore);
     }
     match state.code() {
-        "40001" | "40P01" | "55P03" | "57014" | "25006" => DbErrorKind::Unavailable { retry_after: 1 },
-        code if code.starts_with("57P0") || code.starts_with("08") => DbErrorKind::Unavailable { retry_after: 1 },
-        code if code.starts_with("28") || code == "3D000" || code == "42501" => DbErrorKind::Misconfigured,
-        _ => DbErrorKind::Refused(state.clone()),
+        "40001" | "40P01" => (wait(1), Fate::RolledBack),
+        "55P03" | "57014" => (wait(1), Fate::Final),
+        // A server that has just become a replica: the next connection finds the one that has taken over.
+        "25006" => (wait(1), Fate::OnceMore),
+        "53300" => (wait(2), Fate::NotExecuted),
+        code if code.starts_with("57P0") || code.starts_with("08") => (wait(1), Fate::Unknown),
+        code if code.starts_with("28") || code == "3D000" || code == "42501" => {
+            (DbErrorKind::Misconfigured, Fate::Final)
+        }
+        _ => (DbErrorKind::Refused(state.clone()), Fate::Final),
     }
 }
 
-/// A handshake that ended with a verdict, unlike one that was cut off.
-fn certificate_was_refused(error: &tokio_postgres::Error) -> bool {
+/// What Neon's proxy says, under one state for everything, before it has passed a connection on.
+const PERMANENT: [&str; 6] = [
+    "password authentication failed",
+    "Endpoint ID is not specified",
+    "endpoint cannot be found",
+    "endpoint is disabled",
+    "is not allowed",
+    "unsupported startup parameter",
+];
+/// Longer than a moment: the project has used up what it may.
+const QUOTA: &str = "Check your quotas";
+
+/// An answer to the sign-in: nothing was executed, whatever it says.
+fn refused_at_sign_in(state: &SqlState, message: &str) -> (DbErrorKind, Fate) {
+    let wait = |retry_after| (DbErrorKind::Unavailable { retry_after }, Fate::NotExecuted);
+    if PERMANENT.iter().any(|text| message.contains(text)) {
+        return (DbErrorKind::Misconfigured, Fate::Final);
+    }
+    if message.contains(QUOTA) || message.contains("quota") {
+        return (DbErrorKind::Unavailable { retry_after: 60 }, Fate::Final);
+    }
+    if message.contains("query_wait_timeout") {
+        return (DbErrorKind::Unavailable { retry_after: 2 }, Fate::OnceMore);
+    }
+    let full = ["too many connections", "Too many connections", "remaining connection slots"];
+    if full.iter().any(|text| message.contains(text)) || *state == SqlState::TOO_MANY_CONNECTIONS {
+        return wait(2);
+    }
+    match state.code() {
+        code if code.starts_with("28") || code == "3D000" || code == "42501" => {
+            (DbErrorKind::Misconfigured, Fate::Final)
+        }
+        _ => wait(1),
+    }
+}
+
+/// A certificate that does not hold, a channel that cannot be bound, a way to sign in that is not accepted: verdicts,
+/// unlike a handshake that was cut off.
+fn needs_a_human(error: &tokio_postgres::Error) -> bool {
+    let verdicts = ["certificate verify failed", "channel binding", "authentication method", "does not support TLS"];
+    let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        if error.is::<native_tls::Error>() {
-            return error.to_string().contains("certificate verify failed");
-        }
+        text += &format!(": {error}");
         cause = error.source();
     }
-    false
+    verdicts.iter().any(|verdict| text.contains(verdict))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn wait(retry_after: u32) -> DbErrorKind {
+        DbErrorKind::Unavailable { retry_after }
+    }
+
     #[test]
-    fn each_state_has_its_consequence() {
-        let wait = |retry_after| DbErrorKind::Unavailable { retry_after };
-        for (code, message, kind) in [
-            ("53300", "sorry, too many clients already", wait(2)),
-            ("08P01", "query_wait_timeout", wait(2)),
-            ("XX000", "Too many connections attempts: too many connections", wait(2)),
-            ("40001", "could not serialize access", wait(1)),
-            ("40P01", "deadlock detected", wait(1)),
-            ("57014", "canceling statement due to statement timeout", wait(1)),
-            ("57P01", "terminating connection due to administrator command", wait(1)),
-            ("08006", "connection failure", wait(1)),
-            ("25006", "cannot execute INSERT in a read-only transaction", wait(1)),
-            ("28P01", "password authentication failed", DbErrorKind::Misconfigured),
-            ("3D000", "database does not exist", DbErrorKind::Misconfigured),
-            ("42501", "permission denied for table tasks", DbErrorKind::Misconfigured),
-            ("42P01", "relation does not exist", DbErrorKind::Refused(SqlState::UNDEFINED_TABLE)),
-            ("22P02", "invalid input syntax", DbErrorKind::Refused(SqlState::INVALID_TEXT_REPRESENTATION)),
+    fn each_answer_to_a_statement_has_its_consequence() {
+        for (code, message, kind, fate) in [
+            ("08P01", "query_wait_timeout", wait(2), Fate::OnceMore),
+            ("53300", "sorry, too many clients already", wait(2), Fate::NotExecuted),
+            ("40001", "could not serialize access", wait(1), Fate::RolledBack),
+            ("40P01", "deadlock detected", wait(1), Fate::RolledBack),
+            ("55P03", "canceling statement due to lock timeout", wait(1), Fate::Final),
+            ("57014", "canceling statement due to statement timeout", wait(1), Fate::Final),
+            ("57P01", "terminating connection due to administrator command", wait(1), Fate::Unknown),
+            ("08006", "connection failure", wait(1), Fate::Unknown),
+            ("25006", "cannot execute INSERT in a read-only transaction", wait(1), Fate::OnceMore),
+            ("28P01", "password authentication failed", DbErrorKind::Misconfigured, Fate::Final),
+            ("3D000", "database does not exist", DbErrorKind::Misconfigured, Fate::Final),
+            ("42501", "permission denied for table tasks", DbErrorKind::Misconfigured, Fate::Final),
+            ("42P01", "relation does not exist", DbErrorKind::Refused(SqlState::UNDEFINED_TABLE), Fate::Final),
         ] {
-            assert_eq!(kind_of(&SqlState::from_code(code), message), kind, "{code} {message}");
+            assert_eq!(refused(&SqlState::from_code(code), message), (kind, fate), "{code} {message}");
+        }
+    }
+
+    #[test]
+    fn neons_texts_are_told_apart_though_they_share_a_state() {
+        let human = (DbErrorKind::Misconfigured, Fate::Final);
+        for (code, message, expected) in [
+            ("XX000", "password authentication failed for user 'ann'", human.clone()),
+            ("XX000", "Endpoint ID is not specified. Either upgrade the client library", human.clone()),
+            ("XX000", "The requested endpoint could not be found: endpoint cannot be found", human.clone()),
+            ("XX000", "The endpoint is disabled. Enable it using the API and retry.", human.clone()),
+            ("XX000", "This IP address 1.2.3.4 is not allowed to connect to this endpoint.", human.clone()),
+            ("XX000", "unsupported startup parameter in options: statement_timeout", human.clone()),
+            ("XX000", "Your project has exceeded the limit. Check your quotas", (wait(60), Fate::Final)),
+            ("XX000", "Couldn't connect to compute node", (wait(1), Fate::NotExecuted)),
+            ("XX000", "Failed to acquire permit to connect to the database.", (wait(1), Fate::NotExecuted)),
+            ("XX000", "Too many connections attempts", (wait(2), Fate::NotExecuted)),
+            ("XX000", "Control plane request failed", (wait(1), Fate::NotExecuted)),
+            ("XX000", "something new", (wait(1), Fate::NotExecuted)),
+            ("53300", "remaining connection slots are reserved", (wait(2), Fate::NotExecuted)),
+            ("57P03", "the database system is starting up", (wait(1), Fate::NotExecuted)),
+            ("08P01", "query_wait_timeout", (wait(2), Fate::OnceMore)),
+            ("28P01", "password authentication failed for user \"ann\"", human.clone()),
+            ("3D000", "database \"todo\" does not exist", human),
+        ] {
+            assert_eq!(refused_at_sign_in(&SqlState::from_code(code), message), expected, "{code} {message}");
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding, Host, SslMode};
@@ -14,38 +13,34 @@ pub struct DatabaseUrl {
     ignored: Vec<&'static str>,
 }
 
-/// How long one address may take to accept a TCP connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// What the driver understands.
-const KNOWN: [&str; 17] = [
+const KNOWN: [&str; 11] = [
     "application_name",
     "channel_binding",
-    "connect_timeout",
     "dbname",
     "host",
     "hostaddr",
-    "keepalives",
-    "keepalives_idle",
-    "keepalives_interval",
-    "keepalives_retries",
     "options",
     "password",
     "port",
     "sslnegotiation",
     "target_session_attrs",
-    "tcp_user_timeout",
     "user",
 ];
 
 /// What Prisma, SQLAlchemy, libpq and poolers read, and what makes no difference here: one connection, unnamed
-/// statements, verified TLS. Time limits of statements belong to the role, because poolers refuse them at connect.
-const WITHOUT_EFFECT: [&str; 20] = [
+/// statements, verified TLS, time limits for each phase of a connect. Time limits of statements belong to the role, because poolers refuse them at connect.
+const WITHOUT_EFFECT: [&str; 26] = [
     "command_timeout",
+    "connect_timeout",
     "connection_limit",
     "gssencmode",
     "idle_in_transaction_session_timeout",
+    "keepalives",
     "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_retries",
     "lock_timeout",
     "max_overflow",
     "pgbouncer",
@@ -60,6 +55,7 @@ const WITHOUT_EFFECT: [&str; 20] = [
     "sslsni",
     "statement_cache_size",
     "statement_timeout",
+    "tcp_user_timeout",
     "uselibpqcompat",
 ];
 
@@ -103,9 +99,6 @@ impl DatabaseUrl {
         let mut config: Config = url.parse().map_err(|error| problem(&error))?;
         complete(&config)?;
         secure(&mut config, mode)?;
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT_TIMEOUT);
-        }
         if config.get_application_name().is_none() {
             config.application_name(std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "tasks".to_owned()));
         }

@@ -1,0 +1,237 @@
+//! Making a connection, phase by phase, each with a limit of its own.
+//!
+//! The driver's own `connect_timeout` covers TCP alone: a server that accepts and then says nothing would hold a
+//! request for ever. And it tries addresses one after the other: the first black hole would cost its whole limit.
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use postgres_native_tls::{MakeTlsConnector, TlsConnector, TlsStream};
+use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_postgres::config::{Host, SslMode, SslNegotiation};
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+use tokio_postgres::{Client, Config};
+
+use super::wire::{Probe, Wire};
+
+/// Names.
+const RESOLVE_LIMIT: Duration = Duration::from_secs(1);
+/// From the first packet to an open connection, for all addresses together.
+const TCP_LIMIT: Duration = Duration::from_secs(1);
+/// How long an address is alone in the race.
+const HEAD_START: Duration = Duration::from_millis(150);
+/// The handshake, with the request for it.
+const TLS_LIMIT: Duration = Duration::from_millis(1500);
+/// Signing in. Neon's proxy answers all before while the database still sleeps, so this is where one waits for it to
+/// wake up, and giving up early throws the waking away.
+const SIGN_IN_LIMIT: Duration = Duration::from_secs(6);
+
+/// Which phase failed, and how.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DialError {
+    #[error("the host's name could not be resolved")]
+    Resolve(#[source] io::Error),
+    #[error("no address of the host accepts a connection")]
+    Tcp(#[source] io::Error),
+    #[error("the TLS handshake did not end in time")]
+    Tls,
+    #[error("the server did not complete the sign-in in time")]
+    SignIn,
+    #[error("the server or the driver refused the connection")]
+    Driver(#[source] tokio_postgres::Error),
+}
+
+/// How TLS is begun. Neon understands the direct way, which saves a round trip; others reset it, or hang.
+pub(super) struct Dialer {
+    config: Config,
+    tls: MakeTlsConnector,
+    /// Set once the direct way has failed.
+    direct_failed: AtomicBool,
+}
+
+impl Dialer {
+    pub(super) fn new(config: &Config) -> Result<Self, native_tls::Error> {
+        let mut builder = native_tls::TlsConnector::builder();
+        postgres_native_tls::set_postgresql_alpn(&mut builder);
+        let tls = MakeTlsConnector::new(builder.build()?);
+        Ok(Self { config: config.clone(), tls, direct_failed: AtomicBool::new(false) })
+    }
+
+    /// A connection that is signed in, and a handle of its socket.
+    pub(super) async fn dial(&self) -> Result<(Client, Probe), DialError> {
+        if self.begins_directly() {
+            match self.dial_by(SslNegotiation::Direct).await {
+                Err(DialError::Tls | DialError::Driver(_)) if self.falls_back() => {}
+                outcome => return outcome,
+            }
+        }
+        self.dial_by(SslNegotiation::Postgres).await
+    }
+
+    /// Where the connection string asks for it, and on Neon.
+    fn begins_directly(&self) -> bool {
+        let asked = self.config.get_ssl_negotiation() == SslNegotiation::Direct;
+        let is_neon = |host: &Host| matches!(host, Host::Tcp(name) if name.ends_with(".neon.tech"));
+        let possible = self.config.get_ssl_mode() == SslMode::Require;
+        possible
+            && (asked || self.config.get_hosts().iter().any(is_neon))
+            && !self.direct_failed.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that the direct way is closed.
+    fn falls_back(&self) -> bool {
+        self.direct_failed.store(true, Ordering::Relaxed);
+        true
+    }
+
+    async fn dial_by(&self, negotiation: SslNegotiation) -> Result<(Client, Probe), DialError> {
+        let (wire, probe, name) = self.open().await?;
+        let mut config = self.config.clone();
+        config.ssl_negotiation(negotiation);
+        let secured = Arc::new(Notify::new());
+        let connector = self.connector(&name).map_err(|error| DialError::Tcp(io::Error::other(error)))?;
+        let mut signing_in = pin!(config.connect_raw(wire, Announced { connector, secured: Arc::clone(&secured) }));
+        if config.get_ssl_mode() == SslMode::Require {
+            tokio::select! {
+                biased;
+                () = secured.notified() => {}
+                outcome = &mut signing_in => return outcome.map(|connected| start(connected, probe)).map_err(DialError::Driver),
+                () = sleep(TLS_LIMIT) => return Err(DialError::Tls),
+            }
+        }
+        match timeout(SIGN_IN_LIMIT, signing_in).await {
+            Ok(outcome) => outcome.map(|connected| start(connected, probe)).map_err(DialError::Driver),
+            Err(_) => Err(DialError::SignIn),
+        }
+    }
+
+    fn connector(&self, name: &str) -> Result<TlsConnector, native_tls::Error> {
+        <MakeTlsConnector as MakeTlsConnect<Wire>>::make_tls_connect(&mut self.tls.clone(), name)
+    }
+
+    /// A socket to the database, and the name that its certificate must have.
+    async fn open(&self) -> Result<(Wire, Probe, String), DialError> {
+        if let Some(path) = self.unix_socket() {
+            let stream = UnixStream::connect(path).await.map_err(DialError::Tcp)?;
+            let (wire, probe) = Wire::unix(stream).map_err(DialError::Tcp)?;
+            return Ok((wire, probe, String::new()));
+        }
+        let addresses = timeout(RESOLVE_LIMIT, self.addresses()).await;
+        let (addresses, names) =
+            addresses.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(DialError::Resolve)?;
+        let raced = timeout(TCP_LIMIT, race(addresses)).await;
+        let stream = raced.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(DialError::Tcp)?;
+        let (wire, probe) = Wire::tcp(stream).map_err(DialError::Tcp)?;
+        Ok((wire, probe, names))
+    }
+
+    fn unix_socket(&self) -> Option<PathBuf> {
+        match self.config.get_hosts().first() {
+            #[cfg(unix)]
+            Some(Host::Unix(folder)) if self.config.get_hostaddrs().is_empty() => {
+                let port = self.config.get_ports().first().copied().unwrap_or(DEFAULT_PORT);
+                Some(folder.join(format!(".s.PGSQL.{port}")))
+            }
+            _ => None,
+        }
+    }
+
+    /// Every address of the first host, and its name. The other hosts of a list follow where it has none.
+    async fn addresses(&self) -> io::Result<(Vec<SocketAddr>, String)> {
+        let ports = self.config.get_ports();
+        let port = |index: usize| ports.get(index).or(ports.first()).copied().unwrap_or(DEFAULT_PORT);
+        let name = |index: usize| match self.config.get_hosts().get(index) {
+            Some(Host::Tcp(name)) => name.clone(),
+            _ => String::new(),
+        };
+        let given: Vec<SocketAddr> =
+            self.config.get_hostaddrs().iter().map(|ip: &IpAddr| (*ip, port(0)).into()).collect();
+        if let Some(first) = given.first() {
+            let name = Some(name(0)).filter(|name| !name.is_empty()).unwrap_or_else(|| first.ip().to_string());
+            return Ok((given, name));
+        }
+        let mut problem = io::ErrorKind::NotFound.into();
+        for index in 0..self.config.get_hosts().len() {
+            match lookup_host((name(index).as_str(), port(index))).await {
+                Ok(found) => {
+                    let found: Vec<_> = found.collect();
+                    if !found.is_empty() {
+                        return Ok((found, name(index)));
+                    }
+                }
+                Err(error) => problem = error,
+            }
+        }
+        Err(problem)
+    }
+}
+
+const DEFAULT_PORT: u16 = 5432;
+
+/// Spawns the part of the driver that moves the bytes.
+fn start<S>((client, connection): (Client, tokio_postgres::Connection<Wire, S>), probe: Probe) -> (Client, Probe)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::info!(%error, "the database closed the connection");
+        }
+    });
+    (client, probe)
+}
+
+/// The first address that answers; each has a head start before the next.
+async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    let mut waiting = addresses.into_iter();
+    let mut running = JoinSet::new();
+    let mut problem = io::ErrorKind::NotFound.into();
+    loop {
+        match waiting.next() {
+            Some(address) => drop(running.spawn(TcpStream::connect(address))),
+            None if running.is_empty() => return Err(problem),
+            None => {}
+        }
+        let joined = async {
+            match waiting.len() {
+                0 => running.join_next().await,
+                _ => timeout(HEAD_START, running.join_next()).await.ok().flatten(),
+            }
+        };
+        match joined.await {
+            Some(Ok(Ok(stream))) => return Ok(stream),
+            Some(Ok(Err(error))) => problem = error,
+            Some(Err(_)) | None => {}
+        }
+    }
+}
+
+/// A connector that tells when the handshake is over.
+struct Announced {
+    connector: TlsConnector,
+    secured: Arc<Notify>,
+}
+
+impl TlsConnect<Wire> for Announced {
+    type Stream = TlsStream<Wire>;
+    type Error = native_tls::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<TlsStream<Wire>, native_tls::Error>> + Send>>;
+
+    fn connect(self, wire: Wire) -> Self::Future {
+        let Self { connector, secured } = self;
+        Box::pin(async move {
+            let stream = connector.connect(wire).await?;
+            secured.notify_one();
+            Ok(stream)
+        })
+    }
+}
