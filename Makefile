@@ -7,6 +7,8 @@ PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
 # Without OpenSSL's headers on the machine it is built from source: slow once, and then the same.
 FEATURES := $(shell pkg-config --exists openssl 2>/dev/null || echo --features shared/vendored-openssl)
 
+# Half-open connections are made in a network namespace, which takes root on Linux; CI has that.
+HALF_OPEN := $(shell [ "$$(id -u)" = 0 ] && command -v ip >/dev/null && echo yes)
 # The behaviour tests wait for other processes more than they compute.
 export RUST_TEST_THREADS ?= 4
 
@@ -33,7 +35,8 @@ migrate-down: programs ## undo the last migration of DATABASE_URL
 
 test: lint ## everything that CI checks: format, lints, documentation, unit and behaviour tests
 	$(CARGO) build --workspace $(FEATURES)
-	$(CARGO) test --workspace $(FEATURES)
+	$(CARGO) test --workspace $(FEATURES) $(if $(HALF_OPEN),,-- --skip half_open)
+	@$(if $(HALF_OPEN),,echo "NOT RUN: the tests named half_open, which take root and ip (iproute2)")
 
 lint: ## format, clippy and documentation, with warnings as errors
 	$(CARGO) fmt --all --check

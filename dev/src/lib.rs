@@ -15,6 +15,7 @@ pub mod cors;
 pub mod database;
 pub mod environment;
 mod event;
+pub mod fault_proxy;
 mod gateway;
 mod instances;
 mod interrupt;

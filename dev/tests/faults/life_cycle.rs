@@ -1,0 +1,80 @@
+//! The life of a function instance, and of a request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dev::fault_proxy::{End, FaultProxy, Script};
+use dev::testkit::{Settings, Stack};
+use reqwest::{Client, Method};
+
+use crate::site::{ALL, Database, ONE_OF_EACH_FUNCTION, Operation, Site};
+
+#[tokio::test]
+async fn functions_that_start_before_their_database_work_once_it_is_there() {
+    let database = Database::new().await;
+    let proxy = FaultProxy::start(([127, 0, 0, 1], database.port).into()).await.unwrap();
+    let settings = Settings::new(env!("CARGO_BIN_EXE_dev"))
+        .with_database(&database.url(proxy.port(), "127.0.0.1", "sslmode=disable"))
+        .with("LAMBDA_CONCURRENCY", "1");
+    // More than one request tries, so the first are answered with 503.
+    proxy.meet(&Script::End(End::Reset), 20);
+    let stack = Stack::start_async(settings).await.unwrap();
+    assert_eq!(proxy.scripts_left(), 0);
+    assert!(stack.logs_when(Duration::from_secs(5), |logs| logs.contains("\"status\":503")).is_some());
+    let site = Arc::new(Site { stack, proxy, database, client: Client::new() });
+
+    // The other functions have not yet been asked anything.
+    site.proxy.refuse().await;
+    let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
+    for (case, reply) in cases.iter().zip(&site.send_together(&cases).await.unwrap()) {
+        case.is_put_off(&site, reply).await;
+    }
+    site.proxy.heal().await.unwrap();
+    for (case, reply) in cases.iter().zip(&site.send_together(&cases).await.unwrap()) {
+        case.is_done(&site, reply).await;
+    }
+}
+
+#[tokio::test]
+async fn after_a_client_hangs_up_the_next_one_gets_its_own_answer() {
+    let site = Site::start().await;
+    for operation in ALL {
+        let hung_up = site.prepare(operation).await;
+        let next = site.prepare(operation).await;
+        site.database.run("begin; lock table tasks in access exclusive mode").await;
+        tokio::select! {
+            _ = hung_up.send(&site) => unreachable!("it was answered"),
+            () = site.database.until_waiting(1) => {}
+        }
+        let (reply, ()) = tokio::join!(next.send(&site), site.database.run("commit"));
+        next.is_done(&site, &reply).await;
+        // Lambda does not know that nobody waits.
+        hung_up.happened_once(&site).await;
+    }
+}
+
+#[tokio::test]
+async fn a_herd_that_finds_the_house_full_is_told_so_and_loses_nothing() {
+    let database = Database::new().await;
+    database.run(&format!("alter role {} connection limit 5", database.name)).await;
+    let many = |settings: Settings| settings.with("LAMBDA_CONCURRENCY", "40");
+    let site = Arc::new(Site::start_on(database, "127.0.0.1", "sslmode=disable", many).await);
+    let cases = site.prepare_all(&[Operation::Create; 40]).await;
+    let replies = site.send_together(&cases).await.unwrap();
+    for (case, reply) in cases.iter().zip(&replies) {
+        if reply.status == 503 {
+            // No connection, so certainly no statement.
+            case.is_put_off(&site, reply).await;
+            assert_eq!(reply.retry_after, Some(2));
+        } else {
+            case.is_done(&site, reply).await;
+        }
+    }
+    let created = replies.iter().filter(|reply| reply.status == 201).count();
+    assert!((1..40).contains(&created), "{created} of 40 were created");
+    assert_eq!(site.database.number("select count(*) from tasks").await, i64::try_from(created).unwrap());
+    // Room again.
+    site.database.run(&format!("alter role {} connection limit -1", site.database.name)).await;
+    let user = &cases[0].user;
+    assert_eq!(site.call(Method::GET, "", user, None).await.status, 200);
+}

@@ -1,0 +1,71 @@
+//! The connection ends in the middle of a statement.
+
+use dev::fault_proxy::{End, Strike, Way};
+
+use crate::site::{ALL, Operation, Site};
+
+const ENDS: [End; 2] = [End::Close, End::Reset];
+
+/// Each operation, whose connection is struck so many times; it happens exactly once and is answered.
+async fn survives(site: &Site, operations: &[Operation], strike: Strike, times: usize) {
+    for operation in operations {
+        let case = site.prepare(*operation).await;
+        (0..times).for_each(|_| site.proxy.strike(strike));
+        let executed = site.proxy.answers();
+        let reply = case.send(site).await;
+        assert_eq!(site.proxy.strikes_left(), 0, "{operation:?} was not struck");
+        case.is_done(site, &reply).await;
+        let executions = if strike.way == Way::Replies { times + 1 } else { 1 };
+        assert_eq!(site.proxy.answers() - executed, executions, "{operation:?}: executions");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_asked_for_again_and_nothing_happens_twice() {
+    let site = Site::start().await;
+    for end in ENDS {
+        survives(&site, &ALL, Strike { way: Way::Replies, after: 0, end }, 1).await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_twice_in_a_row_is_asked_for_a_third_time() {
+    let site = Site::start().await;
+    for end in ENDS {
+        survives(&site, &ALL, Strike { way: Way::Replies, after: 0, end }, 2).await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_short_is_asked_for_again() {
+    let site = Site::start().await;
+    // Into the first message, between messages, into a row, and before the last one.
+    for after in [1, 5, 20, 60] {
+        survives(&site, &ALL, Strike { way: Way::Replies, after, end: End::Close }, 1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_cut_short_is_sent_again() {
+    let site = Site::start().await;
+    for end in ENDS {
+        for after in [0, 1, 5, 100] {
+            survives(&site, &ALL, Strike { way: Way::Requests, after, end }, 1).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_every_time_is_given_up_after_three_executions() {
+    let site = Site::start().await;
+    for operation in ALL {
+        let case = site.prepare(operation).await;
+        (0..4).for_each(|_| site.proxy.strike(Strike { way: Way::Replies, after: 0, end: End::Close }));
+        let executed = site.proxy.answers();
+        let reply = case.send(&site).await;
+        case.is_refused(&reply, &site.stack.logs());
+        assert_eq!((site.proxy.answers() - executed, site.proxy.strikes_left()), (3, 1), "{operation:?}");
+        site.proxy.heal().await.unwrap();
+        case.happened_once(&site).await;
+    }
+}

@@ -1,0 +1,14 @@
+//! What happens to the user's tasks when the database, or the path to it, fails: real functions, a real PostgreSQL,
+//! and between them a proxy that strikes at a chosen moment. Each test ends by looking into the table.
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
+mod connecting;
+mod half_open;
+mod idle;
+mod life_cycle;
+mod lost_answers;
+mod site;
+mod soak;
+mod stalls;
+mod statements;
+mod tls;

@@ -1,0 +1,430 @@
+//! A stack whose database is behind the proxy, and the operations on it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use dev::database::{self, User};
+use dev::fault_proxy::{End, FaultProxy};
+use dev::postgres::{Postgres, Prepared};
+use dev::testkit::{Settings, Stack};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
+
+/// One server for all tests of this process; each has a database and a role of its own.
+static POSTGRES: OnceCell<Postgres> = OnceCell::const_new();
+/// Databases are copied from the first, one at a time.
+static TEMPLATE_IS_MADE: tokio::sync::Mutex<bool> = tokio::sync::Mutex::const_new(false);
+static NUMBER: AtomicU32 = AtomicU32::new(1);
+
+const TEMPLATE: &str = "template_of_tests";
+const PASSWORD: &str = "password";
+
+/// A database that only one test uses.
+pub(crate) struct Database {
+    /// Its name, and that of the role of the functions.
+    pub(crate) name: String,
+    /// Of the server's owner, past the proxy.
+    pub(crate) owner_url: String,
+    pub(crate) owner: tokio_postgres::Client,
+    pub(crate) port: u16,
+}
+
+/// A running stack with everything that a test needs.
+pub(crate) struct Site {
+    pub(crate) stack: Stack,
+    pub(crate) proxy: FaultProxy,
+    pub(crate) database: Database,
+    pub(crate) client: Client,
+}
+
+/// What a client sees of an answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) retry_after: Option<u32>,
+    /// Null where there is none.
+    pub(crate) body: Value,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operation {
+    List,
+    Get,
+    Create,
+    Update,
+    Toggle,
+    Complete,
+    Delete,
+}
+
+/// What a client can do.
+pub(crate) const ALL: [Operation; 7] = [
+    Operation::List,
+    Operation::Get,
+    Operation::Create,
+    Operation::Update,
+    Operation::Toggle,
+    Operation::Complete,
+    Operation::Delete,
+];
+
+/// One for each function, for what happens at the same time.
+pub(crate) const ONE_OF_EACH_FUNCTION: [Operation; 6] =
+    [Operation::List, Operation::Get, Operation::Create, Operation::Update, Operation::Toggle, Operation::Delete];
+impl Operation {
+    /// The binary that does it, which is also the name it gives itself in the database.
+    pub(crate) fn function(self) -> &'static str {
+        match self {
+            Self::List => "list-tasks",
+            Self::Get => "get-task",
+            Self::Create => "create-task",
+            Self::Update => "update-task",
+            Self::Toggle | Self::Complete => "complete-task",
+            Self::Delete => "delete-task",
+        }
+    }
+}
+
+/// One operation about to happen, for a user who has nothing but the task that it is about.
+pub(crate) struct Case {
+    pub(crate) operation: Operation,
+    pub(crate) user: User,
+    /// None before a task is created.
+    pub(crate) task: Option<i32>,
+    title: String,
+}
+
+/// A function that is stopped until this is dropped.
+pub(crate) struct Frozen(Pid);
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        let _ = kill(self.0, Signal::SIGCONT);
+    }
+}
+
+/// A row, as far as operations change it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) id: i32,
+    pub(crate) title: String,
+    pub(crate) completed: bool,
+    version: i64,
+}
+
+pub(crate) async fn postgres() -> &'static Postgres {
+    POSTGRES.get_or_init(new_postgres).await
+}
+
+pub(crate) async fn new_postgres() -> Postgres {
+    let mut postgres = Prepared::new(true).await.unwrap().start().unwrap();
+    postgres.until_ready().await.unwrap();
+    postgres
+}
+
+/// `postgres://…:port/database?…` with another database.
+fn with_database(url: &str, name: &str) -> String {
+    let (server, _) = url.rsplit_once('/').unwrap();
+    format!("{server}/{name}?sslmode=disable")
+}
+
+impl Database {
+    pub(crate) async fn new() -> Self {
+        Self::on(&postgres().await.url(), &TEMPLATE_IS_MADE).await
+    }
+
+    /// On a server, whose template database has been made once the lock says so.
+    pub(crate) async fn on(server: &str, template: &tokio::sync::Mutex<bool>) -> Self {
+        let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let admin = database::connect(server).await.unwrap();
+        {
+            let mut is_made = template.lock().await;
+            if !*is_made {
+                make_template(server, &admin).await;
+                *is_made = true;
+            }
+            admin.batch_execute(&format!("create database {name} template {TEMPLATE}")).await.unwrap();
+        }
+        let owner_url = with_database(server, &name);
+        let owner = database::connect(&owner_url).await.unwrap();
+        let role = format!(
+            "create role {name} login password '{PASSWORD}';
+             grant select, insert, update, delete on tasks to {name}"
+        );
+        owner.batch_execute(&role).await.unwrap();
+        let port = server.split('/').nth(2).unwrap().rsplit(':').next().unwrap().parse().unwrap();
+        Self { name, owner_url, owner, port }
+    }
+
+    pub(crate) async fn run(&self, sql: &str) {
+        self.owner.batch_execute(sql).await.unwrap();
+    }
+
+    /// The number that a query returns.
+    pub(crate) async fn number(&self, sql: &str) -> i64 {
+        self.owner.query_one(sql, &[]).await.unwrap().get(0)
+    }
+
+    /// Ends all connections of the functions as an administrator does.
+    pub(crate) async fn terminate(&self) {
+        self.run("select pg_stat_clear_snapshot()").await;
+        self.run(&format!("select pg_terminate_backend(pid) from pg_stat_activity where usename = '{}'", self.name))
+            .await;
+    }
+
+    /// Waits until so many statements of the functions wait for a lock.
+    pub(crate) async fn until_waiting(&self, statements: i64) {
+        // A transaction does not see others come and go unless it asks to.
+        let waiting = format!(
+            "select count(*) from pg_stat_activity where usename = '{}' and wait_event_type = 'Lock'",
+            self.name
+        );
+        until("statements wait for a lock", async || {
+            self.run("select pg_stat_clear_snapshot()").await;
+            self.number(&waiting).await >= statements
+        })
+        .await;
+    }
+
+    /// What the functions connect to, on the port of the proxy.
+    pub(crate) fn url(&self, port: u16, location: &str, parameters: &str) -> String {
+        format!("postgres://{0}:{PASSWORD}@{location}:{port}/{0}?{parameters}", self.name)
+    }
+
+    pub(crate) async fn rows_of(&self, user: &User) -> Vec<Row> {
+        let sql = "select id, title, completed, version from tasks where user_id = $1 order by id";
+        let rows = self.owner.query(sql, &[&user.id]).await.unwrap();
+        let row = |row: &tokio_postgres::Row| Row {
+            id: row.get(0),
+            title: row.get(1),
+            completed: row.get(2),
+            version: row.get(3),
+        };
+        rows.iter().map(row).collect()
+    }
+}
+
+async fn make_template(server: &str, admin: &tokio_postgres::Client) {
+    admin.batch_execute(&format!("create database {TEMPLATE}")).await.unwrap();
+    let url = with_database(server, TEMPLATE);
+    let client = database::connect(&url).await.unwrap();
+    let users = r#"create table "user" (id text primary key, name text not null, email text not null unique)"#;
+    client.batch_execute(users).await.unwrap();
+    migrations::up(&url, &migrations::Options::default()).await.unwrap();
+    drop(client);
+    // A template must have no visitors, and they leave when they like.
+    let visitors = "select count(*) from pg_stat_activity where datname = $1";
+    until("the template is left", async || {
+        admin.query_one(visitors, &[&TEMPLATE]).await.unwrap().get::<_, i64>(0) == 0
+    })
+    .await;
+}
+
+/// Waits until something is true.
+pub(crate) async fn until(what: &str, mut is_true: impl AsyncFnMut() -> bool) {
+    for _ in 0..2000 {
+        if is_true().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    unreachable!("{what}: not within 10 s");
+}
+
+impl Site {
+    /// One instance of each function, whose connections are open.
+    pub(crate) async fn start() -> Self {
+        let site = Self::start_cold(|settings| settings).await;
+        site.warm_up().await;
+        site
+    }
+
+    /// One instance of each function, none of which has been used.
+    pub(crate) async fn start_cold(change: impl FnOnce(Settings) -> Settings) -> Self {
+        Self::start_on(Database::new().await, "127.0.0.1", "sslmode=disable", change).await
+    }
+
+    pub(crate) async fn start_on(
+        database: Database,
+        location: &str,
+        parameters: &str,
+        change: impl FnOnce(Settings) -> Settings,
+    ) -> Self {
+        let proxy = FaultProxy::start(([127, 0, 0, 1], database.port).into()).await.unwrap();
+        let settings = Settings::new(env!("CARGO_BIN_EXE_dev"))
+            .with_database(&database.url(proxy.port(), location, parameters))
+            .with("LAMBDA_CONCURRENCY", "1");
+        let stack = Stack::start_async(change(settings)).await.unwrap();
+        Self { stack, proxy, database, client: Client::new() }
+    }
+
+    /// Opens the connection of each function.
+    pub(crate) async fn warm_up(&self) {
+        self.works(&ONE_OF_EACH_FUNCTION).await;
+    }
+
+    /// A new user with the task that the operation is about.
+    pub(crate) async fn prepare(&self, operation: Operation) -> Case {
+        let user = database::new_user(&self.database.owner).await.unwrap();
+        let title = format!("Task of {}", user.id);
+        let task = if operation == Operation::Create {
+            None
+        } else {
+            let insert = "insert into tasks (user_id, title) values ($1, $2) returning id";
+            Some(self.database.owner.query_one(insert, &[&user.id, &title]).await.unwrap().get(0))
+        };
+        Case { operation, user, task, title }
+    }
+
+    pub(crate) async fn call(&self, method: Method, path: &str, user: &User, body: Option<Value>) -> Reply {
+        let request = self.client.request(method, format!("{}/api/tasks{path}", self.stack.base_url()));
+        let request = request.bearer_auth(self.stack.token(&user.id)).timeout(Duration::from_secs(20));
+        let request = body.iter().fold(request, reqwest::RequestBuilder::json);
+        let answer = request.send().await.unwrap();
+        let retry_after = answer.headers().get("retry-after").map(|value| value.to_str().unwrap().parse().unwrap());
+        let status = answer.status().as_u16();
+        let body = answer.text().await.unwrap();
+        let body = if body.is_empty() { Value::Null } else { serde_json::from_str(&body).unwrap() };
+        Reply { status, retry_after, body }
+    }
+
+    /// The processes of a function.
+    pub(crate) fn instances_of(&self, function: &str) -> Vec<Pid> {
+        let all = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
+            let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+            let status = std::fs::read_to_string(entry.path().join("status")).ok()?;
+            let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse::<u32>().ok()?;
+            let binary = std::fs::read_link(entry.path().join("exe")).ok()?;
+            let is_it = parent == self.stack.ready().pid && binary.file_name()?.to_str()? == function;
+            is_it.then(|| Pid::from_raw(pid))
+        });
+        all.collect()
+    }
+
+    /// Freezes the instance of a function, as Lambda does between requests.
+    pub(crate) async fn freeze(&self, operation: Operation) -> Frozen {
+        let instances = self.instances_of(operation.function());
+        let [pid] = instances.as_slice() else { unreachable!("instances of {operation:?}: {instances:?}") };
+        kill(*pid, Signal::SIGSTOP).unwrap();
+        until("the function is stopped", async || {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+            status.lines().any(|line| line.starts_with("State:") && line.contains('T'))
+        })
+        .await;
+        Frozen(*pid)
+    }
+
+    /// Sends cases at the same time. The answers are in the same order, when they come.
+    pub(crate) fn send_together(self: &Arc<Self>, cases: &[Arc<Case>]) -> JoinHandle<Vec<Reply>> {
+        let send = |case: &Arc<Case>| {
+            let (site, case) = (Arc::clone(self), Arc::clone(case));
+            tokio::spawn(async move { case.send(&site).await })
+        };
+        let sent: Vec<_> = cases.iter().map(send).collect();
+        tokio::spawn(async {
+            let mut replies = Vec::new();
+            for reply in sent {
+                replies.push(reply.await.unwrap());
+            }
+            replies
+        })
+    }
+
+    /// A case of each.
+    pub(crate) async fn prepare_all(&self, operations: &[Operation]) -> Vec<Arc<Case>> {
+        let mut cases = Vec::new();
+        for operation in operations {
+            cases.push(Arc::new(self.prepare(*operation).await));
+        }
+        cases
+    }
+
+    /// Each operation by itself is done.
+    pub(crate) async fn works(&self, operations: &[Operation]) {
+        for case in self.prepare_all(operations).await {
+            case.is_done(self, &case.send(self).await).await;
+        }
+    }
+
+    pub(crate) async fn end_all(&self, end: End) {
+        self.proxy.end_all(end).await.unwrap();
+    }
+}
+
+impl Case {
+    /// Lets it happen.
+    pub(crate) async fn send(&self, site: &Site) -> Reply {
+        let path = self.task.map(|id| format!("/{id}")).unwrap_or_default();
+        let (method, path, body) = match self.operation {
+            Operation::List => (Method::GET, String::new(), None),
+            Operation::Get => (Method::GET, path, None),
+            Operation::Create => (Method::POST, path, Some(json!({"title": self.title}))),
+            Operation::Update => (Method::PUT, path, Some(json!({"title": self.changed_title()}))),
+            Operation::Toggle => (Method::PATCH, path + "/toggle", None),
+            Operation::Complete => (Method::PATCH, path + "/complete", Some(json!({"completed": true}))),
+            Operation::Delete => (Method::DELETE, path, None),
+        };
+        site.call(method, &path, &self.user, body).await
+    }
+
+    fn changed_title(&self) -> String {
+        format!("Changed: {}", self.title)
+    }
+
+    /// It happened exactly once, and the answer says so.
+    pub(crate) async fn is_done(&self, site: &Site, reply: &Reply) {
+        let what = format!("{:?} answered {reply:?}\n{}", self.operation, site.stack.logs());
+        let status = match self.operation {
+            Operation::Create => 201,
+            Operation::Delete => 204,
+            _ => 200,
+        };
+        assert_eq!(reply.status, status, "{what}");
+        let rows = self.happened_once(site).await;
+        let task = if self.operation == Operation::List { &reply.body[0] } else { &reply.body };
+        let said = [&task["id"], &task["title"], &task["completed"]];
+        let stored = rows.first().map(|row| [json!(row.id), json!(row.title), json!(row.completed)]);
+        assert_eq!(said.map(Value::clone), stored.unwrap_or_default(), "{what}");
+    }
+
+    /// The row is as one execution leaves it, and there is no other.
+    pub(crate) async fn happened_once(&self, site: &Site) -> Vec<Row> {
+        let (title, completed, version) = match self.operation {
+            Operation::Delete | Operation::List | Operation::Get | Operation::Create => (self.title.clone(), false, 1),
+            Operation::Update => (self.changed_title(), false, 2),
+            Operation::Toggle | Operation::Complete => (self.title.clone(), true, 2),
+        };
+        let rows = site.database.rows_of(&self.user).await;
+        // A new task has the id that it was given.
+        let id = self.task.or(rows.first().map(|row| row.id)).unwrap_or_default();
+        let expected = Row { id, title, completed, version };
+        let expected = if self.operation == Operation::Delete { Vec::new() } else { vec![expected] };
+        assert_eq!(rows, expected, "{:?}\n{}", self.operation, site.stack.logs());
+        rows
+    }
+
+    /// The client was told to come again, and nothing happened.
+    pub(crate) async fn is_put_off(&self, site: &Site, reply: &Reply) {
+        let what = format!("{:?} answered {reply:?}\n{}", self.operation, site.stack.logs());
+        self.is_refused(reply, &what);
+        self.is_undone(site).await;
+    }
+
+    /// The client was told to come again; what happened is another question.
+    pub(crate) fn is_refused(&self, reply: &Reply, what: &str) {
+        assert_eq!((reply.status, &reply.body["code"]), (503, &json!("database_unavailable")), "{what}");
+        assert!(reply.retry_after.is_some_and(|seconds| (1..=2).contains(&seconds)), "{what}");
+    }
+
+    /// Nothing happened.
+    pub(crate) async fn is_undone(&self, site: &Site) {
+        let expected = self.task.map(|id| Row { id, title: self.title.clone(), completed: false, version: 1 });
+        let rows = site.database.rows_of(&self.user).await;
+        assert_eq!(rows, expected.into_iter().collect::<Vec<_>>(), "{:?}\n{}", self.operation, site.stack.logs());
+    }
+}

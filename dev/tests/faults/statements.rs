@@ -1,0 +1,152 @@
+//! The database takes a statement and then gives it up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dev::database;
+use dev::fault_proxy::End;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::site::{Case, Database, ONE_OF_EACH_FUNCTION, Operation, Reply, Site, new_postgres, until};
+
+/// One of each function that writes.
+const WRITES: [Operation; 4] = [Operation::Create, Operation::Update, Operation::Toggle, Operation::Delete];
+/// What changes a row that is there.
+const CHANGES: [Operation; 3] = [Operation::Update, Operation::Complete, Operation::Delete];
+
+async fn all_done(site: &Site, cases: &[Arc<Case>], replies: &[Reply]) {
+    for (case, reply) in cases.iter().zip(replies) {
+        case.is_done(site, reply).await;
+    }
+}
+
+async fn all_put_off(site: &Site, cases: &[Arc<Case>], replies: &[Reply]) {
+    for (case, reply) in cases.iter().zip(replies) {
+        case.is_put_off(site, reply).await;
+        assert_eq!(reply.retry_after, Some(1), "{:?}", case.operation);
+    }
+}
+
+#[tokio::test]
+async fn a_statement_whose_server_process_is_terminated_is_executed_once() {
+    let site = Arc::new(Site::start().await);
+    let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
+    let (connections, executed) = (site.proxy.connections(), site.proxy.answers());
+    site.database.run("begin; lock table tasks in access exclusive mode").await;
+    let replies = site.send_together(&cases);
+    site.database.until_waiting(6).await;
+    site.database.terminate().await;
+    until("everybody is back", async || site.proxy.connections() - connections == 6).await;
+    site.database.until_waiting(6).await;
+    site.database.run("commit").await;
+    all_done(&site, &cases, &replies.await.unwrap()).await;
+    assert_eq!(site.proxy.answers() - executed, 6);
+}
+
+#[tokio::test]
+async fn the_victim_of_a_deadlock_is_executed_again() {
+    let site = Arc::new(Site::start().await);
+    for others in [&WRITES[..], &[Operation::Complete]] {
+        let cases = site.prepare_all(others).await;
+        let connections = site.proxy.connections();
+        // The other one waits for ever, so that it is always a function that finds the deadlock. A new task needs the
+        // row of its user.
+        site.database.run(r#"set deadlock_timeout = '1h'; begin; select from tasks for update"#).await;
+        site.database.run(r#"select from "user" for update"#).await;
+        let replies = site.send_together(&cases);
+        site.database.until_waiting(i64::try_from(cases.len()).unwrap()).await;
+        site.database.run("lock table tasks in share mode").await;
+        // It has the lock, so all others were victims.
+        site.database.run("commit").await;
+        all_done(&site, &cases, &replies.await.unwrap()).await;
+        assert_eq!(site.proxy.connections(), connections, "a victim keeps its connection");
+    }
+    let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
+    until("the deadlocks are counted", async || site.database.number(deadlocks).await >= 5).await;
+}
+
+#[tokio::test]
+async fn a_statement_that_cannot_be_serialized_is_executed_again() {
+    let site = Arc::new(Site::start().await);
+    let role = &site.database.name;
+    site.database.run(&format!("alter role {role} set default_transaction_isolation = 'repeatable read'")).await;
+    site.end_all(End::Close).await;
+    site.warm_up().await;
+    for others in [&CHANGES[..], &[Operation::Toggle]] {
+        let cases = site.prepare_all(others).await;
+        let executed = site.proxy.answers();
+        // A change that leaves the row as it was.
+        site.database.run("begin; update tasks set title = title").await;
+        let replies = site.send_together(&cases);
+        site.database.until_waiting(i64::try_from(cases.len()).unwrap()).await;
+        site.database.run("commit").await;
+        all_done(&site, &cases, &replies.await.unwrap()).await;
+        assert_eq!(site.proxy.answers() - executed, 2 * cases.len(), "executions");
+    }
+}
+
+#[tokio::test]
+async fn a_statement_that_waits_too_long_for_a_lock_or_works_too_long_is_given_up() {
+    let site = Arc::new(Site::start().await);
+    for limit in ["lock_timeout", "statement_timeout"] {
+        let role = &site.database.name;
+        site.database.run(&format!("alter role {role} reset all; alter role {role} set {limit} = '200ms'")).await;
+        site.end_all(End::Close).await;
+        site.warm_up().await;
+        for operations in [&ONE_OF_EACH_FUNCTION[..], &[Operation::Complete]] {
+            let cases = site.prepare_all(operations).await;
+            let (connections, executed) = (site.proxy.connections(), site.proxy.answers());
+            site.database.run("begin; lock table tasks in access exclusive mode").await;
+            let replies = site.send_together(&cases).await.unwrap();
+            site.database.run("commit").await;
+            all_put_off(&site, &cases, &replies).await;
+            // The same user's next request, on the same connection.
+            let replies = site.send_together(&cases).await.unwrap();
+            all_done(&site, &cases, &replies).await;
+            let counts = (site.proxy.connections() - connections, site.proxy.answers() - executed);
+            assert_eq!(counts, (0, 2 * cases.len()), "{limit}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_crashes_and_recovers_has_every_statement_once_or_not_at_all() {
+    // One that nobody else uses: a crash ends everybody's connections.
+    let postgres = new_postgres().await;
+    let template = tokio::sync::Mutex::new(false);
+    let database = Database::on(&postgres.url(), &template).await;
+    let mut site = Site::start_on(database, "127.0.0.1", "sslmode=disable", |settings| settings).await;
+    site.warm_up().await;
+    let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
+    let admin = database::connect(&postgres.url()).await.unwrap();
+    site.database.run("begin; lock table tasks in access exclusive mode").await;
+    let shared = Arc::new(site);
+    let replies = shared.send_together(&cases);
+    shared.database.until_waiting(6).await;
+    // The end of a process that could not clean up: the server ends all others, and starts again.
+    let pid: i32 = admin.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
+    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    let replies = replies.await.unwrap();
+    site = Arc::into_inner(shared).unwrap();
+    site.database.owner = {
+        let url = site.database.owner_url.clone();
+        let mut client = None;
+        until("the server is back", async || {
+            client = database::connect(&url).await.ok();
+            client.is_some()
+        })
+        .await;
+        client.unwrap()
+    };
+    for (case, reply) in cases.iter().zip(&replies) {
+        if reply.status == 503 {
+            case.is_put_off(&site, reply).await;
+        } else {
+            case.is_done(&site, reply).await;
+        }
+    }
+    tokio::time::timeout(Duration::from_secs(20), site.warm_up()).await.unwrap();
+    drop(site);
+    postgres.stop().await;
+}
