@@ -21,6 +21,7 @@ use tokio_postgres::config::{Host, SslMode, SslNegotiation};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Client, Config};
 
+use super::url::is_on_neon;
 use super::wire::{Probe, Wire};
 
 /// Names.
@@ -50,11 +51,11 @@ pub(super) enum DialError {
     Driver(#[source] tokio_postgres::Error),
 }
 
-/// How TLS is begun. Neon understands the direct way, which saves a round trip; others reset it, or hang.
+/// Makes connections, and remembers how this server wants TLS to be begun.
 pub(super) struct Dialer {
     config: Config,
     tls: MakeTlsConnector,
-    /// Set once the direct way has failed.
+    /// Set once the direct way has failed: it saves a round trip where it is understood, and others reset it, or hang.
     direct_failed: AtomicBool,
 }
 
@@ -70,7 +71,7 @@ impl Dialer {
     pub(super) async fn dial(&self) -> Result<(Client, Probe), DialError> {
         if self.begins_directly() {
             match self.dial_by(SslNegotiation::Direct).await {
-                Err(DialError::Tls | DialError::Driver(_)) if self.falls_back() => {}
+                Err(DialError::Tls | DialError::Driver(_)) => self.direct_failed.store(true, Ordering::Relaxed),
                 outcome => return outcome,
             }
         }
@@ -80,17 +81,9 @@ impl Dialer {
     /// Where the connection string asks for it, and on Neon.
     fn begins_directly(&self) -> bool {
         let asked = self.config.get_ssl_negotiation() == SslNegotiation::Direct;
-        let is_neon = |host: &Host| matches!(host, Host::Tcp(name) if name.ends_with(".neon.tech"));
-        let possible = self.config.get_ssl_mode() == SslMode::Require;
-        possible
-            && (asked || self.config.get_hosts().iter().any(is_neon))
+        self.config.get_ssl_mode() == SslMode::Require
+            && (asked || is_on_neon(&self.config))
             && !self.direct_failed.load(Ordering::Relaxed)
-    }
-
-    /// Remembers that the direct way is closed.
-    fn falls_back(&self) -> bool {
-        self.direct_failed.store(true, Ordering::Relaxed);
-        true
     }
 
     async fn dial_by(&self, negotiation: SslNegotiation) -> Result<(Client, Probe), DialError> {
@@ -100,18 +93,20 @@ impl Dialer {
         let secured = Arc::new(Notify::new());
         let connector = self.connector(&name).map_err(|error| DialError::Tcp(io::Error::other(error)))?;
         let mut signing_in = pin!(config.connect_raw(wire, Announced { connector, secured: Arc::clone(&secured) }));
-        if config.get_ssl_mode() == SslMode::Require {
-            tokio::select! {
+        let ended_early = match config.get_ssl_mode() {
+            SslMode::Require => tokio::select! {
                 biased;
-                () = secured.notified() => {}
-                outcome = &mut signing_in => return outcome.map(|connected| start(connected, probe)).map_err(DialError::Driver),
+                () = secured.notified() => None,
+                outcome = &mut signing_in => Some(outcome),
                 () = sleep(TLS_LIMIT) => return Err(DialError::Tls),
-            }
-        }
-        match timeout(SIGN_IN_LIMIT, signing_in).await {
-            Ok(outcome) => outcome.map(|connected| start(connected, probe)).map_err(DialError::Driver),
-            Err(_) => Err(DialError::SignIn),
-        }
+            },
+            _ => None,
+        };
+        let outcome = match ended_early {
+            Some(outcome) => outcome,
+            None => timeout(SIGN_IN_LIMIT, signing_in).await.map_err(|_| DialError::SignIn)?,
+        };
+        outcome.map(|connected| start(connected, probe)).map_err(DialError::Driver)
     }
 
     fn connector(&self, name: &str) -> Result<TlsConnector, native_tls::Error> {
@@ -126,12 +121,12 @@ impl Dialer {
             return Ok((wire, probe, String::new()));
         }
         let addresses = timeout(RESOLVE_LIMIT, self.addresses()).await;
-        let (addresses, names) =
+        let (addresses, name) =
             addresses.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(DialError::Resolve)?;
         let raced = timeout(TCP_LIMIT, race(addresses)).await;
         let stream = raced.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(DialError::Tcp)?;
         let (wire, probe) = Wire::tcp(stream).map_err(DialError::Tcp)?;
-        Ok((wire, probe, names))
+        Ok((wire, probe, name))
     }
 
     fn unix_socket(&self) -> Option<PathBuf> {

@@ -147,11 +147,15 @@ fn secure(config: &mut Config, mode: Option<SslMode>) -> Result<(), String> {
         None if is_here => config.ssl_mode(SslMode::Prefer),
         _ => config.ssl_mode(SslMode::Require),
     };
-    let is_neon = |host: &Host| matches!(host, Host::Tcp(name) if name.ends_with(".neon.tech"));
-    if config.get_hosts().iter().any(is_neon) {
+    if is_on_neon(config) {
         config.channel_binding(ChannelBinding::Require);
     }
     Ok(())
+}
+
+/// Whether Neon's proxy answers, which understands more than PostgreSQL has to.
+pub(super) fn is_on_neon(config: &Config) -> bool {
+    config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(name) if name.ends_with(".neon.tech")))
 }
 
 /// libpq's and other drivers' words. `Require` verifies the certificate and the name here, so it covers the stricter.

@@ -32,7 +32,7 @@ enum FetchError {
 /// Fetches a key set. Redirects are not followed: the place is part of the trust.
 ///
 /// # Errors
-/// [`ApiError::DatabaseUnavailable`]'s twin for the sign-in service, with the cause for the log.
+/// [`ApiError::SignInUnavailable`], with the cause for the log.
 pub(super) async fn keys(url: &Uri) -> Result<KeySet, ApiError> {
     let fetched = tokio::time::timeout(TIME_LIMIT, get(url.clone())).await;
     fetched.unwrap_or(Err(FetchError::TimeLimit)).map_err(|error| ApiError::SignInUnavailable(error.into()))
