@@ -20,8 +20,8 @@ pub struct User {
     pub email: String,
 }
 
-/// The table of Better Auth, as its own migration makes it.
-const USER_TABLE: &str = r#"
+/// Makes the table of Better Auth, as its own migration does, where it is missing.
+pub const USER_TABLE: &str = r#"
     create table if not exists "user" (
         id text primary key,
         name text not null,

@@ -4,11 +4,16 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use tokio::sync::OnceCell;
+
+use crate::database::connect;
+use crate::postgres::{Postgres, Prepared};
 use crate::ready::Ready;
 use crate::tokens;
 
@@ -46,6 +51,27 @@ pub struct StartError {
     pub stdout: String,
     /// All it printed on standard error.
     pub stderr: String,
+}
+
+/// The URL of an empty database that nobody else uses, on one server for all tests of this process.
+///
+/// # Panics
+/// There is no PostgreSQL.
+pub async fn new_database() -> String {
+    /// It ends with the process, because a static is never dropped.
+    static SERVER: OnceCell<Postgres> = OnceCell::const_new();
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+
+    let start = async || {
+        let mut server = Prepared::new(true).await.expect("PostgreSQL").start().expect("PostgreSQL");
+        server.until_ready().await.expect("PostgreSQL");
+        server
+    };
+    let url = SERVER.get_or_init(start).await.url();
+    let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    let client = connect(&url).await.expect("a running server");
+    client.batch_execute(&format!("create database {name}")).await.expect("a new name");
+    url.replace("/todo?", &format!("/{name}?"))
 }
 
 impl Settings {

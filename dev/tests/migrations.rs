@@ -1,11 +1,9 @@
 //! The migrations, on a real PostgreSQL, each test in a database of its own.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use dev::postgres::{Postgres, Prepared};
+use dev::testkit::new_database;
 use migrations::{MigrateError, Options, Report};
-use tokio::sync::OnceCell;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 /// Better Auth's own table, as far as a foreign key cares.
@@ -135,25 +133,6 @@ impl Database {
         )
         .await
     }
-}
-
-/// One server for all tests of this process. It ends with the process, because a static is never dropped.
-static SERVER: OnceCell<Postgres> = OnceCell::const_new();
-
-/// The URL of an empty database.
-async fn new_database() -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-
-    let url = SERVER.get_or_init(start_server).await.url();
-    let name = format!("migrations_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    connect(&url).await.batch_execute(&format!("create database {name}")).await.expect("a new name");
-    url.replace("/todo?", &format!("/{name}?"))
-}
-
-async fn start_server() -> Postgres {
-    let mut server = Prepared::new(true).await.expect("PostgreSQL").start().expect("PostgreSQL");
-    server.until_ready().await.expect("PostgreSQL");
-    server
 }
 
 async fn connect(url: &str) -> Client {

@@ -1,23 +1,12 @@
 //! Databases with the tables of Better Auth and ours, all on one server.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-
-use dev::postgres::{Postgres, Prepared};
+use dev::database::{USER_TABLE, connect};
+use dev::testkit::new_database;
 use serde_json::Value;
-use tokio::sync::OnceCell;
 use tokio_postgres::Client;
 
-/// The tables of Better Auth that we read, as its own migration makes them; `jwks` is made apart.
-const TABLES: &str = r#"
-    create table "user" (
-        id text primary key,
-        name text not null,
-        email text not null unique,
-        "emailVerified" boolean not null default false,
-        image text,
-        "createdAt" timestamptz not null default now(),
-        "updatedAt" timestamptz not null default now()
-    );
+/// The sessions of Better Auth, as its own migration makes them; `jwks` is made apart.
+const SESSION_TABLE: &str = r#"
     create table session (
         id text primary key,
         "expiresAt" timestamptz not null,
@@ -45,14 +34,10 @@ impl Database {
 
     /// A new one without a table of keys.
     pub(crate) async fn without_keys() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-
-        let url = SERVER.get_or_init(start_server).await.url();
-        let name = format!("attacks_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        connect(&url).await.batch_execute(&format!("create database {name}")).await.expect("a new name");
-        let url = url.replace("/todo?", &format!("/{name}?"));
-        let database = Self { client: connect(&url).await, url };
-        database.run(TABLES).await;
+        let url = new_database().await;
+        let database = Self { client: connect(&url).await.expect("a running server"), url };
+        database.run(USER_TABLE).await;
+        database.run(SESSION_TABLE).await;
         migrations::up(&database.url, &migrations::Options::default()).await.expect("an empty database");
         database
     }
@@ -108,17 +93,4 @@ impl Database {
 /// The title of the task of [`Database::add_user`].
 pub(crate) fn title_of(user_id: &str) -> String {
     user_id.chars().take(200).collect()
-}
-
-/// One server for all tests of this process. It ends with the process, because a static is never dropped.
-static SERVER: OnceCell<Postgres> = OnceCell::const_new();
-
-async fn start_server() -> Postgres {
-    let mut server = Prepared::new(true).await.expect("PostgreSQL").start().expect("PostgreSQL");
-    server.until_ready().await.expect("PostgreSQL");
-    server
-}
-
-async fn connect(url: &str) -> Client {
-    dev::database::connect(url).await.expect("a running server")
 }
