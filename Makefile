@@ -7,8 +7,8 @@ PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
 # Without OpenSSL's headers on the machine it is built from source: slow once, and then the same.
 FEATURES := $(shell pkg-config --exists openssl 2>/dev/null || echo --features shared/vendored-openssl)
 
-# Half-open connections are made in a network namespace, which takes root on Linux; CI has that.
-HALF_OPEN := $(shell [ "$$(id -u)" = 0 ] && command -v ip >/dev/null && echo yes)
+# Half-open connections and other machines are made with namespaces, which takes root on Linux; CI has that.
+NAMESPACES := $(shell [ "$$(id -u)" = 0 ] && command -v ip >/dev/null && command -v unshare >/dev/null && echo yes)
 # The behaviour tests wait for other processes more than they compute.
 export RUST_TEST_THREADS ?= 4
 
@@ -35,8 +35,8 @@ migrate-down: programs ## undo the last migration of DATABASE_URL
 
 test: lint ## everything that CI checks: format, lints, documentation, unit and behaviour tests
 	$(CARGO) build --workspace $(FEATURES)
-	$(CARGO) test --workspace $(FEATURES) $(if $(HALF_OPEN),,-- --skip half_open)
-	@$(if $(HALF_OPEN),,echo "NOT RUN: the tests named half_open, which take root and ip (iproute2)")
+	$(CARGO) test --workspace $(FEATURES) $(if $(NAMESPACES),,-- --skip half_open --skip namespace)
+	@$(if $(NAMESPACES),,echo "NOT RUN: the tests named half_open and namespace, which take root, ip and unshare")
 
 lint: ## format, clippy and documentation, with warnings as errors
 	$(CARGO) fmt --all --check

@@ -87,6 +87,13 @@ impl Settings {
         }
     }
 
+    /// Runs this program, which is to become the `dev` binary in the end, instead of that binary.
+    #[must_use]
+    pub fn with_program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.binary = program.into();
+        self
+    }
+
     /// Sets an environment variable of the stack, and so of its functions.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {

@@ -13,6 +13,29 @@ pub struct Failure {
     pub detail: String,
 }
 
+/// What helps against a failure of the server's side. For the log and the metrics, not for clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// Nothing: a database that wakes up, restarts or is out of reach for a moment. Worth a look when it stays.
+    Wait,
+    /// More room: connections, a pooler's servers, a quota; or fewer instances at once.
+    Scale,
+    /// A human's hand on the settings or the schema: a password, a certificate, a missing migration.
+    Fix,
+}
+
+impl Remedy {
+    /// `wait`, `scale`, `fix`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Scale => "scale",
+            Self::Fix => "fix",
+        }
+    }
+}
+
 /// What went wrong, told apart as far as a client would act differently.
 ///
 /// `Display` is the sentence for the client. The source is for the log and never leaves the function.
@@ -56,6 +79,8 @@ pub enum ApiError {
     DatabaseUnavailable {
         /// Seconds after which another try makes sense.
         retry_after: u32,
+        /// What whoever runs the functions can do about it.
+        remedy: Remedy,
         /// What the driver said; none when the time was up.
         #[source]
         source: Option<Box<dyn Error + Send + Sync>>,
@@ -100,6 +125,16 @@ impl ApiError {
         match self {
             Self::DatabaseUnavailable { retry_after, .. } => Some(*retry_after),
             Self::SignInUnavailable(_) => Some(1),
+            _ => None,
+        }
+    }
+
+    /// What helps, where the failure is not the caller's.
+    pub(crate) fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::DatabaseUnavailable { remedy, .. } => Some(*remedy),
+            Self::SignInUnavailable(_) => Some(Remedy::Wait),
+            Self::Misconfigured(_) | Self::Internal(_) => Some(Remedy::Fix),
             _ => None,
         }
     }

@@ -45,17 +45,19 @@ mod event;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod log;
+mod metrics;
 mod request;
 pub mod response;
 pub mod routes;
 mod serve;
 mod store;
 mod task;
+mod tls;
 
 pub use auth::VerifiedUser;
 pub use config::{Config, StartError};
 pub use db::DatabaseUrl;
-pub use error::{ApiError, Failure};
+pub use error::{ApiError, Failure, Remedy};
 pub use request::Request;
 pub use response::Response;
 pub use serve::{serve, serve_open};

@@ -7,7 +7,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::error::ApiError;
+use crate::error::{ApiError, Remedy};
 
 /// Starts logging at `AWS_LAMBDA_LOG_LEVEL`, or at `info`.
 ///
@@ -22,11 +22,13 @@ pub(crate) fn start() {
     tracing_subscriber::registry().with(json.with_span_list(false).with_target(false)).with(targets).init();
 }
 
-/// Writes why a request failed, once. A cause that the client is not told is told here.
+/// Writes why a request failed, once. A cause that the client is not told is told here, and so is what helps: `wait`,
+/// `scale` or `fix`.
 pub(crate) fn failure(error: &ApiError, request_id: &str) {
     let (status, code, cause) = (error.status(), error.code(), cause(error));
     if status >= 500 || matches!(error, ApiError::Refused(_)) {
-        tracing::error!(request_id, status, code, cause, "request failed");
+        let (remedy, retry_after) = (error.remedy().map(Remedy::word), error.retry_after());
+        tracing::error!(request_id, status, code, remedy, retry_after, cause, "request failed");
     } else {
         tracing::info!(request_id, status, code, cause, "request refused");
     }

@@ -10,13 +10,15 @@ use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::{Context, LambdaEvent, service_fn};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::auth::Authenticator;
 use crate::config::{Config, StartError, TaskRules, TaskShape};
 use crate::db::Database;
-use crate::error::ApiError;
+use crate::error::{ApiError, Remedy};
 use crate::event::Event;
 use crate::log;
+use crate::metrics::Metrics;
 use crate::request::Request;
 use crate::response::{Answer, Response};
 use crate::store::{Readiness, SignIn, UserTasks};
@@ -28,6 +30,7 @@ struct App {
     database: Arc<Database>,
     rules: TaskRules,
     shape: TaskShape,
+    metrics: Option<Metrics>,
 }
 
 /// Serves an operation on the caller's tasks until Lambda ends the process.
@@ -41,7 +44,7 @@ where
     H: Fn(UserTasks, Request) -> F,
     F: Future<Output = Result<Response, ApiError>>,
 {
-    run(async |app: &App, event: Event, request_id: String| {
+    run(WarmUp::Database, async |app: &App, event: Event, request_id: String| {
         let user = app.authenticator.authenticate(event.header("authorization"), &app.sign_in).await?;
         let request = Request::of_user(event, app.rules, user.id())?;
         let tasks = UserTasks::of(user, Arc::clone(&app.database), app.shape.list_object, request_id);
@@ -59,14 +62,23 @@ where
     H: Fn(Readiness, Request) -> F,
     F: Future<Output = Result<Response, ApiError>>,
 {
-    run(async |app: &App, event: Event, _| {
+    run(WarmUp::Nothing, async |app: &App, event: Event, _| {
         let request = Request::open(event, app.rules);
         handler(Readiness::of(Arc::clone(&app.database)), request).await
     })
     .await
 }
 
-async fn run<O>(operation: O) -> Result<(), StartError>
+/// What is done before the first request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WarmUp {
+    /// A sign of life must not wake a database up.
+    Nothing,
+    /// The connection, and the keys of the sign-in.
+    Database,
+}
+
+async fn run<O>(warm_up: WarmUp, operation: O) -> Result<(), StartError>
 where
     O: AsyncFn(&App, Event, String) -> Result<Response, ApiError>,
 {
@@ -76,24 +88,45 @@ where
         tracing::warn!(parameters = ?config.database.ignored(), "DATABASE_URL has parameters that make no difference here");
     }
     let app = App::new(config);
-    // Lambda gives the start more processor time than a request. What fails here is tried again by the request.
-    tokio::time::timeout(WARM_UP_LIMIT, app.authenticator.warm_up(&app.sign_in)).await.ok();
+    if warm_up == WarmUp::Database {
+        // Lambda gives the start more processor time than a request. What fails here is tried again by the request.
+        let both = async { tokio::join!(app.authenticator.warm_up(&app.sign_in), app.database.warm_up()) };
+        tokio::time::timeout(WARM_UP_LIMIT, both).await.ok();
+    }
     let (app, operation) = (&app, &operation);
     let answer = |event: LambdaEvent<Event>| async move {
         Ok::<_, Infallible>(app.answer(event.payload, &event.context, operation).await)
     };
-    lambda_runtime::run(service_fn(answer)).await.map_err(|error| StartError::Runtime(error.to_string()))
+    tokio::select! {
+        ended = lambda_runtime::run(service_fn(answer)) => {
+            ended.map_err(|error| StartError::Runtime(error.to_string()))
+        }
+        () = told_to_end() => {
+            app.database.close().await;
+            Ok(())
+        }
+    }
+}
+
+/// Returns when the process is asked to end, which Lambda does where an extension runs beside the function.
+async fn told_to_end() {
+    match signal(SignalKind::terminate()) {
+        Ok(mut signals) => drop(signals.recv().await),
+        // Then the end comes unannounced, as it does in Lambda without an extension.
+        Err(_) => std::future::pending().await,
+    }
 }
 
 impl App {
     fn new(config: Config) -> Self {
-        let database = Arc::new(Database::new(config.database));
+        let database = Arc::new(Database::new(&config.database));
         Self {
             authenticator: Authenticator::new(config.identity),
             sign_in: SignIn::of(Arc::clone(&database)),
             database,
             rules: config.rules,
             shape: config.shape,
+            metrics: config.metrics_namespace.map(Metrics::new),
         }
     }
 
@@ -104,8 +137,12 @@ impl App {
         let mut answer = Answer::to(&event, &context.request_id, self.shape);
         let in_time =
             tokio::time::timeout(time_left(context), operation(self, event, context.request_id.clone())).await;
-        let late = ApiError::DatabaseUnavailable { retry_after: 1, source: None };
-        match in_time.unwrap_or(Err(late)) {
+        let late = ApiError::DatabaseUnavailable { retry_after: 1, remedy: Remedy::Wait, source: None };
+        let outcome = in_time.unwrap_or(Err(late));
+        if let Some(metrics) = &self.metrics {
+            metrics.write(&self.database.take_tally(), outcome.as_ref().err(), context);
+        }
+        match outcome {
             Ok(response) => answer.respond(&response),
             Err(error) => {
                 log::failure(&error, &context.request_id);

@@ -12,7 +12,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::auth::VerifiedUser;
 use crate::db::{Database, DbError, DbErrorKind, Query, Statement, Text};
-use crate::error::ApiError;
+use crate::error::{ApiError, Remedy};
 use crate::task::{Completion, ListQuery, NewTask, Order, Sort, Task, TaskChange, TaskId, TaskPage};
 
 /// The tasks of one verified user.
@@ -387,7 +387,10 @@ fn refused(error: DbError) -> ApiError {
             SqlState::CHECK_VIOLATION | SqlState::STRING_DATA_RIGHT_TRUNCATION | SqlState::CHARACTER_NOT_IN_REPERTOIRE,
         ) => ApiError::Refused(error.into()),
         DbErrorKind::Unavailable { retry_after } => {
-            ApiError::DatabaseUnavailable { retry_after, source: Some(error.into()) }
+            ApiError::DatabaseUnavailable { retry_after, remedy: Remedy::Wait, source: Some(error.into()) }
+        }
+        DbErrorKind::Exhausted { retry_after } => {
+            ApiError::DatabaseUnavailable { retry_after, remedy: Remedy::Scale, source: Some(error.into()) }
         }
         DbErrorKind::Misconfigured => ApiError::Misconfigured(error.into()),
         DbErrorKind::Refused(_) | DbErrorKind::Unreadable => ApiError::Internal(error.into()),

@@ -17,8 +17,8 @@ async fn with_sslmode_require_the_connection_is_encrypted() {
     let statement =
         "select ssl, version from pg_stat_ssl join pg_stat_activity using (pid) where application_name = $1";
     let connections = common.sql().await.query(statement, &[&"with_tls"]).await.expect("rows");
-    // The functions that were called: health, when the stack began, create and list.
-    assert_eq!(connections.len(), 3);
+    // The functions that were called, health, create and list, and whichever others have started.
+    assert!(connections.len() >= 3);
     for connection in connections {
         assert!(connection.get::<_, bool>(0) && connection.get::<_, &str>(1).starts_with("TLSv1."));
     }

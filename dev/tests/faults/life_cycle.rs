@@ -56,7 +56,7 @@ async fn after_a_client_hangs_up_the_next_one_gets_its_own_answer() {
 #[tokio::test]
 async fn a_herd_that_finds_the_house_full_is_told_so_and_loses_nothing() {
     let database = Database::new().await;
-    database.run(&format!("alter role {} connection limit 5", database.name)).await;
+    database.run(&format!("alter role {} connection limit 10", database.name)).await;
     let many = |settings: Settings| settings.with("LAMBDA_CONCURRENCY", "40");
     let site = Arc::new(Site::start_on(database, "127.0.0.1", "sslmode=disable", many).await);
     let cases = site.prepare_all(&[Operation::Create; 40]).await;

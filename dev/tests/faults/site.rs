@@ -47,6 +47,8 @@ pub(crate) struct Site {
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<u32>,
+    /// By which the logs and metrics know it.
+    pub(crate) request_id: String,
     /// Null where there is none.
     pub(crate) body: Value,
 }
@@ -255,11 +257,15 @@ impl Site {
         parameters: &str,
         change: impl FnOnce(Settings) -> Settings,
     ) -> Self {
+        let settings = Settings::new(env!("CARGO_BIN_EXE_dev")).with("LAMBDA_CONCURRENCY", "1");
+        Self::start_with(change(settings), database, location, parameters).await
+    }
+
+    /// With these settings, to which the URL of the database is added.
+    pub(crate) async fn start_with(settings: Settings, database: Database, location: &str, parameters: &str) -> Self {
         let proxy = FaultProxy::start(([127, 0, 0, 1], database.port).into()).await.unwrap();
-        let settings = Settings::new(env!("CARGO_BIN_EXE_dev"))
-            .with_database(&database.url(proxy.port(), location, parameters))
-            .with("LAMBDA_CONCURRENCY", "1");
-        let stack = Stack::start_async(change(settings)).await.unwrap();
+        let settings = settings.with_database(&database.url(proxy.port(), location, parameters));
+        let stack = Stack::start_async(settings).await.unwrap();
         Self { stack, proxy, database, client: Client::new() }
     }
 
@@ -286,11 +292,13 @@ impl Site {
         let request = request.bearer_auth(self.stack.token(&user.id)).timeout(Duration::from_secs(20));
         let request = body.iter().fold(request, reqwest::RequestBuilder::json);
         let answer = request.send().await.unwrap();
-        let retry_after = answer.headers().get("retry-after").map(|value| value.to_str().unwrap().parse().unwrap());
+        let header = |name| answer.headers().get(name).map(|value| value.to_str().unwrap());
+        let retry_after = header("retry-after").map(|seconds| seconds.parse().unwrap());
+        let request_id = header("x-request-id").unwrap_or_default().to_owned();
         let status = answer.status().as_u16();
         let body = answer.text().await.unwrap();
         let body = if body.is_empty() { Value::Null } else { serde_json::from_str(&body).unwrap() };
-        Reply { status, retry_after, body }
+        Reply { status, retry_after, request_id, body }
     }
 
     /// The processes of a function.

@@ -17,6 +17,8 @@ pub struct Config {
     pub(crate) identity: Identity,
     pub(crate) rules: TaskRules,
     pub(crate) shape: TaskShape,
+    /// `METRICS_NAMESPACE`: where metrics go; without it there are none.
+    pub(crate) metrics_namespace: Option<String>,
 }
 
 /// The limits of the input, in Unicode code points.
@@ -94,6 +96,7 @@ impl Config {
                 list_object: choice(&lookup, "TASK_LIST_SHAPE", ["array", "object"])?,
                 camel_case_too: choice(&lookup, "TASK_JSON_CASE", ["snake", "both"])?,
             },
+            metrics_namespace: lookup("METRICS_NAMESPACE").map(|name| name.trim().to_owned()),
         })
     }
 }

@@ -3,20 +3,34 @@
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use tokio::time::sleep;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 use super::Query;
+use super::dial::{Dialed, Phases};
+use super::tally::Reason;
 use super::wire::{Probe, Unread};
 use crate::clock::Moment;
 
 /// A signed-in connection and its socket.
+#[derive(Debug)]
 pub(super) struct Connection {
     client: Client,
     probe: Probe,
+    /// Moves the bytes, until the client is dropped or the connection ends.
+    mover: JoinHandle<()>,
+    phases: Phases,
     opened: Moment,
     used: Moment,
+}
+
+/// Whether a connection may be used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fitness {
+    Good,
+    Unfit(Reason),
 }
 
 /// Neon suspends a database after 300 s without a request, and NAT gateways forget a connection after 350 s.
@@ -29,6 +43,8 @@ const LOOKS: u32 = 8;
 const WATCH_AFTER: Duration = Duration::from_millis(200);
 /// How often it is looked at then.
 const WATCH_EVERY: Duration = Duration::from_millis(50);
+/// How long the end of a connection is waited for: the server is told, and need not answer.
+const GOODBYE_LIMIT: Duration = Duration::from_millis(200);
 /// How often in a row the data must be unheard: one lost packet is sent again and heard.
 const UNHEARD_LOOKS: u32 = 3;
 
@@ -42,29 +58,44 @@ pub(super) enum ExecuteError {
 }
 
 impl Connection {
-    pub(super) fn new((client, probe): (Client, Probe)) -> Self {
-        Self { client, probe, opened: Moment::now(), used: Moment::now() }
+    pub(super) fn new(dialed: Dialed) -> Self {
+        let Dialed { client, probe, mover, phases } = dialed;
+        Self { client, probe, mover, phases, opened: Moment::now(), used: Moment::now() }
     }
 
     /// Whether the connection may be used again, as far as can be known without asking the server.
     ///
     /// After a thaw the driver has not yet read what arrived in the meantime: it must get the chance first.
-    pub(super) async fn is_good(&self) -> bool {
-        if self.used.age() > IDLE_LIMIT || self.opened.age() > AGE_LIMIT {
-            return false;
+    pub(super) async fn fitness(&self) -> Fitness {
+        if self.used.age() > IDLE_LIMIT {
+            return Fitness::Unfit(Reason::Idle);
+        }
+        if self.opened.age() > AGE_LIMIT {
+            return Fitness::Unfit(Reason::Aged);
         }
         for _ in 0..LOOKS {
             tokio::task::yield_now().await;
             if self.client.is_closed() {
-                return false;
+                break;
             }
             match self.probe.unread() {
-                Unread::Nothing => return true,
+                Unread::Nothing => return Fitness::Good,
                 Unread::Something => {}
-                Unread::End => return false,
+                Unread::End => break,
             }
         }
-        false
+        Fitness::Unfit(Reason::Closed)
+    }
+
+    /// How long it took to make it.
+    pub(super) fn phases(&self) -> Phases {
+        self.phases
+    }
+
+    /// Tells the server that nothing will follow.
+    pub(super) async fn close(self) {
+        drop(self.client);
+        timeout(GOODBYE_LIMIT, self.mover).await.ok();
     }
 
     /// Sends the statements together. If the path to the server dies, it does not wait for the time limits.

@@ -12,17 +12,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use postgres_native_tls::{MakeTlsConnector, TlsConnector, TlsStream};
+use postgres_native_tls::{TlsConnector, TlsStream, set_postgresql_alpn};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::config::{Host, SslMode, SslNegotiation};
-use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+use tokio_postgres::tls::TlsConnect;
 use tokio_postgres::{Client, Config};
 
+use super::error::is_verdict;
 use super::url::is_on_neon;
 use super::wire::{Probe, Wire};
+use crate::tls::Trust;
 
 /// Names.
 const RESOLVE_LIMIT: Duration = Duration::from_secs(1);
@@ -43,35 +45,68 @@ pub(super) enum DialError {
     Resolve(#[source] io::Error),
     #[error("no address of the host accepts a connection")]
     Tcp(#[source] io::Error),
+    #[error("the TLS library cannot be set up")]
+    TlsLibrary(#[source] native_tls::Error),
     #[error("the TLS handshake did not end in time")]
     Tls,
     #[error("the server did not complete the sign-in in time")]
     SignIn,
     #[error("the server or the driver refused the connection")]
     Driver(#[source] tokio_postgres::Error),
+    #[error("the process is about to end")]
+    Task(#[source] JoinError),
+}
+
+/// How long each phase took. What there was no need for is zero.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Phases {
+    pub(crate) resolve: Duration,
+    pub(crate) tcp: Duration,
+    /// With the start-up of the TLS library, the first time.
+    pub(crate) tls: Duration,
+    /// With the database's wake-up.
+    pub(crate) sign_in: Duration,
+}
+
+/// A connection that is signed in.
+pub(super) struct Dialed {
+    pub(super) client: Client,
+    /// A handle of its socket.
+    pub(super) probe: Probe,
+    /// Moves the bytes.
+    pub(super) mover: JoinHandle<()>,
+    pub(super) phases: Phases,
 }
 
 /// Makes connections, and remembers how this server wants TLS to be begun.
 pub(super) struct Dialer {
     config: Config,
-    tls: MakeTlsConnector,
+    trust: Trust,
     /// Set once the direct way has failed: it saves a round trip where it is understood, and others reset it, or hang.
     direct_failed: AtomicBool,
 }
 
 impl Dialer {
-    pub(super) fn new(config: &Config) -> Result<Self, native_tls::Error> {
-        let mut builder = native_tls::TlsConnector::builder();
-        postgres_native_tls::set_postgresql_alpn(&mut builder);
-        let tls = MakeTlsConnector::new(builder.build()?);
-        Ok(Self { config: config.clone(), tls, direct_failed: AtomicBool::new(false) })
+    pub(super) fn new(config: &Config) -> Self {
+        Self { config: config.clone(), trust: Trust::new(set_postgresql_alpn), direct_failed: AtomicBool::new(false) }
     }
 
-    /// A connection that is signed in, and a handle of its socket.
-    pub(super) async fn dial(&self) -> Result<(Client, Probe), DialError> {
+    /// Makes a connection.
+    pub(super) async fn dial(&self) -> Result<Dialed, DialError> {
+        match self.dial_either_way().await {
+            Err(DialError::Driver(error)) if self.trust.widen_after(&error) => self.dial_either_way().await,
+            outcome => outcome,
+        }
+    }
+
+    async fn dial_either_way(&self) -> Result<Dialed, DialError> {
         if self.begins_directly() {
             match self.dial_by(SslNegotiation::Direct).await {
-                Err(DialError::Tls | DialError::Driver(_)) => self.direct_failed.store(true, Ordering::Relaxed),
+                Err(DialError::Tls) => self.direct_failed.store(true, Ordering::Relaxed),
+                // Neither an answer of the server nor a verdict about it: it did not understand.
+                Err(DialError::Driver(error)) if error.as_db_error().is_none() && !is_verdict(&error) => {
+                    self.direct_failed.store(true, Ordering::Relaxed);
+                }
                 outcome => return outcome,
             }
         }
@@ -86,12 +121,15 @@ impl Dialer {
             && !self.direct_failed.load(Ordering::Relaxed)
     }
 
-    async fn dial_by(&self, negotiation: SslNegotiation) -> Result<(Client, Probe), DialError> {
-        let (wire, probe, name) = self.open().await?;
+    async fn dial_by(&self, negotiation: SslNegotiation) -> Result<Dialed, DialError> {
+        let mut phases = Phases::default();
+        let (wire, probe, name) = self.open(&mut phases).await?;
+        let began = Instant::now();
+        let connector = self.trust.connector().await.map_err(DialError::TlsLibrary)?;
+        let connector = TlsConnector::new(connector.clone(), &name);
         let mut config = self.config.clone();
         config.ssl_negotiation(negotiation);
         let secured = Arc::new(Notify::new());
-        let connector = self.connector(&name).map_err(|error| DialError::Tcp(io::Error::other(error)))?;
         let mut signing_in = pin!(config.connect_raw(wire, Announced { connector, secured: Arc::clone(&secured) }));
         let ended_early = match config.get_ssl_mode() {
             SslMode::Require => tokio::select! {
@@ -102,29 +140,31 @@ impl Dialer {
             },
             _ => None,
         };
+        phases.tls = began.elapsed();
         let outcome = match ended_early {
             Some(outcome) => outcome,
             None => timeout(SIGN_IN_LIMIT, signing_in).await.map_err(|_| DialError::SignIn)?,
         };
-        outcome.map(|connected| start(connected, probe)).map_err(DialError::Driver)
-    }
-
-    fn connector(&self, name: &str) -> Result<TlsConnector, native_tls::Error> {
-        <MakeTlsConnector as MakeTlsConnect<Wire>>::make_tls_connect(&mut self.tls.clone(), name)
+        phases.sign_in = began.elapsed() - phases.tls;
+        let (client, connection) = outcome.map_err(DialError::Driver)?;
+        Ok(Dialed { client, probe, mover: tokio::spawn(moving(connection)), phases })
     }
 
     /// A socket to the database, and the name that its certificate must have.
-    async fn open(&self) -> Result<(Wire, Probe, String), DialError> {
+    async fn open(&self, phases: &mut Phases) -> Result<(Wire, Probe, String), DialError> {
         if let Some(path) = self.unix_socket() {
             let stream = UnixStream::connect(path).await.map_err(DialError::Tcp)?;
             let (wire, probe) = Wire::unix(stream).map_err(DialError::Tcp)?;
             return Ok((wire, probe, String::new()));
         }
+        let began = Instant::now();
         let addresses = timeout(RESOLVE_LIMIT, self.addresses()).await;
         let (addresses, name) =
             addresses.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(DialError::Resolve)?;
+        phases.resolve = began.elapsed();
         let raced = timeout(TCP_LIMIT, race(addresses)).await;
         let stream = raced.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(DialError::Tcp)?;
+        phases.tcp = began.elapsed() - phases.resolve;
         let (wire, probe) = Wire::tcp(stream).map_err(DialError::Tcp)?;
         Ok((wire, probe, name))
     }
@@ -172,17 +212,14 @@ impl Dialer {
 
 const DEFAULT_PORT: u16 = 5432;
 
-/// Spawns the part of the driver that moves the bytes.
-fn start<S>((client, connection): (Client, tokio_postgres::Connection<Wire, S>), probe: Probe) -> (Client, Probe)
+/// The part of the driver that moves the bytes, until one of the sides ends the connection.
+async fn moving<S>(connection: tokio_postgres::Connection<Wire, S>)
 where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::info!(%error, "the database closed the connection");
-        }
-    });
-    (client, probe)
+    if let Err(error) = connection.await {
+        tracing::info!(%error, "the database closed the connection");
+    }
 }
 
 /// The first address that answers; each has a head start before the next.

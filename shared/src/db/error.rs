@@ -6,6 +6,7 @@ use tokio_postgres::error::SqlState;
 
 use super::connection::ExecuteError;
 use super::dial::DialError;
+use crate::tls::says;
 
 /// Why there are no rows. The source is what the driver said.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,8 @@ pub(crate) enum DbErrorKind {
     Refused(SqlState),
     /// Nobody answered, or only that they cannot now; another try in so many seconds may succeed.
     Unavailable { retry_after: u32 },
+    /// There is no room: connections, a pooler's servers or what the project may use are taken. Likewise.
+    Exhausted { retry_after: u32 },
     /// Nothing will change until a human changes it: wrong password, no such database, bad certificate.
     Misconfigured,
     /// An answer that this program cannot read.
@@ -46,18 +49,32 @@ pub(super) enum Fate {
     Final,
 }
 
+impl Fate {
+    /// Why a statement is sent again, for metrics.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::NotExecuted => "not executed",
+            Self::OnceMore => "once more",
+            Self::RolledBack => "rolled back",
+            Self::Unknown => "answer lost",
+            Self::Final => "final",
+        }
+    }
+}
+
 impl DbError {
     /// The connection could not be made, so nothing was executed.
     pub(super) fn from_dial(statement: &'static str, error: DialError) -> Self {
         let (kind, fate) = match &error {
             DialError::Driver(driver) => match driver.as_db_error() {
                 Some(answer) => refused_at_sign_in(answer.code(), answer.message()),
-                None if needs_a_human(driver) => (DbErrorKind::Misconfigured, Fate::Final),
+                None if is_verdict(driver) => (DbErrorKind::Misconfigured, Fate::Final),
                 None => (DbErrorKind::Unavailable { retry_after: 1 }, Fate::NotExecuted),
             },
             // Whoever waits that long for a sleeping database has no time left for another try.
             DialError::SignIn => (DbErrorKind::Unavailable { retry_after: 1 }, Fate::Final),
-            DialError::Resolve(_) | DialError::Tcp(_) | DialError::Tls => {
+            DialError::TlsLibrary(_) => (DbErrorKind::Misconfigured, Fate::Final),
+            DialError::Resolve(_) | DialError::Tcp(_) | DialError::Tls | DialError::Task(_) => {
                 (DbErrorKind::Unavailable { retry_after: 1 }, Fate::NotExecuted)
             }
         };
@@ -83,18 +100,13 @@ impl DbError {
         Self { kind, fate, statement, source: error.into() }
     }
 
-    /// The certificate store of this machine cannot be read.
-    pub(super) fn without_tls(statement: &'static str, error: native_tls::Error) -> Self {
-        Self { kind: DbErrorKind::Misconfigured, fate: Fate::Final, statement, source: error.into() }
-    }
-
     /// Whether the connection can serve the next statement.
     pub(super) fn keeps_connection(&self) -> bool {
         match self.kind {
             DbErrorKind::Refused(_) => true,
             // A statement that was taken back or cancelled: the server is there, and ready for the next one.
             DbErrorKind::Unavailable { .. } => matches!(self.fate, Fate::RolledBack | Fate::Final),
-            DbErrorKind::Misconfigured | DbErrorKind::Unreadable => false,
+            DbErrorKind::Exhausted { .. } | DbErrorKind::Misconfigured | DbErrorKind::Unreadable => false,
         }
     }
 
@@ -104,18 +116,22 @@ impl DbError {
     }
 }
 
+/// A pooler has had no server for a statement within its own time limit.
+const POOLER_IS_FULL: &str = "query_wait_timeout";
+const FULL: DbErrorKind = DbErrorKind::Exhausted { retry_after: 2 };
+
 /// An answer to a statement.
 fn refused(state: &SqlState, message: &str) -> (DbErrorKind, Fate) {
     let wait = |retry_after| DbErrorKind::Unavailable { retry_after };
-    if message.contains("query_wait_timeout") {
-        return (wait(2), Fate::OnceMore);
+    if message.contains(POOLER_IS_FULL) {
+        return (FULL, Fate::OnceMore);
     }
     match state.code() {
         "40001" | "40P01" => (wait(1), Fate::RolledBack),
         "55P03" | "57014" => (wait(1), Fate::Final),
         // A server that has just become a replica: the next connection finds the one that has taken over.
         "25006" => (wait(1), Fate::OnceMore),
-        "53300" => (wait(2), Fate::NotExecuted),
+        "53300" => (FULL, Fate::NotExecuted),
         code if code.starts_with("57P0") || code.starts_with("08") => (wait(1), Fate::Unknown),
         code if code.starts_with("28") || code == "3D000" || code == "42501" => {
             (DbErrorKind::Misconfigured, Fate::Final)
@@ -138,39 +154,32 @@ const QUOTA: &str = "Check your quotas";
 
 /// An answer to the sign-in: nothing was executed, whatever it says.
 fn refused_at_sign_in(state: &SqlState, message: &str) -> (DbErrorKind, Fate) {
-    let wait = |retry_after| (DbErrorKind::Unavailable { retry_after }, Fate::NotExecuted);
     if PERMANENT.iter().any(|text| message.contains(text)) {
         return (DbErrorKind::Misconfigured, Fate::Final);
     }
     if message.contains(QUOTA) || message.contains("quota") {
-        return (DbErrorKind::Unavailable { retry_after: 60 }, Fate::Final);
+        return (DbErrorKind::Exhausted { retry_after: 60 }, Fate::Final);
     }
-    if message.contains("query_wait_timeout") {
-        return (DbErrorKind::Unavailable { retry_after: 2 }, Fate::OnceMore);
+    if message.contains(POOLER_IS_FULL) {
+        return (FULL, Fate::OnceMore);
     }
     let full = ["too many connections", "Too many connections", "remaining connection slots"];
     if full.iter().any(|text| message.contains(text)) || *state == SqlState::TOO_MANY_CONNECTIONS {
-        return wait(2);
+        return (FULL, Fate::NotExecuted);
     }
     match state.code() {
         code if code.starts_with("28") || code == "3D000" || code == "42501" => {
             (DbErrorKind::Misconfigured, Fate::Final)
         }
-        _ => wait(1),
+        _ => (DbErrorKind::Unavailable { retry_after: 1 }, Fate::NotExecuted),
     }
 }
 
 /// A certificate that does not hold, a channel that cannot be bound, a way to sign in that is not accepted: verdicts,
 /// unlike a handshake that was cut off.
-fn needs_a_human(error: &tokio_postgres::Error) -> bool {
+pub(super) fn is_verdict(error: &tokio_postgres::Error) -> bool {
     let verdicts = ["certificate verify failed", "channel binding", "authentication method", "does not support TLS"];
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
-    verdicts.iter().any(|verdict| text.contains(verdict))
+    verdicts.iter().any(|verdict| says(error, verdict))
 }
 
 #[cfg(test)]
@@ -184,8 +193,8 @@ mod tests {
     #[test]
     fn each_answer_to_a_statement_has_its_consequence() {
         for (code, message, kind, fate) in [
-            ("08P01", "query_wait_timeout", wait(2), Fate::OnceMore),
-            ("53300", "sorry, too many clients already", wait(2), Fate::NotExecuted),
+            ("08P01", "query_wait_timeout", FULL, Fate::OnceMore),
+            ("53300", "sorry, too many clients already", FULL, Fate::NotExecuted),
             ("40001", "could not serialize access", wait(1), Fate::RolledBack),
             ("40P01", "deadlock detected", wait(1), Fate::RolledBack),
             ("55P03", "canceling statement due to lock timeout", wait(1), Fate::Final),
@@ -212,15 +221,19 @@ mod tests {
             ("XX000", "The endpoint is disabled. Enable it using the API and retry.", human.clone()),
             ("XX000", "This IP address 1.2.3.4 is not allowed to connect to this endpoint.", human.clone()),
             ("XX000", "unsupported startup parameter in options: statement_timeout", human.clone()),
-            ("XX000", "Your project has exceeded the limit. Check your quotas", (wait(60), Fate::Final)),
+            (
+                "XX000",
+                "Your project has exceeded the limit. Check your quotas",
+                (DbErrorKind::Exhausted { retry_after: 60 }, Fate::Final),
+            ),
             ("XX000", "Couldn't connect to compute node", (wait(1), Fate::NotExecuted)),
             ("XX000", "Failed to acquire permit to connect to the database.", (wait(1), Fate::NotExecuted)),
-            ("XX000", "Too many connections attempts", (wait(2), Fate::NotExecuted)),
+            ("XX000", "Too many connections attempts", (FULL, Fate::NotExecuted)),
             ("XX000", "Control plane request failed", (wait(1), Fate::NotExecuted)),
             ("XX000", "something new", (wait(1), Fate::NotExecuted)),
-            ("53300", "remaining connection slots are reserved", (wait(2), Fate::NotExecuted)),
+            ("53300", "remaining connection slots are reserved", (FULL, Fate::NotExecuted)),
             ("57P03", "the database system is starting up", (wait(1), Fate::NotExecuted)),
-            ("08P01", "query_wait_timeout", (wait(2), Fate::OnceMore)),
+            ("08P01", "query_wait_timeout", (FULL, Fate::OnceMore)),
             ("28P01", "password authentication failed for user \"ann\"", human.clone()),
             ("3D000", "database \"todo\" does not exist", human),
         ] {

@@ -1,28 +1,33 @@
 //! The one connection of this process, and the only place that knows the driver.
 //!
 //! A function instance serves one request at a time, is frozen between requests for seconds or hours, and is started
-//! by the hundred. So there is one connection and no pool: opened when it is needed, looked at before it is used again
-//! (`connection`), taken out while in use and put back after a clean end, and replaced without the caller noticing when
-//! it was lost (`repeat`). A request that is cancelled or fails half-way cannot leave a half-read connection to the
-//! next one.
+//! by the hundred. So there is one connection and no pool: opened ahead of the first request, looked at before it is used
+//! again (`connection`), taken out while in use and put back after a clean end (`slot`), and replaced without the caller
+//! noticing when it was lost (`repeat`). A request that is cancelled or fails half-way cannot leave a half-read
+//! connection to the next one.
 
 mod connection;
 mod dial;
 mod error;
 mod repeat;
+mod slot;
+mod tally;
 mod text;
 mod url;
 mod wire;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::time::Instant;
 
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 use tokio_postgres::Row;
 
-use connection::Connection;
 use dial::Dialer;
 pub(crate) use error::{DbError, DbErrorKind};
 use repeat::Tries;
+use slot::Slot;
+use tally::Tallied;
+pub(crate) use tally::{Connect, Reason, Tally};
 pub(crate) use text::Text;
 pub use url::DatabaseUrl;
 
@@ -52,15 +57,34 @@ pub(crate) struct Answer<R> {
 
 /// The database, reached through at most one connection.
 pub(crate) struct Database {
-    url: DatabaseUrl,
-    /// Reads the certificate store, the dearest part of a connect, so it is made once and not before it is needed.
-    dialer: OnceCell<Dialer>,
-    idle: Mutex<Option<Connection>>,
+    dialer: Arc<Dialer>,
+    /// Held by whoever talks to the database, or connects: nobody makes a second connection in the meantime.
+    slot: Mutex<Slot>,
+    tallied: Tallied,
 }
 
 impl Database {
-    pub(crate) fn new(url: DatabaseUrl) -> Self {
-        Self { url, dialer: OnceCell::new(), idle: Mutex::new(None) }
+    pub(crate) fn new(url: &DatabaseUrl) -> Self {
+        Self { dialer: Arc::new(Dialer::new(url.config())), slot: Mutex::default(), tallied: Tallied::default() }
+    }
+
+    /// Connects before the first request needs it. A failure is left to that request, which tries again; a connection
+    /// that is still being made when this is dropped goes on being made.
+    pub(crate) async fn warm_up(&self) {
+        if let Err(error) = self.slot.lock().await.fill(&self.dialer, &self.tallied).await {
+            let error = DbError::from_dial("none", error);
+            tracing::warn!(cause = crate::log::cause(&error), "no connection yet: the first request will try again");
+        }
+    }
+
+    /// Ends the connection in the way of the protocol, so that the server need not find out.
+    pub(crate) async fn close(&self) {
+        self.slot.lock().await.close().await;
+    }
+
+    /// What has happened since this was last asked.
+    pub(crate) fn take_tally(&self) -> Tally {
+        self.tallied.take()
     }
 
     /// Sends one statement: one round trip on an open connection.
@@ -74,6 +98,7 @@ impl Database {
         &self,
         queries: [Query<'_>; N],
     ) -> Result<Answer<[Vec<Row>; N]>, DbError> {
+        let _waiting = self.tallied.waiting();
         let mut tries = Tries::default();
         loop {
             let error = match self.try_once(&queries).await {
@@ -81,6 +106,7 @@ impl Database {
                 Err(error) => error,
             };
             let Some(pause) = tries.after(&error) else { return Err(error) };
+            self.tallied.repeated(error.fate.word());
             tracing::info!(cause = crate::log::cause(&error), "the database is asked again");
             tokio::time::sleep(pause).await;
         }
@@ -88,37 +114,20 @@ impl Database {
 
     async fn try_once<const N: usize>(&self, queries: &[Query<'_>; N]) -> Result<[Vec<Row>; N], DbError> {
         let name = queries.first().map_or("nothing", |query| query.statement.name);
-        let mut connection = match self.take_idle().await {
-            Some(connection) => connection,
-            None => self.connect(name).await?,
-        };
-        let sent = connection.sent();
+        let mut slot = self.slot.lock().await;
+        let taken = slot.take(&self.dialer, &self.tallied).await;
+        let mut connection = taken.map_err(|error| DbError::from_dial(name, error))?;
+        let (sent, began) = (connection.sent(), Instant::now());
         let answer = connection
             .execute(queries)
             .await
             .map_err(|error| DbError::from_execute(name, error, connection.sent() == sent, connection.is_closed()));
+        self.tallied.executed(name, began.elapsed());
         if answer.as_ref().map_or_else(DbError::keeps_connection, |_| true) {
-            *self.idle() = Some(connection);
+            slot.put_back(connection);
+        } else {
+            slot.lost();
         }
         answer
-    }
-
-    /// The idle connection, if there is one that is still good.
-    async fn take_idle(&self) -> Option<Connection> {
-        let connection = self.idle().take()?;
-        connection.is_good().await.then_some(connection)
-    }
-
-    fn idle(&self) -> MutexGuard<'_, Option<Connection>> {
-        // Nothing in here can panic half-way through a change: the lock only guards a move.
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// `statement` is the name of the one that waits for the connection.
-    async fn connect(&self, statement: &'static str) -> Result<Connection, DbError> {
-        let dialer = self.dialer.get_or_try_init(|| async { Dialer::new(self.url.config()) }).await;
-        let dialer = dialer.map_err(|error| DbError::without_tls(statement, error))?;
-        let dialed = dialer.dial().await;
-        dialed.map(Connection::new).map_err(|error| DbError::from_dial(statement, error))
     }
 }

@@ -45,7 +45,7 @@ impl Tries {
             return None;
         }
         // Whoever is told that the house is full must not come back at once.
-        let is_busy = matches!(error.kind, DbErrorKind::Unavailable { retry_after } if retry_after > 1);
+        let is_busy = matches!(error.kind, DbErrorKind::Exhausted { .. });
         let least = usize::from(is_busy);
         let pause = *PAUSES.get(self.failed + least)?;
         self.failed += 1;

@@ -14,6 +14,7 @@ use crate::clock::Moment;
 use crate::config::KeySource;
 use crate::error::ApiError;
 use crate::store::SignIn;
+use crate::tls::Trust;
 pub(crate) use key::KeySet;
 
 /// An unknown key name may be a new key, or a guess: no more than one look in this time.
@@ -26,6 +27,8 @@ const MAX_AGE: Duration = Duration::from_secs(10 * 60);
 /// The keys of one source, kept between requests.
 pub(super) struct Keys {
     source: KeySource,
+    /// Of the host of a URL.
+    trust: Trust,
     /// Held while fetching: there is one fetch at a time.
     cache: Mutex<Cache>,
 }
@@ -63,7 +66,7 @@ struct NoKeys;
 
 impl Keys {
     pub(super) fn new(source: KeySource) -> Self {
-        Self { source, cache: Mutex::default() }
+        Self { source, trust: Trust::new(|_| ()), cache: Mutex::default() }
     }
 
     /// Fetches the keys before the first request needs them. A failure is left to that request.
@@ -107,7 +110,7 @@ impl Keys {
         cache.asked = Some(Moment::now());
         let fetched = match &self.source {
             KeySource::Database => sign_in.keys().await.map(|jwks| KeySet::from_jwks(&jwks)),
-            KeySource::Url(url) => fetch::keys(url).await,
+            KeySource::Url(url) => fetch::keys(url, &self.trust).await,
             KeySource::Inline(_) => return Ok(()),
         };
         match fetched {
