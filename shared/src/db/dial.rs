@@ -49,6 +49,8 @@ pub(super) enum DialError {
     TlsLibrary(#[source] native_tls::Error),
     #[error("the TLS handshake did not end in time")]
     Tls,
+    #[error("the TLS handshake failed")]
+    Handshake(#[source] tokio_postgres::Error),
     #[error("the server did not complete the sign-in in time")]
     SignIn,
     #[error("the server or the driver refused the connection")]
@@ -94,7 +96,7 @@ impl Dialer {
     /// Makes a connection.
     pub(super) async fn dial(&self) -> Result<Dialed, DialError> {
         match self.dial_either_way().await {
-            Err(DialError::Driver(error)) if self.trust.widen_after(&error) => self.dial_either_way().await,
+            Err(DialError::Handshake(error)) if self.trust.widen_after(&error) => self.dial_either_way().await,
             outcome => outcome,
         }
     }
@@ -103,8 +105,8 @@ impl Dialer {
         if self.begins_directly() {
             match self.dial_by(SslNegotiation::Direct).await {
                 Err(DialError::Tls) => self.direct_failed.store(true, Ordering::Relaxed),
-                // Neither an answer of the server nor a verdict about it: it did not understand.
-                Err(DialError::Driver(error)) if error.as_db_error().is_none() && !is_verdict(&error) => {
+                // A verdict is one about a server that has understood.
+                Err(DialError::Handshake(error)) if !is_verdict(&error) => {
                     self.direct_failed.store(true, Ordering::Relaxed);
                 }
                 outcome => return outcome,
@@ -135,7 +137,7 @@ impl Dialer {
             SslMode::Require => tokio::select! {
                 biased;
                 () = secured.notified() => None,
-                outcome = &mut signing_in => Some(outcome),
+                outcome = &mut signing_in => Some(outcome.map_err(DialError::Handshake)),
                 () = sleep(TLS_LIMIT) => return Err(DialError::Tls),
             },
             _ => None,
@@ -143,10 +145,10 @@ impl Dialer {
         phases.tls = began.elapsed();
         let outcome = match ended_early {
             Some(outcome) => outcome,
-            None => timeout(SIGN_IN_LIMIT, signing_in).await.map_err(|_| DialError::SignIn)?,
+            None => timeout(SIGN_IN_LIMIT, signing_in).await.map_err(|_| DialError::SignIn)?.map_err(DialError::Driver),
         };
         phases.sign_in = began.elapsed() - phases.tls;
-        let (client, connection) = outcome.map_err(DialError::Driver)?;
+        let (client, connection) = outcome?;
         Ok(Dialed { client, probe, mover: tokio::spawn(moving(connection)), phases })
     }
 

@@ -66,7 +66,7 @@ impl DbError {
     /// The connection could not be made, so nothing was executed.
     pub(super) fn from_dial(statement: &'static str, error: DialError) -> Self {
         let (kind, fate) = match &error {
-            DialError::Driver(driver) => match driver.as_db_error() {
+            DialError::Driver(driver) | DialError::Handshake(driver) => match driver.as_db_error() {
                 Some(answer) => refused_at_sign_in(answer.code(), answer.message()),
                 None if is_verdict(driver) => (DbErrorKind::Misconfigured, Fate::Final),
                 None => (DbErrorKind::Unavailable { retry_after: 1 }, Fate::NotExecuted),
@@ -118,6 +118,8 @@ impl DbError {
 
 /// A pooler has had no server for a statement within its own time limit.
 const POOLER_IS_FULL: &str = "query_wait_timeout";
+/// A pooler has no server to give the statement to, and quotes what it was told when it last signed in to one.
+const WITHOUT_SERVER: &str = "server login has been failing";
 const FULL: DbErrorKind = DbErrorKind::Exhausted { retry_after: 2 };
 
 /// An answer to a statement.
@@ -125,6 +127,9 @@ fn refused(state: &SqlState, message: &str) -> (DbErrorKind, Fate) {
     let wait = |retry_after| DbErrorKind::Unavailable { retry_after };
     if message.contains(POOLER_IS_FULL) {
         return (FULL, Fate::OnceMore);
+    }
+    if message.contains(WITHOUT_SERVER) {
+        return refused_at_sign_in(state, message);
     }
     match state.code() {
         "40001" | "40P01" => (wait(1), Fate::RolledBack),
@@ -152,6 +157,15 @@ const PERMANENT: [&str; 6] = [
 /// Longer than a moment: the project has used up what it may.
 const QUOTA: &str = "Check your quotas";
 
+/// Of the server, of Neon's proxy, and of PgBouncer, which has no state of its own for it.
+const NO_ROOM: [&str; 5] = [
+    "too many connections",
+    "Too many connections",
+    "remaining connection slots",
+    "no more connections allowed",
+    "client connections exceeded",
+];
+
 /// An answer to the sign-in: nothing was executed, whatever it says.
 fn refused_at_sign_in(state: &SqlState, message: &str) -> (DbErrorKind, Fate) {
     if PERMANENT.iter().any(|text| message.contains(text)) {
@@ -163,8 +177,7 @@ fn refused_at_sign_in(state: &SqlState, message: &str) -> (DbErrorKind, Fate) {
     if message.contains(POOLER_IS_FULL) {
         return (FULL, Fate::OnceMore);
     }
-    let full = ["too many connections", "Too many connections", "remaining connection slots"];
-    if full.iter().any(|text| message.contains(text)) || *state == SqlState::TOO_MANY_CONNECTIONS {
+    if NO_ROOM.iter().any(|text| message.contains(text)) || *state == SqlState::TOO_MANY_CONNECTIONS {
         return (FULL, Fate::NotExecuted);
     }
     match state.code() {
@@ -195,6 +208,12 @@ mod tests {
         for (code, message, kind, fate) in [
             ("08P01", "query_wait_timeout", FULL, Fate::OnceMore),
             ("53300", "sorry, too many clients already", FULL, Fate::NotExecuted),
+            (
+                "08P01",
+                "server login has been failing, cached error: the database system is starting up (server_login_retry)",
+                wait(1),
+                Fate::NotExecuted,
+            ),
             ("40001", "could not serialize access", wait(1), Fate::RolledBack),
             ("40P01", "deadlock detected", wait(1), Fate::RolledBack),
             ("55P03", "canceling statement due to lock timeout", wait(1), Fate::Final),
@@ -232,6 +251,8 @@ mod tests {
             ("XX000", "Control plane request failed", (wait(1), Fate::NotExecuted)),
             ("XX000", "something new", (wait(1), Fate::NotExecuted)),
             ("53300", "remaining connection slots are reserved", (FULL, Fate::NotExecuted)),
+            ("08P01", "no more connections allowed (max_client_conn)", (FULL, Fate::NotExecuted)),
+            ("08P01", "client connections exceeded (max_user_client_connections)", (FULL, Fate::NotExecuted)),
             ("57P03", "the database system is starting up", (wait(1), Fate::NotExecuted)),
             ("08P01", "query_wait_timeout", (FULL, Fate::OnceMore)),
             ("28P01", "password authentication failed for user \"ann\"", human.clone()),
