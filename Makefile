@@ -1,6 +1,6 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help dev dev-auth watch token migrate migrate-down test lint
+.PHONY: help dev dev-auth watch token migrate migrate-down test lint bench
 
 CARGO ?= cargo
 PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
@@ -42,6 +42,15 @@ lint: ## format, clippy and documentation, with warnings as errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets $(FEATURES) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps $(FEATURES)
+
+# What is compared is built apart from it, so that neither gets the features that the other asks for.
+FUNCTIONS := $(addprefix -p ,$(notdir $(wildcard functions/*)))
+
+bench: ## measure the release binaries beside an empty and a bare function; BENCH_REQUESTS=200
+	$(CARGO) build --release $(FUNCTIONS) $(FEATURES)
+	$(CARGO) build --release -p empty -p bare $(if $(FEATURES),--features native-tls/vendored)
+	$(CARGO) build --quiet -p dev $(FEATURES)
+	@exec $(PROGRAMS)/dev bench --binaries $(dir $(PROGRAMS))release --output $(dir $(PROGRAMS))bench.json
 
 .PHONY: programs
 programs:

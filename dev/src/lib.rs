@@ -9,6 +9,8 @@
 //! takes them down. [`testkit`], [`tokens`] and [`database`] are what tests use.
 
 mod answer;
+#[cfg(target_os = "linux")]
+pub mod bench;
 mod better_auth;
 mod certificate;
 pub mod cors;

@@ -1,8 +1,11 @@
-//! `dev serve`, `dev watch` and `dev token`: what `make dev`, `make watch` and `make token` run.
+//! `dev serve`, `dev watch`, `dev token` and `dev bench`: what `make dev`, `make watch`, `make token` and `make bench` run.
 
+use std::fmt::Display;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+#[cfg(target_os = "linux")]
+use dev::bench;
 use dev::environment::Environment;
 use dev::stack::{Mode, Options, StackError, run};
 use dev::tokens;
@@ -36,6 +39,22 @@ enum Command {
         #[arg(long, default_value_t = tokens::DEFAULT_LIFETIME)]
         expires_in: u64,
     },
+    /// Measures the functions beside an empty and a bare one.
+    #[cfg(target_os = "linux")]
+    Bench {
+        /// The folder with the binaries that are measured.
+        #[arg(long, default_value = "target/release")]
+        binaries: std::path::PathBuf,
+        /// Requests in a block of what is compared; everything else is in proportion.
+        #[arg(long, env = "BENCH_REQUESTS", default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..))]
+        requests: u16,
+        /// Leave out the sizes: binaries that were not built to be small take long to zip.
+        #[arg(long)]
+        without_sizes: bool,
+        /// Where the results go as JSON.
+        #[arg(long, default_value = "target/bench.json")]
+        output: std::path::PathBuf,
+    },
 }
 
 #[derive(Args)]
@@ -59,11 +78,19 @@ struct StackArguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
-        Command::Serve(stack) => run(Mode::Serve, &stack.into()).await,
-        Command::Watch { stack, features } => run(Mode::Watch { features }, &stack.into()).await,
-        Command::Token { user_id, expires_in } => print_token(&user_id, expires_in),
-    };
+    match Arguments::parse().command {
+        Command::Serve(stack) => end(run(Mode::Serve, &stack.into()).await),
+        Command::Watch { stack, features } => end(run(Mode::Watch { features }, &stack.into()).await),
+        Command::Token { user_id, expires_in } => end(print_token(&user_id, expires_in)),
+        #[cfg(target_os = "linux")]
+        Command::Bench { binaries, requests, without_sizes, output } => {
+            let requests = requests.into();
+            end(bench::run(&bench::Options { binaries, requests, with_sizes: !without_sizes, output }).await)
+        }
+    }
+}
+
+fn end(outcome: Result<(), impl Display>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,0 +1,76 @@
+//! What a function costs that sends one statement and returns its rows, for `make bench`. Never deployed.
+//!
+//! No token, no validation, no limits, no second connection when the first is lost: the least that such a function can
+//! do. `STATEMENT` is the SQL, which returns tasks; its `$1` is `USER_ID` and its `$2`, if it has one, the id in the path.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use lambda_http::{Body, Error, Request, RequestExt, Response, run, service_fn};
+use postgres_native_tls::MakeTlsConnector;
+use serde::Serialize;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Config, NoTls, Row};
+
+#[derive(Serialize)]
+struct Task {
+    id: i32,
+    title: String,
+    description: Option<String>,
+    completed: bool,
+    priority: Option<String>,
+    due_date: Option<u128>,
+    created_at: u128,
+    updated_at: u128,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let (statement, user) = (std::env::var("STATEMENT")?, std::env::var("USER_ID")?);
+    let client = connect(&std::env::var("DATABASE_URL")?).await?;
+    run(service_fn(async |request: Request| tasks(&client, &statement, &user, &request).await)).await
+}
+
+async fn connect(url: &str) -> Result<Client, Error> {
+    let config: Config = url.parse()?;
+    if config.get_ssl_mode() == SslMode::Disable {
+        let (client, connection) = config.connect(NoTls).await?;
+        tokio::spawn(connection);
+        return Ok(client);
+    }
+    let tls = MakeTlsConnector::new(native_tls::TlsConnector::new()?);
+    let (client, connection) = config.connect(tls).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+async fn tasks(client: &Client, statement: &str, user: &str, request: &Request) -> Result<Response<Body>, Error> {
+    let parameters = request.path_parameters();
+    let id: Option<i32> = parameters.first("id").map(str::parse).transpose()?;
+    let mut parameters: Vec<(&(dyn ToSql + Sync), Type)> = vec![(&user, Type::TEXT)];
+    if let Some(id) = &id {
+        parameters.push((id, Type::INT4));
+    }
+    let rows = client.query_typed(statement, &parameters).await?;
+    let tasks = rows.iter().map(task).collect::<Result<Vec<_>, _>>()?;
+    let response = Response::builder().header("content-type", "application/json");
+    Ok(response.body(serde_json::to_string(&tasks)?.into())?)
+}
+
+fn task(row: &Row) -> Result<Task, tokio_postgres::Error> {
+    Ok(Task {
+        id: row.try_get(0)?,
+        title: row.try_get(1)?,
+        description: row.try_get(2)?,
+        completed: row.try_get(3)?,
+        priority: row.try_get(4)?,
+        due_date: row.try_get::<_, Option<_>>(5)?.map(milliseconds),
+        created_at: milliseconds(row.try_get(6)?),
+        updated_at: milliseconds(row.try_get(7)?),
+    })
+}
+
+/// Since 1970.
+fn milliseconds(time: SystemTime) -> u128 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
+}

@@ -1,0 +1,46 @@
+//! Which processor runs what: a process that moves between them is slow or fast for the whole of its life.
+
+use std::io;
+
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+
+/// One for PostgreSQL and this process, one for the functions. They are the same where there is only one.
+#[derive(Debug)]
+pub(super) struct Processors {
+    /// How many this process may use.
+    pub(super) number: usize,
+    ours: CpuSet,
+    functions: CpuSet,
+}
+
+impl Processors {
+    /// Takes the first and the last that this process may use, and stays on the first.
+    pub(super) fn choose() -> io::Result<Self> {
+        let allowed = sched_getaffinity(this_thread())?;
+        let numbers: Vec<usize> =
+            (0..CpuSet::count()).filter(|number| allowed.is_set(*number).unwrap_or(false)).collect();
+        let [first, last] = [numbers.first(), numbers.last()].map(|number| number.copied().unwrap_or(0));
+        let processors = Self { number: numbers.len(), ours: only(first)?, functions: only(last)? };
+        sched_setaffinity(this_thread(), &processors.ours)?;
+        Ok(processors)
+    }
+
+    /// Does something, such as starting a process, on the processor of the functions. Children inherit it.
+    pub(super) fn for_functions<T>(&self, work: impl FnOnce() -> T) -> io::Result<T> {
+        sched_setaffinity(this_thread(), &self.functions)?;
+        let done = work();
+        sched_setaffinity(this_thread(), &self.ours)?;
+        Ok(done)
+    }
+}
+
+fn this_thread() -> Pid {
+    Pid::from_raw(0)
+}
+
+fn only(number: usize) -> io::Result<CpuSet> {
+    let mut set = CpuSet::new();
+    set.set(number)?;
+    Ok(set)
+}

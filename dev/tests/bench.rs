@@ -1,0 +1,45 @@
+//! `make bench` in small: one request of each kind, with whatever binaries there are. What it counts must be right;
+//! what it times is only there.
+#![cfg(target_os = "linux")]
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+fn results() -> Value {
+    let dev = Path::new(env!("CARGO_BIN_EXE_dev"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = folder.path().join("bench.json");
+    let run = Command::new(dev)
+        .args(["bench", "--requests", "1", "--without-sizes", "--binaries"])
+        .arg(dev.parent().expect("a folder"))
+        .arg("--output")
+        .arg(&output)
+        .output()
+        .expect("the bench");
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let json = std::fs::read(output).expect("results");
+    serde_json::from_slice(&json).expect("JSON")
+}
+
+#[test]
+fn every_operation_is_measured_and_takes_the_round_trips_that_it_may() {
+    let results = results();
+    let sections = results["sections"].as_array().expect("sections");
+    for section in sections {
+        let rows = section["rows"].as_array().expect("rows");
+        assert!(!rows.is_empty(), "{section:#}");
+        for row in rows {
+            assert!(row["value"].as_f64().is_some_and(f64::is_finite), "{row:#}");
+        }
+    }
+    let counted = sections.iter().find(|section| section["title"] == "Round trips to the database");
+    let counted = counted.and_then(|section| section["rows"].as_array()).expect("round trips");
+    for row in counted {
+        assert_eq!(row["met"], true, "{row:#}");
+    }
+    for function in ["list-tasks", "get-task", "create-task", "update-task", "complete-task", "delete-task"] {
+        assert!(counted.iter().any(|row| row["name"] == function), "{function}");
+    }
+}
