@@ -80,6 +80,19 @@ pub enum Script {
         /// The sentence.
         message: String,
     },
+    /// The sign-in is answered with this, and what the client says then is kept, see [`FaultProxy::heard`].
+    Demand(Demand),
+}
+
+/// What a server may want before it lets somebody in, apart from SCRAM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demand {
+    /// Nothing.
+    Nothing,
+    /// The password as it is.
+    ClearText,
+    /// Its MD5, salted.
+    Md5,
 }
 
 /// A running proxy. Its connections end when it is dropped.
@@ -96,7 +109,9 @@ struct Shared {
     state: watch::Sender<State>,
     strikes: Mutex<VecDeque<Strike>>,
     scripts: Mutex<VecDeque<Script>>,
+    heard: Mutex<Vec<u8>>,
     accepted: AtomicUsize,
+    direct_tls: AtomicUsize,
     /// The numbers of the open connections, in the order in which they were accepted.
     open: Mutex<BTreeSet<usize>>,
     answers: AtomicUsize,
@@ -108,6 +123,7 @@ struct State {
     requests: Flow,
     replies: Flow,
     sign_in_delay: Duration,
+    direct_tls: Option<Script>,
     /// How often all connections were ended, and how the last time.
     ended: (u64, End),
 }
@@ -126,13 +142,16 @@ impl FaultProxy {
             requests: Flow::Pass,
             replies: Flow::Pass,
             sign_in_delay: Duration::ZERO,
+            direct_tls: None,
             ended: (0, End::Close),
         };
         let shared = Arc::new(Shared {
             state: watch::Sender::new(state),
             strikes: Mutex::default(),
             scripts: Mutex::default(),
+            heard: Mutex::default(),
             accepted: AtomicUsize::new(0),
+            direct_tls: AtomicUsize::new(0),
             open: Mutex::default(),
             answers: AtomicUsize::new(0),
         });
@@ -152,6 +171,12 @@ impl FaultProxy {
     #[must_use]
     pub fn connections(&self) -> usize {
         self.shared.accepted.load(Ordering::SeqCst)
+    }
+
+    /// Connections so far that began with TLS, without having asked for it, and met no script.
+    #[must_use]
+    pub fn direct_tls(&self) -> usize {
+        self.shared.direct_tls.load(Ordering::SeqCst)
     }
 
     /// Connections that are open.
@@ -176,6 +201,12 @@ impl FaultProxy {
     #[must_use]
     pub fn scripts_left(&self) -> usize {
         lock(&self.shared.scripts).len()
+    }
+
+    /// All that clients have said to [`Script::Demand`], the sign-in included.
+    #[must_use]
+    pub fn heard(&self) -> Vec<u8> {
+        lock(&self.shared.heard).clone()
     }
 
     /// Changes a direction of all connections, those to come too.
@@ -204,6 +235,11 @@ impl FaultProxy {
     /// So many of the next connections meet the script.
     pub fn meet(&self, script: &Script, connections: usize) {
         lock(&self.shared.scripts).extend(std::iter::repeat_n(script.clone(), connections));
+    }
+
+    /// Every new connection that begins with TLS, without having asked for it, meets the script.
+    pub fn meet_direct_tls(&self, script: Script) {
+        self.shared.state.send_modify(|state| state.direct_tls = Some(script));
     }
 
     /// Ends every connection that is open now and waits until that is done.
@@ -250,6 +286,7 @@ impl FaultProxy {
             state.requests = Flow::Pass;
             state.replies = Flow::Pass;
             state.sign_in_delay = Duration::ZERO;
+            state.direct_tls = None;
         });
         if lock(&self.acceptor).is_none() {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).await?;
@@ -291,11 +328,18 @@ async fn serve(mut client: TcpStream, shared: &Shared, generation: u64) {
         }
     };
     let script = lock(&shared.scripts).pop_front();
-    let upstream = shared.state.borrow().upstream;
+    let (upstream, on_direct_tls) = {
+        let state = shared.state.borrow();
+        (state.upstream, state.direct_tls.clone())
+    };
     let mut server = None;
     let passed = async {
+        let script = match (script, on_direct_tls) {
+            (None, Some(script)) if begins_with_tls(&client).await => Some(script),
+            (script, _) => script,
+        };
         if let Some(script) = script {
-            return play(&script, &mut client).await;
+            return play(&script, &mut client, shared).await;
         }
         match TcpStream::connect(upstream).await {
             Ok(stream) => pass(&mut client, server.insert(stream), shared).await,
@@ -332,7 +376,7 @@ struct Link {
     begun: bool,
     /// Whether the client waits for one byte, which says whether there is TLS.
     asked_for_tls: bool,
-    /// Whether nothing can be read any more.
+    /// Whether nothing can be read (any more).
     encrypted: bool,
     /// Whether the server has spoken.
     answered: bool,
@@ -396,8 +440,10 @@ const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 impl Link {
     /// How many of the bytes go to the server, and whether the connection ends behind them.
     fn request(&mut self, bytes: &[u8], shared: &Shared) -> (usize, Option<End>) {
-        if !std::mem::replace(&mut self.begun, true) && bytes.starts_with(&SSL_REQUEST) {
-            self.asked_for_tls = true;
+        if !std::mem::replace(&mut self.begun, true) {
+            self.asked_for_tls = bytes.starts_with(&SSL_REQUEST);
+            self.encrypted = bytes.first() == Some(&TLS_HANDSHAKE);
+            shared.direct_tls.fetch_add(self.encrypted.into(), Ordering::SeqCst);
         }
         if self.signed_in && self.strike.is_none() && bytes != TERMINATE {
             self.strike = lock(&shared.strikes).pop_front();
@@ -464,16 +510,25 @@ impl Reader {
     }
 }
 
+/// The first byte of a TLS connection.
+const TLS_HANDSHAKE: u8 = 22;
+
+async fn begins_with_tls(client: &TcpStream) -> bool {
+    let mut first = [0];
+    matches!(client.peek(&mut first).await, Ok(1) if first == [TLS_HANDSHAKE])
+}
+
 /// Is the server for one connection.
-async fn play(script: &Script, client: &mut TcpStream) -> End {
+async fn play(script: &Script, client: &mut TcpStream, shared: &Shared) -> End {
     if *script == Script::Silent {
         // Not even reads, but it notices the end.
         return until_closed(client).await;
     }
-    let Ok(mut first) = packet(client).await else { return End::Close };
     if let Script::End(end) = script {
+        let _ = client.read(&mut [0; 1024]).await;
         return *end;
     }
+    let Ok(mut first) = packet(client).await else { return End::Close };
     if first == SSL_REQUEST {
         let answer: &[u8] = if *script == Script::SilentAfterTls { b"S" } else { b"N" };
         if client.write_all(answer).await.is_err() || matches!(script, Script::SilentAfterTls | Script::WithoutTls) {
@@ -482,7 +537,11 @@ async fn play(script: &Script, client: &mut TcpStream) -> End {
         let Ok(sign_in) = packet(client).await else { return End::Close };
         first = sign_in;
     }
-    if let (Script::Refuse { state, message }, false) = (script, first.is_empty()) {
+    if let Script::Demand(demand) = script {
+        lock(&shared.heard).extend(&first);
+        return listen(*demand, client, shared).await;
+    }
+    if let Script::Refuse { state, message } = script {
         let mut body = Vec::new();
         for (field, text) in [(b'S', "FATAL"), (b'V', "FATAL"), (b'C', state.as_str()), (b'M', message.as_str())] {
             body.push(field);
@@ -496,6 +555,24 @@ async fn play(script: &Script, client: &mut TcpStream) -> End {
         return End::Close;
     }
     until_closed(client).await
+}
+
+/// Demands something and keeps what is said to that.
+async fn listen(demand: Demand, client: &mut TcpStream, shared: &Shared) -> End {
+    // https://www.postgresql.org/docs/current/protocol-message-formats.html
+    let message: &[u8] = match demand {
+        Demand::Nothing => b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I",
+        Demand::ClearText => b"R\0\0\0\x08\0\0\0\x03",
+        Demand::Md5 => b"R\0\0\0\x0c\0\0\0\x05salt",
+    };
+    if client.write_all(message).await.is_err() {
+        return End::Close;
+    }
+    let mut buffer = [0; 1024];
+    while let Ok(count @ 1..) = client.read(&mut buffer).await {
+        lock(&shared.heard).extend(&buffer[..count]);
+    }
+    End::Close
 }
 
 /// A message without a type, as they are before the sign-in; with its length.

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! `template.yaml` tells gateway and functions what to do, as in AWS ([`template`]). [`stack`] puts the parts together and
-//! takes them down. [`testkit`], [`tokens`] and [`database`] are what tests use.
+//! takes them down. [`testkit`], [`function`], [`fault_proxy`], [`tokens`] and [`database`] are what tests use.
 
 mod answer;
 #[cfg(target_os = "linux")]
@@ -18,6 +18,7 @@ pub mod database;
 pub mod environment;
 mod event;
 pub mod fault_proxy;
+pub mod function;
 mod gateway;
 mod instances;
 mod interrupt;

@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 
 use crate::config::TaskShape;
-use crate::error::{ApiError, Problem};
+use crate::error::{ApiError, Failure, Problem};
 use crate::event::Event;
 use crate::task::{Task, TaskJson, TaskPage, TaskPageJson};
 
@@ -73,6 +73,9 @@ pub(crate) struct Answer<'a> {
     body: Option<String>,
 }
 
+/// Lambda hands over 6 MB, of which headers need some.
+const BODY_LIMIT: usize = 6 * 1024 * 1024 - 32 * 1024;
+
 /// What a URL's path cannot hold as it is. `%` can: it is there already where the path came encoded.
 const NOT_IN_A_PATH: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'?').add(b'`').add(b'\\');
@@ -93,7 +96,10 @@ impl<'a> Answer<'a> {
     }
 
     /// Writes what the handler answered.
-    pub(crate) fn respond(&mut self, response: &Response) {
+    ///
+    /// # Errors
+    /// [`ApiError::Invalid`] for a page of tasks that Lambda would not hand over.
+    pub(crate) fn respond(&mut self, response: &Response) -> Result<(), ApiError> {
         self.status = response.status;
         match &response.content {
             Content::Task(task) => self.json("application/json", &TaskJson(task, self.shape)),
@@ -108,6 +114,18 @@ impl<'a> Answer<'a> {
         if self.is_read {
             self.header("cache-control", "private, no-cache");
         }
+        if self.is_too_large() {
+            let detail = "limit must be smaller: these tasks are more than the 6 MB of one answer".to_owned();
+            return Err(ApiError::Invalid(vec![Failure { field: "limit", detail }]));
+        }
+        Ok(())
+    }
+
+    /// The body travels as a string of JSON, in which each quote and backslash takes two bytes.
+    fn is_too_large(&self) -> bool {
+        let body = self.body.as_deref().unwrap_or_default().as_bytes();
+        let escaped = || body.iter().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+        body.len() > BODY_LIMIT / 2 && body.len() + escaped() > BODY_LIMIT
     }
 
     /// Writes a problem document.

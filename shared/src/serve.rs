@@ -141,16 +141,13 @@ impl App {
             left => tokio::time::timeout(left, operation(self, event, context.request_id.clone())).await.ok(),
         };
         let late = ApiError::DatabaseUnavailable { retry_after: 1, remedy: Remedy::Wait, source: None };
-        let outcome = in_time.unwrap_or(Err(late));
+        let outcome = in_time.unwrap_or(Err(late)).and_then(|response| answer.respond(&response));
         if let Some(metrics) = &self.metrics {
             metrics.write(&self.database.take_tally(), outcome.as_ref().err(), context);
         }
-        match outcome {
-            Ok(response) => answer.respond(&response),
-            Err(error) => {
-                log::failure(&error, &context.request_id);
-                answer.fail(&error);
-            }
+        if let Err(error) = outcome {
+            log::failure(&error, &context.request_id);
+            answer.fail(&error);
         }
         answer.finish()
     }

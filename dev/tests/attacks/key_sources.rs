@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::database::Database;
-use crate::function::{Function, bearing};
+use crate::function::{Function, StatusFor, bearing, list_tasks};
 use crate::keys::{ED25519, NEXT};
 use crate::token::{ADA, ORIGIN, SECRET, by_key, by_secret, claims, header, hs256};
 
@@ -45,7 +45,7 @@ async fn database_with_a_key() -> Database {
 }
 
 async fn function_on(database_url: &str) -> Function {
-    Function::start(&[("BETTER_AUTH_URL", ORIGIN), ("DATABASE_URL", database_url)]).await
+    list_tasks(&[("BETTER_AUTH_URL", ORIGIN), ("DATABASE_URL", database_url)]).await
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_table_of_keys_that_is_missing_is_not_the_callers_fault() {
         ("BETTER_AUTH_SECRET", SECRET),
         ("DATABASE_URL", database.url.as_str()),
     ];
-    let mut function = Function::start(&variables).await;
+    let mut function = list_tasks(&variables).await;
     let answer = function.ask(&bearing(&token())).await.expect("an answer");
     assert_eq!((answer.status, &answer.body["code"]), (503, &json!("sign_in_unavailable")));
     assert_eq!(answer.headers["retry-after"], "1");
@@ -370,7 +370,7 @@ impl KeyServer {
 
     async fn function_on(&self, database_url: &str) -> Function {
         let variables = [("BETTER_AUTH_URL", ORIGIN), ("JWKS_URL", self.url.as_str()), ("DATABASE_URL", database_url)];
-        Function::start(&variables).await
+        list_tasks(&variables).await
     }
 
     fn be(&self, mood: Mood) {

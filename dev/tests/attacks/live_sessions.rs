@@ -2,7 +2,7 @@
 
 use crate::case::SESSION;
 use crate::database::Database;
-use crate::function::Function;
+use crate::function::{Function, StatusFor, list_tasks};
 use crate::key_sources::Switch;
 use crate::token::{ADA, SECRET, by_secret, claims, hs256, percent_encoded, signed_session};
 
@@ -15,7 +15,7 @@ async fn database_with_a_session() -> Database {
 
 async fn function_on(database_url: &str) -> Function {
     let variables = [("AUTH_MODE", "session,hs256"), ("BETTER_AUTH_SECRET", SECRET), ("DATABASE_URL", database_url)];
-    Function::start(&variables).await
+    list_tasks(&variables).await
 }
 
 #[tokio::test]

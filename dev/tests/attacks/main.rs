@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 
 use case::{Case, Expected, Setup};
 use database::Database;
-use function::{Function, bearing};
+use function::{StatusFor, bearing, list_tasks};
 use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -53,7 +53,7 @@ async fn no_level_of_logging_shows_a_token() {
         let jwt = token::by_secret(token::hs256(), token::claims());
         let signed = token::signed_session(case::SESSION, token::SECRET);
         for (form, token) in [("a JWT", jwt.as_str()), ("a session token", case::SESSION), ("a signed one", &signed)] {
-            let mut function = Function::start(&variables).await;
+            let mut function = list_tasks(&variables).await;
             assert_eq!(function.status_for(token).await, 200, "{level}, {form}");
             let printed = function.end().await;
             let is_told = secrets(&bearing(token)).iter().any(|secret| printed.contains(secret));
@@ -67,7 +67,7 @@ async fn no_level_of_logging_shows_a_token() {
 async fn failures(setup: Setup, cases: Vec<Case>, database_url: String) -> Vec<String> {
     let variables = setup.variables(&database_url);
     let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let mut function = Function::start(&variables).await;
+    let mut function = list_tasks(&variables).await;
     let good = (bearing(&setup.good_token()), Expected::TasksOf(token::ADA.to_owned()));
     let mut failures = Vec::new();
     let mut sent = BTreeSet::new();
@@ -83,7 +83,7 @@ async fn failures(setup: Setup, cases: Vec<Case>, database_url: String) -> Vec<S
         }
         if !function.is_running() {
             failures.push(format!("{}: the process ended: {}", case.name, function.printed()));
-            function = Function::start(&variables).await;
+            function = list_tasks(&variables).await;
         }
     }
     let printed = function.end().await;

@@ -1,11 +1,15 @@
 //! The database does not let the function in, or not at once.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dev::fault_proxy::{End, Script};
 use serde_json::json;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
 
+use crate::lone::Lone;
 use crate::site::{ALL, ONE_OF_EACH_FUNCTION, Operation, Site, until};
 
 /// For attempts without end.
@@ -194,6 +198,80 @@ async fn a_database_that_wakes_up_is_waited_for() {
         // Giving up would throw the waking away.
         assert_eq!(site.proxy.connections() - connections, cases.len(), "{wake_up:?}");
     }
+}
+
+/// The limit for the sign-in ends before the database is awake, and the request with it.
+async fn is_not_waited_for(wake_up: Duration) {
+    let site = Arc::new(Site::start().await);
+    site.end_all(End::Close).await;
+    site.proxy.delay_sign_in(wake_up);
+    for operations in [&ONE_OF_EACH_FUNCTION[..], &[Operation::Complete]] {
+        let (connections, executed) = (site.proxy.connections(), site.proxy.answers());
+        let cases = site.prepare_all(operations).await;
+        let start = Instant::now();
+        let replies = site.send_together(&cases).await.unwrap();
+        assert!((6..9).contains(&start.elapsed().as_secs()), "{wake_up:?}: {:?}", start.elapsed());
+        for (case, reply) in cases.iter().zip(&replies) {
+            case.is_put_off(&site, reply).await;
+        }
+        let counts = (site.proxy.connections() - connections, site.proxy.answers() - executed);
+        assert_eq!(counts, (cases.len(), 0), "{wake_up:?}");
+    }
+    // It is awake.
+    site.proxy.heal().await.unwrap();
+    site.works(&ALL).await;
+}
+
+#[tokio::test]
+async fn a_database_that_takes_too_long_to_wake_up_is_given_up_in_time_and_nothing_happens() {
+    tokio::join!(is_not_waited_for(Duration::from_secs(8)), is_not_waited_for(Duration::from_secs(20)));
+}
+
+/// An address at which connections are neither accepted nor refused, as long as this is kept.
+struct BlackHole {
+    _listener: TcpListener,
+    _waiting: Vec<TcpStream>,
+}
+
+impl BlackHole {
+    /// Nobody ever accepts, and so many wait already that the kernel drops the packets of others.
+    async fn at(address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(address).unwrap();
+        let listener = socket.listen(0).unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(connected) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
+            waiting.push(connected.unwrap());
+        }
+        Self { _listener: listener, _waiting: waiting }
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_a_black_hole_costs_only_the_head_start_of_the_next() {
+    let site = Site::start().await;
+    let (first, second) = (Ipv4Addr::new(127, 0, 0, 2), Ipv4Addr::LOCALHOST);
+    let hole = BlackHole::at((first, site.proxy.port()).into()).await;
+    let port = site.proxy.port();
+    let addresses = site.database.url(port, "localhost", &format!("sslmode=disable&hostaddr={first},{second}"));
+    let hosts = site.database.url(port, &format!("{first}:{port},{second}"), "sslmode=disable");
+    for (operation, url) in ONE_OF_EACH_FUNCTION.into_iter().zip([addresses, hosts].into_iter().cycle()) {
+        let mut function = Lone::start(operation, &url, &[]).await;
+        // The start of the process is not what is measured.
+        let warm = site.prepare(operation).await;
+        warm.is_done(&site, &function.send(&warm).await).await;
+        site.end_all(End::Close).await;
+        let (connections, executed) = (site.proxy.connections(), site.proxy.answers());
+        let case = site.prepare(operation).await;
+        let start = Instant::now();
+        let reply = function.send(&case).await;
+        let took = start.elapsed();
+        case.is_done(&site, &reply).await;
+        // The head start is 150 ms, and the limit of all addresses together a second.
+        assert!(took > Duration::from_millis(140) && took < Duration::from_millis(900), "{operation:?}: {took:?}");
+        assert_eq!((site.proxy.connections() - connections, site.proxy.answers() - executed), (1, 1));
+    }
+    drop(hole);
 }
 
 async fn is_given_up_in_time(script: Script) {

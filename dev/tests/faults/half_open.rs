@@ -8,13 +8,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dev::fault_proxy::FaultProxy;
+use dev::fault_proxy::{End, FaultProxy};
 use dev::testkit::{Settings, Stack};
 use reqwest::Client;
-use tokio::io::copy_bidirectional;
+use tokio::io::{copy, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
-use crate::site::{Database, ONE_OF_EACH_FUNCTION, Operation, Site, postgres};
+use crate::site::{Database, ONE_OF_EACH_FUNCTION, Operation, Site, postgres, until};
 
 /// Set in the process that runs in the namespace: where its socket is, and where it is to listen.
 const RELAY: &str = "FAULTS_RELAY";
@@ -74,6 +74,14 @@ impl Island {
         ip(&format!("-n {} route add blackhole {}/32", self.name, self.here));
     }
 
+    /// Connections that the island knows.
+    fn connections(&self) -> usize {
+        let relay = self.relay.as_ref().unwrap().id();
+        let table = std::fs::read_to_string(format!("/proc/{relay}/net/tcp")).unwrap();
+        // Below the headings and the listener.
+        table.lines().count() - 2
+    }
+
     fn heal(&self) {
         ip(&format!("-n {} link set inside up", self.name));
         // There is none where the cable was pulled.
@@ -101,7 +109,16 @@ async fn relay() {
     let listener = TcpListener::bind(address).await.unwrap();
     while let Ok((mut client, _)) = listener.accept().await {
         let mut server = UnixStream::connect(socket).await.unwrap();
-        tokio::spawn(async move { copy_bidirectional(&mut client, &mut server).await });
+        // It ends with a reset: unlike a close, that is sent once, and forgotten when it gets lost.
+        client.set_zero_linger().unwrap();
+        tokio::spawn(async move {
+            let (mut from_client, mut to_client) = client.split();
+            let (mut from_server, mut to_server) = server.split();
+            tokio::select! {
+                _ = copy(&mut from_client, &mut to_server) => {}
+                _ = copy(&mut from_server, &mut to_client) => {}
+            }
+        });
     }
 }
 
@@ -185,4 +202,34 @@ async fn a_path_that_stays_dead_is_answered_in_time() {
     assert!(start.elapsed() < Duration::from_secs(12), "{:?}", start.elapsed());
     island.heal();
     site.works(&ONE_OF_EACH_FUNCTION).await;
+}
+
+/// The other side ends all connections while the cable is out, and does not know them any more when it is back. Nobody
+/// can tell before something is sent.
+async fn is_answered_by_a_reset(number: u8, while_frozen: bool) {
+    let (site, island) = stranded(number).await;
+    for operations in [&ONE_OF_EACH_FUNCTION[..], &[Operation::Complete]] {
+        let mut frozen = Vec::new();
+        for operation in operations.iter().filter(|_| while_frozen) {
+            frozen.push(site.freeze(*operation).await);
+        }
+        island.pull_the_cable();
+        site.end_all(End::Close).await;
+        until("the island has forgotten", async || island.connections() == 0).await;
+        island.heal();
+        drop(frozen);
+        let cases = site.prepare_all(operations).await;
+        let connections = site.proxy.connections();
+        for (case, reply) in cases.iter().zip(&site.send_together(&cases).await.unwrap()) {
+            case.is_done(&site, reply).await;
+        }
+        assert_eq!(site.proxy.connections() - connections, cases.len());
+    }
+    // By sending: a look before that finds only what a late acknowledgement of the kernel's may have brought out.
+    until("some have tried again", async || site.stack.logs().contains("the database is asked again")).await;
+}
+
+#[tokio::test]
+async fn a_connection_whose_end_got_lost_is_replaced_when_it_is_reset() {
+    tokio::join!(is_answered_by_a_reset(7, false), is_answered_by_a_reset(8, true));
 }

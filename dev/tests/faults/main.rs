@@ -2,13 +2,17 @@
 //! and between them a proxy that strikes at a chosen moment. Each test ends by looking into the table.
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
+mod clocks;
 mod connecting;
+mod deadlines;
 mod half_open;
 mod idle;
 mod life_cycle;
+mod lone;
 mod lost_answers;
 mod metrics;
 mod roots;
+mod secrets;
 mod site;
 mod soak;
 mod stalls;

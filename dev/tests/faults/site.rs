@@ -22,7 +22,7 @@ static TEMPLATE_IS_MADE: tokio::sync::Mutex<bool> = tokio::sync::Mutex::const_ne
 static NUMBER: AtomicU32 = AtomicU32::new(1);
 
 const TEMPLATE: &str = "template_of_tests";
-const PASSWORD: &str = "password";
+pub(crate) const PASSWORD: &str = "recognisable-password";
 
 /// A database that only one test uses.
 pub(crate) struct Database {
@@ -367,8 +367,14 @@ impl Site {
 impl Case {
     /// Lets it happen.
     pub(crate) async fn send(&self, site: &Site) -> Reply {
+        let (method, path, body) = self.request();
+        site.call(method, &path, &self.user, body).await
+    }
+
+    /// Method, path below that of the tasks, and body.
+    pub(crate) fn request(&self) -> (Method, String, Option<Value>) {
         let path = self.task.map(|id| format!("/{id}")).unwrap_or_default();
-        let (method, path, body) = match self.operation {
+        match self.operation {
             Operation::List => (Method::GET, String::new(), None),
             Operation::Get => (Method::GET, path, None),
             Operation::Create => (Method::POST, path, Some(json!({"title": self.title}))),
@@ -376,8 +382,7 @@ impl Case {
             Operation::Toggle => (Method::PATCH, path + "/toggle", None),
             Operation::Complete => (Method::PATCH, path + "/complete", Some(json!({"completed": true}))),
             Operation::Delete => (Method::DELETE, path, None),
-        };
-        site.call(method, &path, &self.user, body).await
+        }
     }
 
     fn changed_title(&self) -> String {
@@ -416,6 +421,17 @@ impl Case {
         rows
     }
 
+    /// Whether it happened. It did so once, if at all.
+    pub(crate) async fn happened(&self, site: &Site) -> bool {
+        let rows = site.database.rows_of(&self.user).await;
+        let before = self.row_before();
+        if before.iter().eq(&rows) {
+            return false;
+        }
+        self.happened_once(site).await;
+        true
+    }
+
     /// The client was told to come again, and nothing happened.
     pub(crate) async fn is_put_off(&self, site: &Site, reply: &Reply) {
         let what = format!("{:?} answered {reply:?}\n{}", self.operation, site.stack.logs());
@@ -431,8 +447,11 @@ impl Case {
 
     /// Nothing happened.
     pub(crate) async fn is_undone(&self, site: &Site) {
-        let expected = self.task.map(|id| Row { id, title: self.title.clone(), completed: false, version: 1 });
         let rows = site.database.rows_of(&self.user).await;
-        assert_eq!(rows, expected.into_iter().collect::<Vec<_>>(), "{:?}\n{}", self.operation, site.stack.logs());
+        assert_eq!(rows, Vec::from_iter(self.row_before()), "{:?}\n{}", self.operation, site.stack.logs());
+    }
+
+    fn row_before(&self) -> Option<Row> {
+        self.task.map(|id| Row { id, title: self.title.clone(), completed: false, version: 1 })
     }
 }

@@ -8,10 +8,13 @@ use dev::fault_proxy::End;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::site::{Case, Database, ONE_OF_EACH_FUNCTION, Operation, Reply, Site, new_postgres, until};
+use crate::site::{ALL, Case, Database, ONE_OF_EACH_FUNCTION, Operation, Reply, Site, new_postgres, until};
 
 /// One of each function that writes.
 const WRITES: [Operation; 4] = [Operation::Create, Operation::Update, Operation::Toggle, Operation::Delete];
+/// All that takes a database that can be written.
+const CHANGING: [Operation; 5] =
+    [Operation::Create, Operation::Update, Operation::Toggle, Operation::Complete, Operation::Delete];
 /// What changes a row that is there.
 const CHANGES: [Operation; 3] = [Operation::Update, Operation::Complete, Operation::Delete];
 
@@ -107,6 +110,48 @@ async fn a_statement_that_waits_too_long_for_a_lock_or_works_too_long_is_given_u
             let counts = (site.proxy.connections() - connections, site.proxy.answers() - executed);
             assert_eq!(counts, (0, 2 * cases.len()), "{limit}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_takes_no_changes_is_left_after_one_repeat() {
+    let site = Site::start().await;
+    let role = &site.database.name;
+    site.database.run(&format!("alter role {role} set default_transaction_read_only = on")).await;
+    site.end_all(End::Close).await;
+    site.works(&[Operation::List, Operation::Get]).await;
+    let open = site.proxy.open_connections();
+    for operation in CHANGING {
+        let case = site.prepare(operation).await;
+        let connections = site.proxy.connections();
+        let reply = case.send(&site).await;
+        case.is_put_off(&site, &reply).await;
+        assert_eq!(reply.retry_after, Some(1));
+        assert_eq!(site.proxy.connections() - connections, 2, "{operation:?}");
+    }
+    // They lead to a server of the past.
+    until("the connections are dropped", async || site.proxy.open_connections() == open).await;
+    site.database.run(&format!("alter role {role} reset all")).await;
+    site.works(&ALL).await;
+}
+
+#[tokio::test]
+async fn a_change_that_finds_another_server_at_its_repeat_happens_once() {
+    let site = Arc::new(Site::start().await);
+    let role = &site.database.name;
+    for operation in CHANGING {
+        site.database.run(&format!("alter role {role} set default_transaction_read_only = on")).await;
+        site.end_all(End::Close).await;
+        // Time to change sides in.
+        site.proxy.delay_sign_in(Duration::from_millis(300));
+        let connections = site.proxy.connections();
+        let cases = site.prepare_all(&[operation]).await;
+        let replies = site.send_together(&cases);
+        until("it has been refused", async || site.proxy.connections() - connections == 2).await;
+        site.database.run(&format!("alter role {role} reset all")).await;
+        all_done(&site, &cases, &replies.await.unwrap()).await;
+        assert_eq!(site.proxy.connections() - connections, 2, "{operation:?}");
+        site.proxy.heal().await.unwrap();
     }
 }
 

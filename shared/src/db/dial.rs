@@ -160,12 +160,12 @@ impl Dialer {
             return Ok((wire, probe, String::new()));
         }
         let began = Instant::now();
-        let addresses = timeout(RESOLVE_LIMIT, self.addresses()).await;
-        let (addresses, name) =
-            addresses.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(DialError::Resolve)?;
+        let candidates = timeout(RESOLVE_LIMIT, self.candidates()).await;
+        let candidates =
+            candidates.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(DialError::Resolve)?;
         phases.resolve = began.elapsed();
-        let raced = timeout(TCP_LIMIT, race(addresses)).await;
-        let stream = raced.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(DialError::Tcp)?;
+        let raced = timeout(TCP_LIMIT, race(candidates)).await;
+        let (stream, name) = raced.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(DialError::Tcp)?;
         phases.tcp = began.elapsed() - phases.resolve;
         let (wire, probe) = Wire::tcp(stream).map_err(DialError::Tcp)?;
         Ok((wire, probe, name))
@@ -182,34 +182,40 @@ impl Dialer {
         }
     }
 
-    /// Every address of the first host, and its name. The other hosts of a list follow where it has none.
-    async fn addresses(&self) -> io::Result<(Vec<SocketAddr>, String)> {
+    /// Every address of every host, in their order. A host that cannot be resolved counts only if no other can.
+    async fn candidates(&self) -> io::Result<Vec<Candidate>> {
         let ports = self.config.get_ports();
         let port = |index: usize| ports.get(index).or(ports.first()).copied().unwrap_or(DEFAULT_PORT);
         let name = |index: usize| match self.config.get_hosts().get(index) {
-            Some(Host::Tcp(name)) => name.clone(),
-            _ => String::new(),
+            Some(Host::Tcp(name)) => Some(name.clone()),
+            _ => None,
         };
-        let given: Vec<SocketAddr> =
-            self.config.get_hostaddrs().iter().map(|ip: &IpAddr| (*ip, port(0)).into()).collect();
-        if let Some(first) = given.first() {
-            let name = Some(name(0)).filter(|name| !name.is_empty()).unwrap_or_else(|| first.ip().to_string());
-            return Ok((given, name));
+        let given = self.config.get_hostaddrs();
+        if !given.is_empty() {
+            let candidate = |(index, ip): (usize, &IpAddr)| Candidate {
+                address: (*ip, port(index)).into(),
+                name: name(index).or_else(|| name(0)).unwrap_or_else(|| ip.to_string()),
+            };
+            return Ok(given.iter().enumerate().map(candidate).collect());
         }
+        let mut candidates = Vec::new();
         let mut problem = io::ErrorKind::NotFound.into();
         for index in 0..self.config.get_hosts().len() {
-            match lookup_host((name(index).as_str(), port(index))).await {
-                Ok(found) => {
-                    let found: Vec<_> = found.collect();
-                    if !found.is_empty() {
-                        return Ok((found, name(index)));
-                    }
-                }
+            let name = name(index).unwrap_or_default();
+            match lookup_host((name.as_str(), port(index))).await {
+                Ok(found) => candidates.extend(found.map(|address| Candidate { address, name: name.clone() })),
                 Err(error) => problem = error,
             }
         }
-        Err(problem)
+        if candidates.is_empty() { Err(problem) } else { Ok(candidates) }
     }
+}
+
+/// Where the database may be.
+struct Candidate {
+    address: SocketAddr,
+    /// What its certificate must say.
+    name: String,
 }
 
 const DEFAULT_PORT: u16 = 5432;
@@ -225,13 +231,15 @@ where
 }
 
 /// The first address that answers; each has a head start before the next.
-async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
-    let mut waiting = addresses.into_iter();
+async fn race(candidates: Vec<Candidate>) -> io::Result<(TcpStream, String)> {
+    let mut waiting = candidates.into_iter();
     let mut running = JoinSet::new();
     let mut problem = io::ErrorKind::NotFound.into();
     loop {
         match waiting.next() {
-            Some(address) => drop(running.spawn(TcpStream::connect(address))),
+            Some(Candidate { address, name }) => {
+                running.spawn(async move { Ok((TcpStream::connect(address).await?, name)) });
+            }
             None if running.is_empty() => return Err(problem),
             None => {}
         }
@@ -242,7 +250,7 @@ async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
             }
         };
         match joined.await {
-            Some(Ok(Ok(stream))) => return Ok(stream),
+            Some(Ok(Ok(winner))) => return Ok(winner),
             Some(Ok(Err(error))) => problem = error,
             Some(Err(_)) | None => {}
         }

@@ -1,0 +1,177 @@
+//! What nobody may read in an output or an answer, whatever goes wrong.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use dev::fault_proxy::{Demand, End, Script, Strike, Way};
+use futures_util::future::{join, join_all};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use crate::lone::{Lone, SECRET};
+use crate::site::{Operation, Site, postgres};
+
+/// The password as a URL has it, and parts of it that are found by no accident, however it is written.
+const ENCODED: &str = "zebra%40%2F%20quagga";
+const DECODED: &str = "zebra@/ quagga";
+const PARTS: [&str; 3] = ["zebra", "quagga", SECRET];
+/// Of the base64 of the password, in each of the three ways in which it can lie in a longer text.
+const IN_BASE64: [&str; 3] = ["emVicmFA", "plYnJhQ", "6ZWJyYU"];
+
+/// A connection string, and what becomes of a request with it.
+struct Scenario {
+    name: &'static str,
+    url: String,
+    status: u16,
+    script: Option<Script>,
+}
+
+fn tells_nothing(name: &str, text: &str) {
+    for secret in PARTS.into_iter().chain(IN_BASE64) {
+        let line = text.lines().find(|line| line.contains(secret));
+        assert!(line.is_none(), "{name}: {secret} is told: {line:?}");
+    }
+}
+
+/// A database whose role has the password.
+async fn site() -> Site {
+    let site = Site::start_cold(|settings| settings).await;
+    site.database.run(&format!("alter role {} password '{DECODED}'", site.database.name)).await;
+    site
+}
+
+fn scenarios(site: &Site) -> Vec<Scenario> {
+    let name = &site.database.name;
+    let url = |location: &str, rest: &str| format!("postgres://{name}:{ENCODED}@{location}/{rest}");
+    let here = format!("127.0.0.1:{}", site.proxy.port());
+    let scripted = |name, script, status| Scenario {
+        name,
+        url: url(&here, &format!("{}?sslmode=disable", site.database.name)),
+        status,
+        script: Some(script),
+    };
+    let plain = |name, url, status| Scenario { name, url, status, script: None };
+    let refusal = Script::Refuse { state: "XX000".to_owned(), message: "Couldn't connect to compute node".to_owned() };
+    vec![
+        plain("good", url(&here, &format!("{name}?sslmode=disable")), 200),
+        plain("wrong password", url(&here, "todo?sslmode=disable&user=todo"), 500),
+        plain("no such database", url(&here, "nowhere?sslmode=disable"), 500),
+        plain("no such host", url("no-such-host.invalid", name), 503),
+        plain("refused", url("127.0.0.1:1", &format!("{name}?sslmode=disable")), 503),
+        plain("unknown authority", url(&here, &format!("{name}?sslmode=require")), 500),
+        scripted("asked for the password", Script::Demand(Demand::ClearText), 503),
+        scripted("asked for its MD5", Script::Demand(Demand::Md5), 503),
+        scripted("refused by a proxy", refusal, 503),
+        scripted("ended", Script::End(End::Reset), 503),
+    ]
+}
+
+#[tokio::test]
+async fn no_answer_and_no_log_of_a_function_tells_a_secret() {
+    let site = site().await;
+    for Scenario { name, url, status, script } in scenarios(&site) {
+        let variables = [("AWS_LAMBDA_LOG_LEVEL", "trace"), ("RUST_LOG", "trace"), ("RUST_BACKTRACE", "1")];
+        let mut function = Lone::start(Operation::List, &url, &variables).await;
+        script.iter().for_each(|script| site.proxy.meet(script, 100));
+        let case = site.prepare(Operation::List).await;
+        // Someone who asks for the password would wait for it no longer than a function does.
+        let reply = function.send(&case).await;
+        assert_eq!(reply.status, status, "{name}: {reply:?}\n{}", function.0.printed());
+        site.proxy.heal().await.unwrap();
+        if status == 200 {
+            // And with a connection that is lost under a statement.
+            site.proxy.strike(Strike { way: Way::Replies, after: 0, end: End::Reset });
+            assert_eq!(function.send(&case).await.status, 200);
+        }
+        tells_nothing(name, &format!("{reply:?}"));
+        let printed = function.0.end().await;
+        assert!(status == 200 || printed.contains("\"status\":"), "{name}: {printed}");
+        tells_nothing(name, &printed);
+    }
+    let heard = site.proxy.heard();
+    assert!(String::from_utf8_lossy(&heard).contains(DECODED), "nobody has used the password");
+}
+
+/// Whether a program ends well, and everything it prints. One that serves is ended as soon as it does.
+async fn output_of(program: &str, arguments: &[&str], url: &str) -> (bool, String) {
+    let binary = Path::new(env!("CARGO_BIN_EXE_dev")).with_file_name(program);
+    let mut process = Command::new(binary)
+        .args(arguments)
+        // Where no `.env` is.
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
+        .env_remove("DATABASE_URL_UNPOOLED")
+        .envs([("DATABASE_URL", url), ("BETTER_AUTH_SECRET", SECRET), ("PORT", "0")])
+        .envs([("AWS_LAMBDA_LOG_LEVEL", "trace"), ("RUST_LOG", "trace"), ("RUST_BACKTRACE", "1")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut stdin = process.stdin.take();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let stdout = async {
+        let mut text = String::new();
+        while let Some(line) = lines.next_line().await.unwrap() {
+            stdin.take_if(|_| line.contains("http://"));
+            text += &format!("{line}\n");
+        }
+        text
+    };
+    let (text, output) = timeout(Duration::from_secs(60), join(stdout, process.wait_with_output())).await.unwrap();
+    let output = output.unwrap();
+    (output.status.success(), text + &String::from_utf8_lossy(&output.stderr))
+}
+
+#[tokio::test]
+async fn no_program_around_the_functions_tells_a_secret() {
+    let site = site().await;
+    // The one that may change the schema.
+    site.database.run(&format!("alter role {} superuser", site.database.name)).await;
+    let scenarios = scenarios(&site).into_iter().filter(|scenario| scenario.script.is_none());
+    let programs = scenarios.map(|Scenario { name, url, status, .. }| async move {
+        let serve = ["serve", "--until-stdin-closes"];
+        for (program, arguments) in [("migrate", &["up"][..]), ("dev", &serve)] {
+            let (is_well, text) = output_of(program, arguments, &url).await;
+            assert_eq!(is_well, status == 200, "{name}: {program}: {text}");
+            assert!(!text.is_empty(), "{name}: {program} says nothing");
+            tells_nothing(&format!("{name}: {program}"), &text);
+        }
+    });
+    join_all(programs).await;
+}
+
+#[tokio::test]
+async fn no_word_about_a_connection_string_that_is_wrong_tells_a_secret() {
+    let port = postgres().await.url();
+    let port = port.split('/').nth(2).unwrap().rsplit(':').next().unwrap();
+    let here = format!("127.0.0.1:{port}");
+    for url in [
+        format!("todo:{ENCODED}@{here}/todo"),
+        format!("mysql://todo:{ENCODED}@{here}/todo"),
+        format!("postgres://todo:{ENCODED}@{here}"),
+        format!("postgres://todo:{ENCODED}@{here}/todo?flavour=sour"),
+        format!("postgres://todo:{ENCODED}@{here}/todo?sslmode={ENCODED}"),
+        format!("postgres://todo:{ENCODED}@127.0.0.1:{ENCODED}/todo"),
+        format!("postgres://todo:{DECODED}@{here}/todo"),
+        format!("postgres://todo:12#{DECODED}@{here}/todo"),
+        format!("postgres://todo:12?{DECODED}@{here}/todo"),
+        format!("postgres://{here}/todo?password={ENCODED}&flavour=sour"),
+        format!("postgres://todo@{here}/todo?password={ENCODED}&sslmode=maybe"),
+    ] {
+        for (program, arguments) in [
+            ("list-tasks", &[][..]),
+            ("health", &[]),
+            ("migrate", &["up"]),
+            ("dev", &["serve", "--until-stdin-closes"]),
+        ] {
+            let (is_well, text) = output_of(program, arguments, &url).await;
+            let is_named = text.contains("DATABASE_URL") || text.contains("database URL");
+            assert!(!is_well && is_named, "{url}: {program}: {text}");
+            assert_eq!(text.lines().count(), 1, "{url}: {program}: not one sentence: {text}");
+            tells_nothing(&format!("{url}: {program}"), &text);
+        }
+    }
+}
