@@ -1,6 +1,6 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help dev dev-auth watch token migrate migrate-down test lint bench
+.PHONY: help dev dev-auth watch token migrate migrate-plan migrate-status migrate-verify migrate-down test lint bench
 
 CARGO ?= cargo
 PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
@@ -13,7 +13,7 @@ NAMESPACES := $(shell [ "$$(id -u)" = 0 ] && command -v ip >/dev/null && command
 export RUST_TEST_THREADS ?= 4
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 dev: programs ## serve the API on PORT (9000), on DATABASE_URL or a PostgreSQL of its own
 	@exec $(PROGRAMS)/dev serve
@@ -27,10 +27,19 @@ watch: programs ## the same through `cargo lambda watch`, with hot reload
 token: programs ## print a token of USER_ID=… for the local API
 	@exec $(PROGRAMS)/dev token "$(USER_ID)"
 
-migrate: programs ## bring the schema of DATABASE_URL up to date
+migrate: programs ## bring the schema of DATABASE_URL up to date, or adopt the tasks of another back end
 	@exec $(PROGRAMS)/migrate up
 
-migrate-down: programs ## undo the last migration of DATABASE_URL
+migrate-plan: programs ## print the SQL that migrate would run; change nothing
+	@exec $(PROGRAMS)/migrate plan
+
+migrate-status: programs ## print which migrations DATABASE_URL has
+	@exec $(PROGRAMS)/migrate status
+
+migrate-verify: programs ## compare DATABASE_URL with what the functions need
+	@exec $(PROGRAMS)/migrate verify
+
+migrate-down: programs ## undo the last migration of DATABASE_URL, or its adoption
 	@exec $(PROGRAMS)/migrate down
 
 test: lint ## everything that CI checks: format, lints, documentation, unit and behaviour tests

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::task::JoinSet;
 
 /// More than any request may take.
@@ -73,22 +73,24 @@ enum Outcome {
 struct Desk {
     events: Mutex<mpsc::Receiver<Invocation>>,
     outcomes: mpsc::Sender<Outcome>,
+    asked: Notify,
 }
 
 impl Function {
-    /// Starts a function with these settings and nothing of the environment of the test.
+    /// Starts a function with these settings and nothing of the environment of the test, and waits until it asks for an
+    /// event, or ends.
     ///
     /// # Errors
     /// There is no free port, or no such binary: run `cargo build --workspace`.
     pub async fn start(binary: &Path, variables: &[(&str, &str)]) -> io::Result<Self> {
         let (events, waiting) = mpsc::channel(1);
         let (given, outcomes) = mpsc::channel(1);
-        let desk = Arc::new(Desk { events: Mutex::new(waiting), outcomes: given });
+        let desk = Arc::new(Desk { events: Mutex::new(waiting), outcomes: given, asked: Notify::new() });
         let routes = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{request}/response", post(response))
             .route("/2018-06-01/runtime/invocation/{request}/error", post(error))
-            .with_state(desk);
+            .with_state(Arc::clone(&desk));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?.to_string();
         tokio::spawn(axum::serve(listener, routes).into_future());
@@ -111,6 +113,11 @@ impl Function {
         }
         if let Some(stderr) = process.stderr.take() {
             readers.spawn(collect(stderr, Arc::clone(&printed)));
+        }
+        tokio::select! {
+            () = desk.asked.notified() => {}
+            _ = process.wait() => {}
+            () = tokio::time::sleep(PATIENCE) => {}
         }
         Ok(Self { process, events, outcomes, printed, readers })
     }
@@ -201,6 +208,7 @@ pub fn event(method: &str, path: &str) -> Value {
 }
 
 async fn next(State(desk): State<Arc<Desk>>) -> impl IntoResponse {
+    desk.asked.notify_one();
     let invocation = desk.events.lock().await.recv().await;
     let (event, deadline) =
         invocation.map_or((String::new(), UNIX_EPOCH), |invocation| (invocation.event, invocation.deadline));

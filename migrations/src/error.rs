@@ -2,7 +2,8 @@
 
 use sqlx::migrate::{self, Migration};
 
-use crate::Step;
+use crate::patience::is_in_use;
+use crate::{Difference, Step};
 
 /// Why nothing, or not everything, was done. Displays as one sentence, which never holds the URL's password.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +33,7 @@ pub enum MigrateError {
     },
 
     /// Another program migrates the same database and does not come to an end.
-    #[error("Another program has been changing this database's schema for a minute: try again when it is done")]
+    #[error("Another program keeps changing this database's schema: try again when it is done")]
     Busy,
 
     /// There is nothing for `tasks.user_id` to reference.
@@ -65,12 +66,56 @@ pub enum MigrateError {
         reason: &'static str,
     },
 
-    /// Somebody else's table has the name of ours.
+    /// The table `tasks` references another table than `AUTH_USER_TABLE` names.
     #[error(
-        "This database already has a table tasks that these migrations did not make: it was left as it is, and nothing \
-         was changed"
+        "tasks.user_id references {references} by the foreign key {foreign_key}, and AUTH_USER_TABLE says {setting}: \
+         remove the setting to keep that, or drop the foreign key first (alter table tasks drop constraint {foreign_key})"
     )]
-    TasksExist,
+    OtherUserTable {
+        /// The foreign key's name.
+        foreign_key: String,
+        /// The table that it references.
+        references: String,
+        /// The table that the setting names.
+        setting: String,
+    },
+
+    /// A table `tasks` that another back end made lacks what only its owner can give it.
+    #[error("The table tasks cannot be adopted as it is, and nothing was changed:{}", listed(.0))]
+    CannotAdopt(Vec<Difference>),
+
+    /// Adoption could not finish, because somebody held a table.
+    #[error(
+        "Another transaction kept a table in use, so there was no way to {change}. What was done before does no harm: run \
+         it again, and it goes on from there"
+    )]
+    InUse {
+        /// What comes next, in the imperative.
+        change: String,
+    },
+
+    /// A change of a table that another back end made failed, and left no trace.
+    #[error(
+        "It was not possible to {change}: {}. What was done before does no harm: run it again, and it goes on from there",
+        said(source)
+    )]
+    Change {
+        /// What failed, in the imperative.
+        change: String,
+        /// What the database said.
+        source: sqlx::Error,
+    },
+
+    /// A step back would lose what users have stored.
+    #[error(
+        "{change} would lose what {count} tasks hold: nothing was changed. If that is meant, say so with --discard-data"
+    )]
+    HoldsData {
+        /// How many tasks.
+        count: i64,
+        /// What would be done.
+        change: String,
+    },
 
     /// The file of an applied step is not what it was.
     #[error(
@@ -117,7 +162,7 @@ impl MigrateError {
     pub(crate) fn in_step(migration: &Migration, error: migrate::MigrateError) -> Self {
         let step = Step::from(migration);
         match database_error(error) {
-            Ok(source) if is_lock_timeout(&source) => MigrateError::Locked(step),
+            Ok(source) if is_in_use(&source) => MigrateError::Locked(step),
             Ok(source) => MigrateError::Step { step, source },
             Err(other) => MigrateError::Migrator(other),
         }
@@ -125,14 +170,7 @@ impl MigrateError {
 
     pub(crate) fn waiting_for_turn(error: migrate::MigrateError) -> Self {
         match database_error(error) {
-            Ok(source) if is_lock_timeout(&source) => MigrateError::Busy,
-            Ok(source) => MigrateError::Database(source),
-            Err(other) => MigrateError::Migrator(other),
-        }
-    }
-
-    pub(crate) fn outside_a_step(error: migrate::MigrateError) -> Self {
-        match database_error(error) {
+            Ok(source) if is_in_use(&source) => MigrateError::Busy,
             Ok(source) => MigrateError::Database(source),
             Err(other) => MigrateError::Migrator(other),
         }
@@ -147,8 +185,9 @@ fn database_error(error: migrate::MigrateError) -> Result<sqlx::Error, migrate::
     }
 }
 
-fn is_lock_timeout(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "55P03")
+/// Each on a line of its own, with what can be done.
+fn listed(differences: &[Difference]) -> String {
+    differences.iter().map(|difference| format!("\n- {}\n  {}", difference.what(), difference.fix())).collect()
 }
 
 /// What went wrong, without the driver's own words before it.

@@ -1,10 +1,10 @@
-//! `migrate`: brings the schema of the database up to this release, or takes its newest step back.
+//! `migrate`: brings the schema of the database up to this release or takes its newest step back, and tells how it stands.
 
 use std::env::{self, VarError};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use migrations::{Options, Report};
+use migrations::{MigrateError, Options, Report, State, StepStatus, Verification};
 
 /// Brings the schema of the database up to this release.
 ///
@@ -13,22 +13,32 @@ use migrations::{Options, Report};
 #[derive(Parser)]
 struct Arguments {
     #[command(subcommand)]
-    direction: Option<Direction>,
+    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
-enum Direction {
-    /// Take every step that the database has not seen (the default)
+enum Command {
+    /// Take every step that the database has not seen, or adopt the tasks of another back end (the default)
     Up,
-    /// Take the newest step back
-    Down,
+    /// Take the newest step back; an adoption is one step
+    Down {
+        /// Also when what users have stored is lost by it
+        #[arg(long)]
+        discard_data: bool,
+    },
+    /// Print the SQL that `up` would run; change nothing
+    Plan,
+    /// Print which steps the database has taken
+    Status,
+    /// Compare the database with what the functions need; exit with 1 if they would miss something
+    Verify,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(arguments.direction.unwrap_or(Direction::Up)).await {
-        Ok(()) => ExitCode::SUCCESS,
+    match run(arguments.command.unwrap_or(Command::Up)).await {
+        Ok(code) => code,
         Err(sentence) => {
             eprintln!("{sentence}");
             ExitCode::FAILURE
@@ -36,27 +46,70 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(direction: Direction) -> Result<(), String> {
+async fn run(command: Command) -> Result<ExitCode, String> {
     read_dotenv()?;
-    let database_url = match setting("DATABASE_URL_UNPOOLED")? {
+    let url = match setting("DATABASE_URL_UNPOOLED")? {
         Some(url) => url,
         None => setting("DATABASE_URL")?
             .ok_or("DATABASE_URL is not set: put the database's connection string there, or in the file .env")?,
     };
     let options = Options { auth_user_table: setting("AUTH_USER_TABLE")? };
+    execute(command, &url, &options).await.map_err(|error| error.to_string())
+}
 
-    let (verb, report) = match direction {
-        Direction::Up => ("applied", migrations::up(&database_url, &options).await),
-        Direction::Down => ("took back", migrations::down(&database_url, &options).await),
-    };
-    let Report { applied } = report.map_err(|error| error.to_string())?;
-    if applied.is_empty() {
+async fn execute(command: Command, url: &str, options: &Options) -> Result<ExitCode, MigrateError> {
+    match command {
+        Command::Up => print_report("applied", &migrations::up(url, options).await?),
+        Command::Down { discard_data: false } => {
+            print_report("took back", &migrations::down(url, options).await?);
+        }
+        Command::Down { discard_data: true } => {
+            print_report("took back", &migrations::down_discarding_data(url, options).await?);
+        }
+        Command::Plan => print!("{}", migrations::plan(url, options).await?),
+        Command::Status => print_status(&migrations::status(url).await?),
+        Command::Verify => return Ok(print_verification(&migrations::verify(url, options).await?)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_report(verb: &str, Report { applied, changes }: &Report) {
+    if applied.is_empty() && changes.is_empty() {
         println!("nothing to do");
+    }
+    for change in changes {
+        println!("{verb}: {change}");
     }
     for step in applied {
         println!("{verb} {:04} {}", step.version, step.name);
     }
-    Ok(())
+}
+
+fn print_status(steps: &[StepStatus]) {
+    for StepStatus { step, state } in steps {
+        let state = match state {
+            State::Pending => "pending".to_owned(),
+            State::Applied { at } => format!("applied {at}"),
+            State::Adopted { at } => format!("adopted {at}"),
+            State::Newer { at } => format!("applied {at} by a newer release"),
+        };
+        println!("{:04} {}: {state}", step.version, step.name);
+    }
+}
+
+fn print_verification(Verification { differences, notes }: &Verification) -> ExitCode {
+    for difference in differences {
+        println!("{}\n    {}", difference.what(), difference.fix().replace('\n', "\n    "));
+    }
+    for note in notes {
+        println!("note: {note}");
+    }
+    if differences.is_empty() {
+        println!("the database has all that the functions need");
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// Takes from `.env` what the environment does not have.

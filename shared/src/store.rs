@@ -13,7 +13,7 @@ use tokio_postgres::error::SqlState;
 use crate::auth::VerifiedUser;
 use crate::db::{Database, DbError, DbErrorKind, Query, Statement, Text};
 use crate::error::{ApiError, Remedy};
-use crate::task::{Completion, ListQuery, NewTask, Order, Sort, Task, TaskChange, TaskId, TaskPage};
+use crate::task::{Completion, ListQuery, NewTask, Order, Sort, Task, TaskChange, TaskId, TaskPage, Timestamp};
 
 /// The tasks of one verified user.
 pub struct UserTasks {
@@ -84,11 +84,13 @@ static COMPLETE: Statement = Statement {
 static DELETE: Statement =
     Statement { name: "delete", sql: "delete from tasks where user_id = $1 and id = $2 returning true" };
 
+/// Without a value a task is pending. With the value of `$2`, which the planner sees, the condition becomes
+/// `completed is true` or `completed is not true`, and each has an index.
 macro_rules! filter {
     () => {
         " from tasks
           where user_id = $1
-            and ($2::boolean is null or completed = $2::boolean)
+            and ($2::boolean is null or (completed is true) = $2::boolean)
             and ($3::text is null or priority = $3::text)"
     };
 }
@@ -257,9 +259,11 @@ impl UserTasks {
         rows.first().map_or(Err(ApiError::TaskNotFound), |row| self.task(row))
     }
 
-    /// Reads what [`columns`] names.
+    /// Reads what [`columns`] names. A time that an older back end did not store is taken from the other one.
     fn task(&self, row: &Row) -> Result<Task, ApiError> {
         let read = || -> Result<Task, tokio_postgres::Error> {
+            let created_at: Option<Timestamp> = row.try_get(6)?;
+            let updated_at: Option<Timestamp> = row.try_get(7)?;
             Ok(Task {
                 id: row.try_get(0)?,
                 user_id: self.user.id().to_owned(),
@@ -268,8 +272,8 @@ impl UserTasks {
                 completed: row.try_get(3)?,
                 priority: row.try_get(4)?,
                 due_date: row.try_get(5)?,
-                created_at: row.try_get(6)?,
-                updated_at: row.try_get(7)?,
+                created_at: created_at.or(updated_at).unwrap_or(Timestamp::EPOCH),
+                updated_at: updated_at.or(created_at).unwrap_or(Timestamp::EPOCH),
             })
         };
         read().map_err(unreadable)

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::adopted_layouts::LAYOUTS;
 use crate::kit::{Api, Caller, api};
 
 /// The columns that all layouts have alike, with the type of their times.
@@ -25,12 +26,18 @@ fn tables(id: &str, user_id: &str, time: &str) -> String {
     )
 }
 
-/// A stack on a new database, and a user of it.
-async fn with_tables(name: &str, user_id: &str, tables: &str) -> (Caller, tokio_postgres::Client) {
+/// A new database on the common server.
+async fn new_database(name: &str) -> (String, tokio_postgres::Client) {
     let common = api();
     common.sql().await.batch_execute(&format!("create database {name}")).await.expect("a database");
     let url = common.stack().database_url().replace("/todo?", &format!("/{name}?"));
     let sql = dev::database::connect(&url).await.expect("the database");
+    (url, sql)
+}
+
+/// A stack on a new database, and a user of it.
+async fn with_tables(name: &str, user_id: &str, tables: &str) -> (Caller, tokio_postgres::Client) {
+    let (url, sql) = new_database(name).await;
     sql.batch_execute(tables).await.expect("tables");
     sql.batch_execute(&format!("insert into users values ('{user_id}')")).await.expect("a user");
     (Api::own(&url, &[]).await.caller(user_id), sql)
@@ -97,4 +104,42 @@ async fn ids_beyond_four_bytes_are_numbers() {
     let (ada, sql) = with_tables("big_ids", "ada", &tables).await;
     let id = life_of_a_task(&ada, &sql, &["42", "5000000001", "9223372036854775807", "9223372036854775808"]).await;
     assert_eq!(id, json!(5_000_000_000_i64));
+}
+
+#[tokio::test]
+async fn every_adopted_layout_serves_its_tasks() {
+    for layout in &LAYOUTS {
+        let (url, sql) = new_database(&format!("adopted_{}", layout.name)).await;
+        for statements in [layout.tables, layout.users, layout.tasks] {
+            sql.batch_execute(statements).await.expect(layout.name);
+        }
+        migrations::up(&url, &migrations::Options::default()).await.expect(layout.name);
+        let count = async |condition: &str| -> usize {
+            let query = format!("select count(*) from tasks where user_id::text = $1 and {condition}");
+            let count: i64 = sql.query_one(&query, &[&layout.user]).await.expect("a count").get(0);
+            count.try_into().expect("not negative")
+        };
+
+        let ada = Api::own(&url, &[]).await.caller(layout.user);
+        let length = async |query: &str| -> usize {
+            let tasks = ada.get(&format!("/api/tasks?limit=1000{query}")).await.is(200).json;
+            tasks.as_array().expect("tasks").len()
+        };
+        assert_eq!(length("").await, 150, "{}", layout.name);
+        assert_eq!(length("&status=pending").await, count("completed is not true").await, "{}", layout.name);
+        assert_eq!(length("&status=completed").await, count("completed").await, "{}", layout.name);
+        for sort in ["created_at", "updated_at", "due_date", "title", "priority"] {
+            assert_eq!(length(&format!("&sort={sort}&order=asc")).await, 150, "{}", layout.name);
+        }
+
+        let body = json!({"title": "Buy milk", "priority": "low", "due_date": "2026-11-21T17:30:00+02:00"});
+        let answer = ada.post("/api/tasks", &body).await.is(201);
+        let (task, location) = (answer.json.clone(), answer.header("location").expect("where it is").to_owned());
+        assert_eq!(task["due_date"], "2026-11-21T15:30:00.000000Z", "{}", layout.name);
+        assert_eq!(ada.get(&location).await.is(200).json, task);
+        let changed = ada.put(&location, &json!({"title": "Buy oat milk"})).await.is(200).json;
+        assert!(changed["updated_at"].as_str() > task["updated_at"].as_str(), "{}: {changed}", layout.name);
+        assert_eq!(ada.patch(&format!("{location}/toggle"), &json!({})).await.is(200)["completed"], true);
+        ada.delete(&location).await.is(204);
+    }
 }

@@ -314,6 +314,24 @@ impl Site {
         all.collect()
     }
 
+    /// Ends the instances of all functions but `health`: new ones will remember nothing.
+    pub(crate) async fn kill_functions(&self) {
+        let open = format!(
+            "select count(*) from pg_stat_activity where usename = '{}' and application_name <> 'health'",
+            self.database.name
+        );
+        for operation in ONE_OF_EACH_FUNCTION {
+            for pid in self.instances_of(operation.function()) {
+                kill(pid, Signal::SIGKILL).unwrap();
+            }
+        }
+        until("the connections of the functions are gone", async || {
+            self.database.run("select pg_stat_clear_snapshot()").await;
+            self.database.number(&open).await == 0
+        })
+        .await;
+    }
+
     /// Freezes the instance of a function, as Lambda does between requests.
     pub(crate) async fn freeze(&self, operation: Operation) -> Frozen {
         let instances = self.instances_of(operation.function());

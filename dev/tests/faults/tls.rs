@@ -270,7 +270,7 @@ async fn where_the_channel_must_be_bound_no_other_way_to_sign_in_is_taken_and_th
                 case.is_undone(&site).await;
             }
             let printed = function.0.end().await;
-            assert_eq!(printed.matches("server did not use channel binding").count(), 4, "{printed}");
+            assert_eq!(printed.matches("server did not use channel binding").count(), 5, "{printed}");
         }
         let heard = scripted.heard();
         let heard = String::from_utf8_lossy(&heard);
@@ -307,7 +307,7 @@ async fn a_server_that_knows_no_direct_tls_is_asked_for_tls_instead_and_that_is_
     for refusal in [Script::End(End::Reset), Script::End(End::Close), Script::Silent] {
         let site = direct_site().await;
         site.proxy.meet_direct_tls(refusal.clone());
-        site.end_all(End::Close).await;
+        site.kill_functions().await;
         let mut opened = Vec::new();
         for _ in 0..3 {
             let connections = site.proxy.connections();
@@ -327,6 +327,7 @@ async fn a_server_that_knows_direct_tls_is_never_asked_for_tls() {
     let site = direct_site().await;
     let onward = to_postgres(&site.database).await;
     site.proxy.redirect(end_of_tls(identity_of_postgres().await, onward).await);
+    site.kill_functions().await;
     for _ in 0..2 {
         site.end_all(End::Close).await;
         let (connections, direct) = (site.proxy.connections(), site.proxy.direct_tls());
@@ -341,17 +342,18 @@ async fn a_refusal_over_direct_tls_does_not_speak_against_direct_tls() {
     let site = Arc::new(cold_site("&sslnegotiation=direct", &authority).await);
     let scripted = FaultProxy::start(address(site.database.port)).await.unwrap();
     let end = end_of_tls(authority.identity("localhost", false), Onward::InClear(address(scripted.port()))).await;
-    site.end_all(End::Close).await;
+    site.kill_functions().await;
     site.proxy.redirect(end);
     let refusal = Script::Refuse { state: "28P01".to_owned(), message: "password authentication failed".to_owned() };
-    scripted.meet(&refusal, 6);
+    // At the start, and when the request tries again.
+    scripted.meet(&refusal, 12);
     let (connections, direct) = (site.proxy.connections(), site.proxy.direct_tls());
     misconfigured(&site, "password authentication failed").await;
-    assert_eq!((site.proxy.connections() - connections, site.proxy.direct_tls() - direct), (6, 6), "asked once more");
+    assert_eq!((site.proxy.connections() - connections, site.proxy.direct_tls() - direct), (12, 12), "asked once more");
     // Nor does a sign-in that breaks off, and the next connection begins directly again.
     for operation in ONE_OF_EACH_FUNCTION {
         scripted.meet(&Script::End(End::Close), 1);
         site.works(&[operation]).await;
     }
-    assert_eq!((site.proxy.connections() - connections, site.proxy.direct_tls() - direct), (18, 18));
+    assert_eq!((site.proxy.connections() - connections, site.proxy.direct_tls() - direct), (24, 24));
 }

@@ -33,12 +33,7 @@ async fn a_database_that_wakes_up_slowly_is_not_woken_twice() {
     until("each function has connected", async || connected(&site).await == 6).await;
     // New instances, of which each finds a database that sleeps for longer than a start may take.
     site.proxy.delay_sign_in(Duration::from_secs(4));
-    for operation in ONE_OF_EACH_FUNCTION {
-        for pid in site.instances_of(operation.function()) {
-            kill(pid, Signal::SIGKILL).unwrap();
-        }
-    }
-    until("all are gone", async || connected(&site).await == 0).await;
+    site.kill_functions().await;
     let connections = site.proxy.connections();
     let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     let began = Instant::now();

@@ -23,6 +23,9 @@ const MIN: DateTime = DateTime::constant(1, 1, 1, 0, 0, 0, 0);
 const MAX: DateTime = DateTime::constant(9999, 12, 31, 23, 59, 59, 999_999_000);
 
 impl Timestamp {
+    /// The beginning of 1970: for a time that nobody stored.
+    pub const EPOCH: Self = Self(EPOCH);
+
     /// Reads an RFC 3339 time; without an offset it is UTC, without a time of day it is midnight UTC.
     ///
     /// None for anything else, and for years that [`Timestamp`] does not cover.

@@ -1,158 +1,31 @@
-//! The migrations, on a real PostgreSQL, each test in a database of its own.
+//! The schema that the steps make on an empty database, and the way back.
 
 use std::collections::BTreeSet;
 
-use dev::testkit::new_database;
-use migrations::{MigrateError, Options, Report};
-use tokio_postgres::{Client, SimpleQueryMessage};
+use migrations::{MigrateError, Options};
 
-/// Better Auth's own table, as far as a foreign key cares.
-const USER_TABLE: &str = r#"create table "user" (id text primary key)"#;
-const STEPS: [&str; 4] = ["tasks", "task indexes", "task changes", "safe repeats"];
+use crate::kit::{Database, USER_TABLE, connect, names, nothing};
 
-struct Database {
-    url: String,
-    client: Client,
-}
-
-impl Database {
-    /// A new one, in which `sql` has been run.
-    async fn with(sql: &str) -> Self {
-        let url = new_database().await;
-        let database = Self { client: connect(&url).await, url };
-        database.run(sql).await;
-        database
-    }
-
-    /// A new one with every step taken and one task, number 1 of the user `ann`.
-    async fn with_a_task() -> Self {
-        let database = Self::with(USER_TABLE).await;
-        database.up().await.expect("a fresh database");
-        database
-            .run(
-                "insert into \"user\" values ('ann');
-                insert into tasks (user_id, title) values ('ann', 'Buy milk')",
-            )
-            .await;
-        database
-    }
-
-    async fn up(&self) -> Result<Report, MigrateError> {
-        migrations::up(&self.url, &Options::default()).await
-    }
-
-    async fn up_with(&self, auth_user_table: &str) -> Result<Report, MigrateError> {
-        migrations::up(&self.url, &Options { auth_user_table: Some(auth_user_table.to_owned()) }).await
-    }
-
-    async fn down(&self) -> Result<Report, MigrateError> {
-        migrations::down(&self.url, &Options::default()).await
-    }
-
-    async fn run(&self, sql: &str) {
-        self.client.batch_execute(sql).await.unwrap_or_else(|error| unreachable!("{sql}: {error:?}"));
-    }
-
-    /// The name of the constraint that refuses a statement.
-    async fn refused_by(&self, sql: &str) -> String {
-        let error = self.client.batch_execute(sql).await.expect_err(sql);
-        let constraint = error.as_db_error().and_then(|error| error.constraint());
-        constraint.unwrap_or_else(|| unreachable!("{sql}: {error:?}")).to_owned()
-    }
-
-    /// The rows of a query, with a bar between the columns.
-    async fn rows(&self, sql: &str) -> Vec<String> {
-        let messages = self.client.simple_query(sql).await.unwrap_or_else(|error| unreachable!("{sql}: {error:?}"));
-        messages
-            .iter()
-            .filter_map(|message| match message {
-                SimpleQueryMessage::Row(row) => Some(row),
-                _ => None,
-            })
-            .map(|row| (0..row.len()).map(|column| row.get(column).unwrap_or("null")).collect::<Vec<_>>().join(" | "))
-            .collect()
-    }
-
-    async fn row(&self, sql: &str) -> String {
-        self.rows(sql).await.pop().expect("a row")
-    }
-
-    /// Everything that the schema `public` consists of.
-    async fn catalogue(&self) -> Vec<String> {
-        self.rows(
-            "with relation as (
-                select oid, relname
-                from pg_class
-                where relnamespace = 'public'::regnamespace
-            )
-            select 'column', relname || '.' || attname, concat_ws(' ',
-                    format_type(atttypid, atttypmod),
-                    case when attnotnull then 'not null' end,
-                    nullif(attidentity, ''),
-                    pg_get_expr(adbin, adrelid))
-                from relation
-                join pg_attribute on attrelid = relation.oid
-                left join pg_attrdef on adrelid = attrelid and adnum = attnum
-                where attnum > 0 and not attisdropped
-            union all
-            select 'constraint', conname, conrelid::regclass || ' ' || pg_get_constraintdef(oid)
-                from pg_constraint
-                where connamespace = 'public'::regnamespace
-            union all
-            select 'index', indexname, indexdef
-                from pg_indexes
-                where schemaname = 'public'
-            union all
-            select 'trigger', tgname, pg_get_triggerdef(pg_trigger.oid)
-                from relation
-                join pg_trigger on tgrelid = relation.oid
-                where not tgisinternal
-            union all
-            select 'function', proname, pg_get_functiondef(oid)
-                from pg_proc
-                where pronamespace = 'public'::regnamespace
-            order by 1, 2, 3",
-        )
-        .await
-    }
-
-    async fn type_of_user_id(&self) -> String {
-        self.row(
-            "select format_type(atttypid, atttypmod)
-            from pg_attribute
-            where attrelid = 'tasks'::regclass and attname = 'user_id'",
-        )
-        .await
-    }
-
-    async fn foreign_keys(&self) -> Vec<String> {
-        self.rows(
-            "select conname, pg_get_constraintdef(oid)
-            from pg_constraint
-            where conrelid = 'tasks'::regclass and contype = 'f'",
-        )
-        .await
-    }
-}
-
-async fn connect(url: &str) -> Client {
-    dev::database::connect(url).await.expect("a running server")
-}
-
-fn names(report: &Report) -> Vec<&str> {
-    report.applied.iter().map(|step| step.name.as_str()).collect()
-}
-
-fn nothing() -> Report {
-    Report::default()
-}
+const STEPS: [&str; 11] = [
+    "tasks",
+    "task indexes",
+    "task changes",
+    "safe repeats",
+    "task changes for all layouts",
+    "index for updated order",
+    "index for due date descending",
+    "index for title order",
+    "index for priority ascending",
+    "index for priority descending",
+    "index for pending",
+];
 
 #[tokio::test]
 async fn up_takes_every_step_once() {
     let database = Database::with(USER_TABLE).await;
     let report = database.up().await.expect("a fresh database");
     assert_eq!(names(&report), STEPS);
-    assert_eq!(report.applied.iter().map(|step| step.version).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    assert_eq!(report.applied.iter().map(|step| step.version).collect::<Vec<_>>(), Vec::from_iter(1..=11));
     assert_eq!(database.up().await.expect("the same again"), nothing());
 }
 
@@ -258,16 +131,6 @@ async fn a_table_that_cannot_be_referenced_is_explained() {
 }
 
 #[tokio::test]
-async fn somebody_elses_table_of_tasks_is_left_as_it_is() {
-    let database =
-        Database::with(&format!("{USER_TABLE}; create table tasks (id serial primary key, title text)")).await;
-    let before = database.catalogue().await;
-    let error = database.up().await.expect_err("the name is taken");
-    assert!(matches!(error, MigrateError::TasksExist), "{error}");
-    assert_eq!(database.catalogue().await, before);
-}
-
-#[tokio::test]
 async fn down_takes_back_one_step_and_up_takes_it_again() {
     let database = Database::with(USER_TABLE).await;
     let mut before = Vec::new();
@@ -296,13 +159,16 @@ async fn tasks_outlive_the_steps_that_do_not_make_their_table() {
     const TASKS: &str = "select id, user_id, title, version, created_at, updated_at from tasks order by id";
     let database = Database::with_a_task().await;
 
-    database.down().await.expect("without the keys");
+    for step in STEPS[3..].iter().rev() {
+        database.run("insert into tasks (user_id, title) values ('ann', 'Sweep')").await;
+        assert_eq!(names(&database.down().await.expect("the way back")), [*step]);
+    }
     database.down().await.expect("without the trigger");
     database.run("insert into tasks (user_id, title) values ('ann', 'Bake bread')").await;
     database.down().await.expect("without the indexes");
     database.run("insert into tasks (user_id, title) values ('ann', 'Call Bob')").await;
     let tasks = database.rows(TASKS).await;
-    assert_eq!(tasks.len(), 3);
+    assert_eq!(tasks.len(), 11);
 
     assert_eq!(names(&database.up().await.expect("with all")), STEPS[1..]);
     assert_eq!(database.rows(TASKS).await, tasks);
@@ -317,7 +183,7 @@ async fn down_does_not_delete_tasks() {
         assert_eq!(names(&database.down().await.expect("the way back")), [*step]);
     }
     let sentence = database.down().await.expect_err("there is a task").to_string();
-    assert!(sentence.contains("the table tasks holds tasks"), "{sentence}");
+    assert!(sentence.starts_with("dropping the table tasks would lose what 1 tasks hold"), "{sentence}");
     assert_eq!(database.row("select count(*) from tasks").await, "1");
 
     database.run("delete from tasks").await;
@@ -363,14 +229,14 @@ async fn several_at_once_take_turns() {
         steps.extend(report.applied.into_iter().map(|step| step.version));
     }
     steps.sort_unstable();
-    assert_eq!(steps, [1, 2, 3, 4]);
+    assert_eq!(steps, Vec::from_iter(1..=11));
 }
 
 #[tokio::test]
 async fn a_step_does_not_wait_long_for_a_table_in_use() {
     let database = Database::with(USER_TABLE).await;
     database.run(r#"begin; lock table "user" in access exclusive mode"#).await;
-    let error = database.up().await.expect_err("the table is locked");
+    let error = database.up_soon().await.expect_err("the table is locked");
     assert!(matches!(&error, MigrateError::Locked(step) if step.version == 1), "{error}");
     database.run("rollback").await;
     assert_eq!(names(&database.up().await.expect("the table is free")), STEPS);
@@ -499,11 +365,63 @@ async fn the_trigger_is_safe_from_the_search_path() {
 }
 
 #[tokio::test]
+async fn what_the_steps_make_is_what_the_functions_need() {
+    for setting in ["", "none"] {
+        let database = Database::with(USER_TABLE).await;
+        database.up_with(setting).await.expect("a fresh database");
+        let options = Options { auth_user_table: Some(setting.to_owned()) };
+        let verification = migrations::verify(&database.url, &options).await.expect("a database that can be read");
+        assert_eq!(verification.differences, []);
+    }
+}
+
+#[tokio::test]
+async fn down_deletes_tasks_only_when_that_is_said() {
+    let database = Database::with_a_task().await;
+    for _ in &STEPS[1..] {
+        database.down().await.expect("the way back");
+    }
+    let report = migrations::down_discarding_data(&database.url, &Options::default()).await.expect("it is meant");
+    assert_eq!(names(&report), [STEPS[0]]);
+    assert_eq!(database.row("select to_regclass('tasks')").await, "null");
+}
+
+#[tokio::test]
+async fn the_leftover_of_an_interrupted_index_is_replaced() {
+    let database = Database::with(USER_TABLE).await;
+    database.up().await.expect("a fresh database");
+    for _ in 0..3 {
+        database.down().await.expect("the way back");
+    }
+    database
+        .run(
+            "create index idx_tasks_user_priority on tasks (user_id);
+            update pg_index set indisvalid = false where indexrelid = 'idx_tasks_user_priority'::regclass",
+        )
+        .await;
+    assert_eq!(names(&database.up().await.expect("the rest")), STEPS[8..]);
+    assert_eq!(database.differences().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_plan_for_a_fresh_database_leads_where_up_does() {
+    let (by_hand, by_up) = (Database::with(USER_TABLE).await, Database::with(USER_TABLE).await);
+    by_up.up().await.expect("a fresh database");
+    by_hand.carry_out_plan().await;
+    assert_eq!(by_hand.catalogue().await, by_up.catalogue().await);
+    assert_eq!(by_hand.up().await.expect("all is done"), nothing());
+    assert_eq!(by_hand.plan().await.to_string(), "-- There is nothing to do.\n");
+}
+
+#[tokio::test]
 async fn names_are_those_that_other_programs_look_for() {
     let database = Database::with(USER_TABLE).await;
     database.up().await.expect("a fresh database");
     let indexes: BTreeSet<_> = database
-        .rows("select indexname, substring(indexdef from '\\(.*') from pg_indexes where tablename = 'tasks'")
+        .rows(
+            r"select indexname, regexp_replace(substring(indexdef from '\(.*'), '\s+', ' ', 'g')
+            from pg_indexes where tablename = 'tasks'",
+        )
         .await
         .into_iter()
         .collect();
@@ -515,9 +433,15 @@ async fn names_are_those_that_other_programs_look_for() {
         "idx_tasks_user_completed | (user_id, completed)",
         "idx_tasks_user_completed_newest | (user_id, completed, created_at DESC, id DESC)",
         "idx_tasks_user_due_date | (user_id, due_date, id)",
+        "idx_tasks_user_due_date_desc | (user_id, due_date DESC NULLS LAST, id DESC)",
         "idx_tasks_user_id | (user_id)",
         "idx_tasks_user_idempotency_key | (user_id, idempotency_key)",
         "idx_tasks_user_newest | (user_id, created_at DESC, id DESC)",
+        "idx_tasks_user_pending_newest | (user_id, created_at DESC, id DESC) WHERE (completed IS NOT TRUE)",
+        "idx_tasks_user_priority | (user_id, ( CASE priority WHEN 'low'::text THEN 1 WHEN 'medium'::text THEN 2 WHEN 'high'::text THEN 3 ELSE NULL::integer END), id)",
+        "idx_tasks_user_priority_desc | (user_id, ( CASE priority WHEN 'low'::text THEN 1 WHEN 'medium'::text THEN 2 WHEN 'high'::text THEN 3 ELSE NULL::integer END) DESC NULLS LAST, id DESC)",
+        "idx_tasks_user_title | (user_id, lower((title)::text), id)",
+        "idx_tasks_user_updated | (user_id, updated_at DESC, id DESC)",
         "tasks_pkey | (id)",
     ];
     assert_eq!(indexes, expected.map(str::to_owned).into());

@@ -1,0 +1,88 @@
+//! What `verify` finds in a database that somebody has changed since.
+
+use crate::kit::{Database, USER_TABLE};
+
+/// What is done to the database, and what is then found.
+const DRIFTS: [(&str, &str); 19] = [
+    ("drop index idx_tasks_user_title", "the index idx_tasks_user_title is missing"),
+    ("drop index idx_tasks_due_date", "the index idx_tasks_due_date is missing"),
+    (
+        "update pg_index set indisvalid = false where indexrelid = 'idx_tasks_user_newest'::regclass",
+        "the index idx_tasks_user_newest is invalid: its making was interrupted",
+    ),
+    (
+        "drop index idx_tasks_user_newest; create index idx_tasks_user_newest on tasks (user_id, created_at)",
+        "the index idx_tasks_user_newest is another one: CREATE INDEX idx_tasks_user_newest ON public.tasks USING btree \
+         (user_id, created_at)",
+    ),
+    (
+        "drop index idx_tasks_user_idempotency_key;
+        create index idx_tasks_user_idempotency_key on tasks (user_id, idempotency_key)",
+        "the index idx_tasks_user_idempotency_key is another one: CREATE INDEX idx_tasks_user_idempotency_key ON \
+         public.tasks USING btree (user_id, idempotency_key)",
+    ),
+    ("drop trigger zz_tasks_note_change on tasks", "the trigger that keeps updated_at and version is missing"),
+    ("alter trigger zz_tasks_note_change on tasks rename to a", "the trigger a may fire before others"),
+    ("alter table tasks disable trigger zz_tasks_note_change", "the trigger zz_tasks_note_change is disabled"),
+    (
+        "drop trigger zz_tasks_note_change on tasks;
+        create trigger zz_tasks_note_change after update on tasks for each row execute function tasks_note_change()",
+        "the trigger zz_tasks_note_change does not fire before each updated row",
+    ),
+    ("alter function tasks_note_change() reset timezone", "the function tasks_note_change is another one"),
+    (
+        "create or replace function tasks_note_change() returns trigger language plpgsql
+        set search_path = '' set timezone = 'UTC' as 'begin return new; end'",
+        "the function tasks_note_change is another one",
+    ),
+    (
+        "alter table tasks alter column due_date type date",
+        "the column due_date is of type date, and must be timestamptz or timestamp",
+    ),
+    ("alter table tasks drop column last_request", "the column last_request is missing"),
+    ("alter table tasks alter column created_at drop default", "the column created_at has no default"),
+    (
+        "alter table tasks alter column priority set not null",
+        "the column priority is not null, and the functions write null where there is none",
+    ),
+    ("alter table tasks drop constraint ck_tasks_title_length", "the check ck_tasks_title_length is missing"),
+    ("alter table tasks drop constraint fk_tasks_user_id", "user_id has no foreign key"),
+    (
+        "alter table tasks drop constraint fk_tasks_user_id,
+        add constraint fk_tasks_user_id foreign key (user_id) references \"user\" (id) on delete cascade not valid",
+        "the foreign key fk_tasks_user_id is not validated",
+    ),
+    (
+        "alter table tasks drop constraint fk_tasks_user_id,
+        add constraint other foreign key (user_id) references \"user\" (id)",
+        "the foreign key other does not cascade: a user who has tasks cannot be deleted",
+    ),
+];
+
+#[tokio::test]
+async fn each_drift_is_named_and_ended_by_its_fix() {
+    for (drift, what) in DRIFTS {
+        let database = Database::with(USER_TABLE).await;
+        database.up().await.expect("a fresh database");
+        database.run(drift).await;
+        let found = database.verify().await.differences;
+        assert_eq!(found.iter().map(|difference| difference.what()).collect::<Vec<_>>(), [what]);
+
+        let fix = found[0].fix();
+        if fix.contains("concurrently") {
+            for statement in fix.lines() {
+                database.run(statement).await;
+            }
+        } else {
+            let (_, sql) = fix.split_once("because this rewrites the table: ").unwrap_or(("", &fix));
+            database.run(sql).await;
+        }
+        assert_eq!(database.differences().await, [""; 0], "{fix}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_can_be_missing_before_there_is_anything() {
+    let database = Database::with("").await;
+    assert_eq!(database.differences().await, ["there is no table tasks"]);
+}

@@ -1,0 +1,187 @@
+//! A database of a test's own, and what can be asked of it.
+
+use std::time::Duration;
+
+use dev::testkit::new_database;
+use migrations::{MigrateError, Options, Plan, Report, Verification};
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+use crate::layouts::Layout;
+
+/// Better Auth's own table, as far as a foreign key cares.
+pub(crate) const USER_TABLE: &str = r#"create table "user" (id text primary key)"#;
+
+pub(crate) struct Database {
+    pub(crate) url: String,
+    pub(crate) client: Client,
+}
+
+impl Database {
+    /// A new one, in which `sql` has been run.
+    pub(crate) async fn with(sql: &str) -> Self {
+        let url = new_database().await;
+        let database = Self { client: connect(&url).await, url };
+        database.run(sql).await;
+        database
+    }
+
+    /// A new one, laid out by another back end.
+    pub(crate) async fn laid_out(layout: &Layout) -> Self {
+        Self::with(layout.tables).await
+    }
+
+    /// A new one, laid out by another back end and filled by it.
+    pub(crate) async fn filled(layout: &Layout) -> Self {
+        let database = Self::laid_out(layout).await;
+        database.run(layout.users).await;
+        database.run(layout.tasks).await;
+        database
+    }
+
+    /// A new one with every step taken and one task, number 1 of the user `ann`.
+    pub(crate) async fn with_a_task() -> Self {
+        let database = Self::with(USER_TABLE).await;
+        database.up().await.expect("a fresh database");
+        database
+            .run(
+                "insert into \"user\" values ('ann');
+                insert into tasks (user_id, title) values ('ann', 'Buy milk')",
+            )
+            .await;
+        database
+    }
+
+    pub(crate) async fn up(&self) -> Result<Report, MigrateError> {
+        migrations::up(&self.url, &Options::default()).await
+    }
+
+    pub(crate) async fn up_with(&self, auth_user_table: &str) -> Result<Report, MigrateError> {
+        migrations::up(&self.url, &Options { auth_user_table: Some(auth_user_table.to_owned()) }).await
+    }
+
+    pub(crate) async fn down(&self) -> Result<Report, MigrateError> {
+        migrations::down(&self.url, &Options::default()).await
+    }
+
+    /// [`Database::up`] that waits for others for two seconds.
+    pub(crate) async fn up_soon(&self) -> Result<Report, MigrateError> {
+        migrations::up_within(&self.url, &Options::default(), Duration::from_secs(2)).await
+    }
+
+    pub(crate) async fn verify(&self) -> Verification {
+        migrations::verify(&self.url, &Options::default()).await.expect("a database that can be read")
+    }
+
+    pub(crate) async fn plan(&self) -> Plan {
+        migrations::plan(&self.url, &Options::default()).await.expect("a database that can be read")
+    }
+
+    /// Does by hand what the plan says.
+    pub(crate) async fn carry_out_plan(&self) {
+        for statement in self.plan().await.changes.iter().flat_map(|change| &change.statements) {
+            self.run(statement).await;
+        }
+    }
+
+    /// What [`Database::verify`] finds, one sentence each.
+    pub(crate) async fn differences(&self) -> Vec<String> {
+        self.verify().await.differences.iter().map(|difference| difference.what().to_owned()).collect()
+    }
+
+    pub(crate) async fn run(&self, sql: &str) {
+        self.client.batch_execute(sql).await.unwrap_or_else(|error| unreachable!("{sql}: {error:?}"));
+    }
+
+    /// The name of the constraint that refuses a statement.
+    pub(crate) async fn refused_by(&self, sql: &str) -> String {
+        let error = self.client.batch_execute(sql).await.expect_err(sql);
+        let constraint = error.as_db_error().and_then(|error| error.constraint());
+        constraint.unwrap_or_else(|| unreachable!("{sql}: {error:?}")).to_owned()
+    }
+
+    /// The rows of a query, with a bar between the columns.
+    pub(crate) async fn rows(&self, sql: &str) -> Vec<String> {
+        let messages = self.client.simple_query(sql).await.unwrap_or_else(|error| unreachable!("{sql}: {error:?}"));
+        messages
+            .iter()
+            .filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => Some(row),
+                _ => None,
+            })
+            .map(|row| (0..row.len()).map(|column| row.get(column).unwrap_or("null")).collect::<Vec<_>>().join(" | "))
+            .collect()
+    }
+
+    pub(crate) async fn row(&self, sql: &str) -> String {
+        self.rows(sql).await.pop().expect("a row")
+    }
+
+    /// Everything that the schema `public` consists of.
+    pub(crate) async fn catalogue(&self) -> Vec<String> {
+        self.rows(
+            "with relation as (
+                select oid, relname
+                from pg_class
+                where relnamespace = 'public'::regnamespace
+            )
+            select 'column', relname || '.' || attname, concat_ws(' ',
+                    format_type(atttypid, atttypmod),
+                    case when attnotnull then 'not null' end,
+                    nullif(attidentity, ''),
+                    pg_get_expr(adbin, adrelid))
+                from relation
+                join pg_attribute on attrelid = relation.oid
+                left join pg_attrdef on adrelid = attrelid and adnum = attnum
+                where attnum > 0 and not attisdropped
+            union all
+            select 'constraint', conname, conrelid::regclass || ' ' || pg_get_constraintdef(oid)
+                from pg_constraint
+                where connamespace = 'public'::regnamespace
+            union all
+            select 'index', indexname, indexdef
+                from pg_indexes
+                where schemaname = 'public'
+            union all
+            select 'trigger', tgname, pg_get_triggerdef(pg_trigger.oid)
+                from relation
+                join pg_trigger on tgrelid = relation.oid
+                where not tgisinternal
+            union all
+            select 'function', proname, pg_get_functiondef(oid)
+                from pg_proc
+                where pronamespace = 'public'::regnamespace
+            order by 1, 2, 3",
+        )
+        .await
+    }
+
+    pub(crate) async fn type_of_user_id(&self) -> String {
+        self.row(
+            "select format_type(atttypid, atttypmod)
+            from pg_attribute
+            where attrelid = 'tasks'::regclass and attname = 'user_id'",
+        )
+        .await
+    }
+
+    pub(crate) async fn foreign_keys(&self) -> Vec<String> {
+        self.rows(
+            "select conname, pg_get_constraintdef(oid)
+            from pg_constraint
+            where conrelid = 'tasks'::regclass and contype = 'f'",
+        )
+        .await
+    }
+}
+
+pub(crate) async fn connect(url: &str) -> Client {
+    dev::database::connect(url).await.expect("a running server")
+}
+
+pub(crate) fn names(report: &Report) -> Vec<&str> {
+    report.applied.iter().map(|step| step.name.as_str()).collect()
+}
+
+pub(crate) fn nothing() -> Report {
+    Report::default()
+}

@@ -1,0 +1,92 @@
+//! The program `migrate`, as a person runs it.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use crate::kit::Database;
+use crate::layouts::LAYOUTS;
+
+/// The program on a database, in a folder without `.env`.
+fn migrate(database: &Database, arguments: &[&str]) -> Command {
+    let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_dev")).with_file_name("migrate"));
+    command
+        .args(arguments)
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
+        .env("DATABASE_URL", &database.url)
+        .env_remove("DATABASE_URL_UNPOOLED")
+        .env_remove("AUTH_USER_TABLE")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
+/// The exit code and what was printed.
+async fn run(database: &Database, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = migrate(database, arguments).output().await.expect("the program, which `cargo build` makes");
+    let printed = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(printed).expect("UTF-8"))
+}
+
+#[tokio::test]
+async fn every_command_tells_a_person_how_things_stand() {
+    let database = Database::filled(&LAYOUTS[3]).await;
+    let (code, printed) = run(&database, &["verify"]).await;
+    assert_eq!(code, Some(1));
+    assert!(
+        printed.contains("\nthe column priority is missing\n    alter table tasks add column priority varchar(20);\n"),
+        "{printed}"
+    );
+    let (code, printed) = run(&database, &["plan"]).await;
+    assert_eq!(code, Some(0));
+    assert!(printed.starts_with("-- What `migrate up` would do."), "{printed}");
+    let (_, printed) = run(&database, &["status"]).await;
+    assert!(printed.starts_with("0001 tasks: pending\n"), "{printed}");
+
+    let (code, printed) = run(&database, &[]).await;
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(printed.contains("applied: add the column priority\n"), "{printed}");
+    assert!(printed.ends_with("applied 0011 index for pending\n"), "{printed}");
+    assert_eq!(run(&database, &["up"]).await, (Some(0), "nothing to do\n".to_owned()));
+    assert_eq!(run(&database, &["plan"]).await, (Some(0), "-- There is nothing to do.\n".to_owned()));
+    let (_, printed) = run(&database, &["status"]).await;
+    assert!(printed.starts_with("0001 tasks: adopted 20"), "{printed}");
+    let (code, printed) = run(&database, &["verify"]).await;
+    assert_eq!(code, Some(0));
+    assert!(printed.contains("note: 428 tasks have no created_at, and are read as"), "{printed}");
+    assert!(printed.ends_with("the database has all that the functions need\n"), "{printed}");
+
+    database.run("update tasks set priority = 'low' where id = 1").await;
+    let (code, printed) = run(&database, &["down"]).await;
+    assert_eq!(code, Some(1));
+    assert!(printed.starts_with("undoing \"add the column priority\" would lose what 1 tasks hold"), "{printed}");
+    let (code, printed) = run(&database, &["down", "--discard-data"]).await;
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(printed.contains("took back: add the column priority\n"), "{printed}");
+}
+
+#[tokio::test]
+async fn a_killed_program_leaves_what_the_next_run_completes() {
+    let whole = Database::filled(&LAYOUTS[2]).await;
+    whole.up().await.expect("a table to adopt");
+    let adopted = whole.catalogue().await;
+    let mut kills = 0;
+    // From before it connects until after its end, on a slow machine too.
+    for milliseconds in (20..).step_by(25) {
+        let database = Database::filled(&LAYOUTS[2]).await;
+        let mut program = migrate(&database, &["up"]).stdout(Stdio::null()).spawn().expect("the program");
+        let end = tokio::time::timeout(Duration::from_millis(milliseconds), program.wait()).await;
+        if end.is_err() {
+            program.kill().await.expect("it runs");
+            kills += 1;
+        }
+        database.up().await.unwrap_or_else(|error| unreachable!("after {milliseconds} ms: {error}"));
+        assert_eq!(database.catalogue().await, adopted, "after {milliseconds} ms");
+        if end.is_ok() {
+            break;
+        }
+    }
+    assert!(kills > 2, "only {kills}");
+}

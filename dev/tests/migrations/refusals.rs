@@ -1,0 +1,202 @@
+//! What cannot be adopted is explained, and nothing is changed.
+
+use migrations::{MigrateError, Options};
+
+use crate::kit::Database;
+use crate::layouts::LAYOUTS;
+
+/// The refusal of a layout that `sql` has changed.
+async fn refusal(layout: usize, sql: &str, setting: &str) -> String {
+    let database = Database::filled(&LAYOUTS[layout]).await;
+    database.run(sql).await;
+    let before = database.catalogue().await;
+    let sentence = database.up_with(setting).await.expect_err(sql).to_string();
+    assert_eq!(database.catalogue().await, before, "{sentence}");
+    let options = Options { auth_user_table: Some(setting.to_owned()) };
+    let planned = migrations::plan(&database.url, &options).await.expect_err(sql).to_string();
+    assert_eq!(planned, sentence);
+    sentence
+}
+
+#[tokio::test]
+async fn a_column_that_the_functions_cannot_use_is_named_with_its_fix() {
+    for (layout, sql, fault) in [
+        (0, "alter table tasks alter column due_date type date", "the column due_date is of type date"),
+        (0, "alter table tasks rename column title to name", "the column title is missing"),
+        (
+            1,
+            "alter table tasks alter column completed drop default, alter column completed type integer using 0",
+            "the column completed is of type int4",
+        ),
+        (2, "alter table tasks add column version integer", "the column version is of type int4"),
+        (
+            2,
+            "delete from tasks; alter table tasks alter column description set default '', alter column description set not null",
+            "the column description is not null",
+        ),
+        (
+            3,
+            "alter table tasks add column category text not null default ''; alter table tasks alter column category drop default",
+            "the column category takes no null and has no default",
+        ),
+        (3, "alter table tasks alter column id drop default", "the column id has no default"),
+        (
+            4,
+            "create type priorityenum as enum ('LOW', 'MEDIUM', 'HIGH');
+            alter table tasks drop column priority, add column priority priorityenum",
+            "the column priority is of type priorityenum",
+        ),
+    ] {
+        let sentence = refusal(layout, sql, "").await;
+        assert!(
+            sentence.starts_with("The table tasks cannot be adopted as it is, and nothing was changed:"),
+            "{sentence}"
+        );
+        assert!(sentence.contains(&format!("\n- {fault}")), "{sentence}");
+        assert!(sentence.contains("\n  ") && sentence.contains("alter table tasks"), "{sentence}");
+    }
+}
+
+#[tokio::test]
+async fn all_that_is_in_the_way_is_told_at_once() {
+    let sql = "alter table tasks alter column id drop default, alter column due_date type date";
+    let sentence = refusal(0, sql, "").await;
+    assert_eq!(sentence.matches("\n- ").count(), 2, "{sentence}");
+}
+
+#[tokio::test]
+async fn orphans_are_counted_and_the_owner_decides() {
+    let sql = r#"alter table tasks drop constraint fk_tasks_user, drop constraint tasks_user_id_fkey;
+        delete from "user" where id in ('user-1', 'user-2')"#;
+    let sentence = refusal(2, sql, "").await;
+    assert!(sentence.contains("300 tasks are of users that public.\"user\" does not have"), "{sentence}");
+    assert!(sentence.contains("delete from tasks where user_id is not null and not exists"), "{sentence}");
+
+    let database = Database::filled(&LAYOUTS[2]).await;
+    database.run(sql).await;
+    database.up_with("none").await.expect("no foreign key is wanted");
+    let options = Options { auth_user_table: Some("none".to_owned()) };
+    let verification = migrations::verify(&database.url, &options).await.expect("a database that can be read");
+    assert_eq!(verification.differences, []);
+    assert_eq!(
+        verification.notes,
+        [
+            "there is no foreign key, and 300 tasks are of users that public.\"user\" does not have",
+            "1000 tasks have no completed, and are read as pending",
+            "428 tasks have no created_at, and are read as made when they last changed, or in 1970",
+            "272 tasks have no updated_at, and are read as last changed when they were made, or in 1970",
+        ]
+    );
+
+    // As the sentence says.
+    let database = Database::filled(&LAYOUTS[2]).await;
+    database.run(sql).await;
+    database
+        .run(
+            "delete from tasks where user_id is not null and not exists
+            (select from public.\"user\" as users where users.id = tasks.user_id)",
+        )
+        .await;
+    database.up().await.expect("no orphans are left");
+    assert_eq!(database.foreign_keys().await.len(), 1);
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_compared_are_explained() {
+    let sql = "alter table tasks drop constraint tasks_user_id_fkey; alter table users rename to people;
+        create table users (id uuid primary key)";
+    let sentence = refusal(3, sql, "").await;
+    assert!(sentence.contains("tasks.user_id is of type varchar, and public.users.id of type uuid"), "{sentence}");
+    assert!(sentence.contains("AUTH_USER_TABLE"), "{sentence}");
+}
+
+#[tokio::test]
+async fn without_a_table_of_users_the_setting_is_named() {
+    let sql = "alter table tasks drop constraint tasks_user_id_fkey; drop table users";
+    let sentence = refusal(3, sql, "").await;
+    assert!(sentence.contains("or to none for no foreign key"), "{sentence}");
+    let sentence = refusal(3, sql, "people").await;
+    assert!(sentence.starts_with("AUTH_USER_TABLE says people, and there is no such table"), "{sentence}");
+}
+
+#[tokio::test]
+async fn the_setting_may_not_contradict_the_foreign_key() {
+    let database = Database::filled(&LAYOUTS[4]).await;
+    database.run("create schema neon_auth; create table neon_auth.user (id varchar(255) primary key)").await;
+    let error = database.up_with("neon_auth.user").await.expect_err("another table");
+    assert!(matches!(error, MigrateError::OtherUserTable { .. }), "{error}");
+    assert!(error.to_string().contains("alter table tasks drop constraint tasks_user_id_fkey"), "{error}");
+    database.up_with("public.users").await.expect("the same table");
+}
+
+#[tokio::test]
+async fn the_setting_names_the_table_where_there_is_no_foreign_key() {
+    let database = Database::filled(&LAYOUTS[4]).await;
+    database
+        .run(
+            "alter table tasks drop constraint tasks_user_id_fkey;
+            create schema neon_auth;
+            create table neon_auth.user (id text primary key);
+            insert into neon_auth.user select id from users",
+        )
+        .await;
+    database.up_with("neon_auth.user").await.expect("a table in another schema");
+    assert_eq!(
+        database.foreign_keys().await,
+        [r#"fk_tasks_user_id | FOREIGN KEY (user_id) REFERENCES neon_auth."user"(id) ON DELETE CASCADE"#]
+    );
+}
+
+#[tokio::test]
+async fn a_foreign_key_that_follows_its_user_goes_on_following() {
+    let database = Database::filled(&LAYOUTS[3]).await;
+    database
+        .run(
+            "alter table tasks drop constraint tasks_user_id_fkey,
+            add constraint kept foreign key (user_id) references users (id) on update cascade",
+        )
+        .await;
+    database.up().await.expect("a table to adopt");
+    assert_eq!(
+        database.foreign_keys().await,
+        ["fk_tasks_user_id | FOREIGN KEY (user_id) REFERENCES users(id) ON UPDATE CASCADE ON DELETE CASCADE"]
+    );
+}
+
+#[tokio::test]
+async fn a_check_is_not_added_where_a_row_would_break_it() {
+    let database = Database::filled(&LAYOUTS[3]).await;
+    database
+        .run(
+            "update tasks set title = '' where id = 1;
+            alter table tasks add column priority varchar(20);
+            update tasks set priority = 'urgent' where id = 2",
+        )
+        .await;
+    database.up().await.expect("a table to adopt");
+    assert_eq!(
+        database
+            .rows(
+                "select conname from pg_constraint where contype = 'c'
+        and conrelid = 'tasks'::regclass"
+            )
+            .await,
+        [""; 0]
+    );
+    assert_eq!(database.differences().await, [""; 0]);
+    database.run("update tasks set completed = true where id < 3").await;
+}
+
+#[tokio::test]
+async fn somebody_who_does_not_own_the_table_is_told() {
+    let database = Database::filled(&LAYOUTS[3]).await;
+    let role = database.url.rsplit_once('/').and_then(|(_, name)| name.split_once('?')).expect("a URL").0;
+    let role = format!("guest_of_{role}");
+    database
+        .run(&format!("create role {role} login password 'guest'; grant all on all tables in schema public to {role}"))
+        .await;
+    let (_, rest) = database.url.split_once('@').expect("a URL");
+    let url = format!("postgres://{role}:guest@{rest}");
+    let sentence = migrations::up(&url, &Options::default()).await.expect_err("not the owner").to_string();
+    assert!(sentence.contains("this role may not alter the table tasks"), "{sentence}");
+}
