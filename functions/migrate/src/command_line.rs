@@ -1,10 +1,11 @@
-//! `migrate`: brings the schema of the database up to this release or takes its newest step back, and tells how it stands.
+//! At a terminal: brings the schema up to this release or takes its newest step back, and tells how it stands.
 
-use std::env::{self, VarError};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use migrations::{MigrateError, Options, Report, State, StepStatus, Verification};
+
+use crate::settings::{read_dotenv, target};
 
 /// Brings the schema of the database up to this release.
 ///
@@ -34,10 +35,10 @@ enum Command {
     Verify,
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+/// Does what the arguments say.
+pub(crate) async fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(arguments.command.unwrap_or(Command::Up)).await {
+    match obey(arguments.command.unwrap_or(Command::Up)).await {
         Ok(code) => code,
         Err(sentence) => {
             eprintln!("{sentence}");
@@ -46,14 +47,9 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command) -> Result<ExitCode, String> {
+async fn obey(command: Command) -> Result<ExitCode, String> {
     read_dotenv()?;
-    let url = match setting("DATABASE_URL_UNPOOLED")? {
-        Some(url) => url,
-        None => setting("DATABASE_URL")?
-            .ok_or("DATABASE_URL is not set: put the database's connection string there, or in the file .env")?,
-    };
-    let options = Options { auth_user_table: setting("AUTH_USER_TABLE")? };
+    let (url, options) = target()?;
     execute(command, &url, &options).await.map_err(|error| error.to_string())
 }
 
@@ -109,26 +105,5 @@ fn print_verification(Verification { differences, notes }: &Verification) -> Exi
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
-    }
-}
-
-/// Takes from `.env` what the environment does not have.
-fn read_dotenv() -> Result<(), String> {
-    match dotenvy::from_path(".env") {
-        Ok(()) => Ok(()),
-        Err(error) if error.not_found() => Ok(()),
-        Err(dotenvy::Error::Io(error)) => Err(format!("The file .env cannot be read: {error}")),
-        // The library's own words quote the line, which may be the one with the password.
-        Err(_) => Err("The file .env has a line that is not NAME=value".to_owned()),
-    }
-}
-
-/// A variable of the environment; an empty one counts as not set.
-fn setting(name: &str) -> Result<Option<String>, String> {
-    match env::var(name) {
-        Ok(value) if value.trim().is_empty() => Ok(None),
-        Ok(value) => Ok(Some(value)),
-        Err(VarError::NotPresent) => Ok(None),
-        Err(VarError::NotUnicode(_)) => Err(format!("{name} is not UTF-8")),
     }
 }
