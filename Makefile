@@ -1,6 +1,7 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help dev dev-auth watch token migrate migrate-plan migrate-status migrate-verify migrate-down test lint bench
+.PHONY: help dev dev-auth watch token migrate migrate-plan migrate-status migrate-verify migrate-down
+.PHONY: test lint bench build deploy smoke scan
 
 CARGO ?= cargo
 PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
@@ -41,6 +42,18 @@ migrate-verify: programs ## compare DATABASE_URL with what the functions need
 
 migrate-down: programs ## undo the last migration of DATABASE_URL, or its adoption
 	@exec $(PROGRAMS)/migrate down
+
+build: programs ## build the functions for Lambda into target/lambda, for ARCH=x86_64 or arm64, and zip files
+	@exec $(PROGRAMS)/dev build --zip
+
+deploy: programs ## deploy to AWS: STAGE=dev or prod of samconfig.toml, parameters from the environment
+	@exec $(PROGRAMS)/dev deploy
+
+smoke: programs ## try the API at URL=… with TOKEN=…: ten requests that leave nothing behind
+	@exec $(PROGRAMS)/dev smoke
+
+scan: programs ## look for known mistakes of security in template.yaml
+	@exec $(PROGRAMS)/dev scan
 
 test: lint ## everything that CI checks: format, lints, documentation, unit and behaviour tests
 	$(CARGO) build --workspace $(FEATURES)

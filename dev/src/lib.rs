@@ -7,14 +7,17 @@
 //!
 //! `template.yaml` tells gateway and functions what to do, as in AWS ([`template`]). [`stack`] puts the parts together and
 //! takes them down. [`testkit`], [`function`], [`fault_proxy`], [`tokens`] and [`database`] are what tests use.
+//! [`artefacts`], [`deploy`] and [`smoke`] are the way to AWS: what is built, how it gets there, and whether it works.
 
 mod answer;
+pub mod artefacts;
 #[cfg(target_os = "linux")]
 pub mod bench;
 mod better_auth;
 mod certificate;
 pub mod cors;
 pub mod database;
+pub mod deploy;
 pub mod environment;
 mod event;
 pub mod fault_proxy;
@@ -25,10 +28,12 @@ mod interrupt;
 mod output;
 pub mod postgres;
 mod process;
+pub mod python;
 mod random;
 pub mod ready;
 pub mod routes;
 mod runtime_api;
+pub mod smoke;
 pub mod stack;
 pub mod template;
 pub mod testkit;

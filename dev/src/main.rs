@@ -1,12 +1,16 @@
-//! `dev serve`, `dev watch`, `dev token` and `dev bench`: what `make dev`, `make watch`, `make token` and `make bench` run.
+//! What the targets of the Makefile run: `dev serve` for `make dev`, and others of their own names.
 
-use std::fmt::Display;
+use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use dev::artefacts::{self, Architecture};
 #[cfg(target_os = "linux")]
 use dev::bench;
+use dev::deploy::deploy;
 use dev::environment::Environment;
+use dev::python::scan;
+use dev::smoke::smoke;
 use dev::stack::{Mode, Options, StackError, run};
 use dev::tokens;
 
@@ -55,6 +59,35 @@ enum Command {
         #[arg(long, default_value = "target/bench.json")]
         output: std::path::PathBuf,
     },
+    /// Builds the functions for Lambda.
+    Build {
+        /// The processor.
+        #[arg(long, env = "ARCH", default_value = "x86_64")]
+        arch: Architecture,
+        /// Make zip files too, for a deployment without SAM.
+        #[arg(long)]
+        zip: bool,
+    },
+    /// Builds the functions and deploys them with SAM.
+    Deploy {
+        /// The section of samconfig.toml.
+        #[arg(long, env = "STAGE", default_value = "dev")]
+        stage: String,
+        /// The processor.
+        #[arg(long, env = "ARCH", default_value = "x86_64")]
+        arch: Architecture,
+    },
+    /// Looks for known mistakes of security in the template.
+    Scan,
+    /// Tries a deployed API with ten requests, and leaves nothing behind.
+    Smoke {
+        /// The base URL.
+        #[arg(long, env)]
+        url: String,
+        /// A token of a user who may have a task more for a moment.
+        #[arg(long, env, hide_env_values = true)]
+        token: String,
+    },
 }
 
 #[derive(Args)]
@@ -78,26 +111,36 @@ struct StackArguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match Arguments::parse().command {
-        Command::Serve(stack) => end(run(Mode::Serve, &stack.into()).await),
-        Command::Watch { stack, features } => end(run(Mode::Watch { features }, &stack.into()).await),
-        Command::Token { user_id, expires_in } => end(print_token(&user_id, expires_in)),
-        #[cfg(target_os = "linux")]
-        Command::Bench { binaries, requests, without_sizes, output } => {
-            let requests = requests.into();
-            end(bench::run(&bench::Options { binaries, requests, with_sizes: !without_sizes, output }).await)
-        }
-    }
-}
-
-fn end(outcome: Result<(), impl Display>) -> ExitCode {
-    match outcome {
+    match execute(Arguments::parse().command).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
         }
     }
+}
+
+async fn execute(command: Command) -> Result<(), Box<dyn Error>> {
+    match command {
+        Command::Serve(stack) => run(Mode::Serve, &stack.into()).await?,
+        Command::Watch { stack, features } => run(Mode::Watch { features }, &stack.into()).await?,
+        Command::Token { user_id, expires_in } => print_token(&user_id, expires_in)?,
+        Command::Build { arch, zip } => {
+            artefacts::build(arch).await?;
+            if zip {
+                artefacts::zip(arch).await?;
+            }
+        }
+        Command::Deploy { stage, arch } => deploy(&stage, arch).await?,
+        Command::Scan => scan().await?,
+        Command::Smoke { url, token } => smoke(&url, &token).await?,
+        #[cfg(target_os = "linux")]
+        Command::Bench { binaries, requests, without_sizes, output } => {
+            let requests = requests.into();
+            bench::run(&bench::Options { binaries, requests, with_sizes: !without_sizes, output }).await?;
+        }
+    }
+    Ok(())
 }
 
 fn print_token(user_id: &str, lifetime: u64) -> Result<(), StackError> {

@@ -99,6 +99,16 @@ impl Template {
     }
 }
 
+/// The parameters of a template, each with the name of its setting: `CorsOrigins` with `CORS_ORIGINS`.
+///
+/// # Errors
+/// [`TemplateError::Yaml`].
+pub fn parameters(text: &str) -> Result<BTreeMap<String, String>, TemplateError> {
+    let document: Value = serde_norway::from_str(text).map_err(TemplateError::Yaml)?;
+    let names = entries(document.get("Parameters")).map(|(name, _)| (name.to_owned(), screaming(name)));
+    Ok(names.collect())
+}
+
 /// The values of the parameters, for `!Ref`.
 struct Parameters(BTreeMap<String, Value>);
 

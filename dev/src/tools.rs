@@ -8,6 +8,7 @@ use std::process::{Output, Stdio};
 use tokio::process::Command;
 
 use crate::process::{Process, Warden};
+use crate::python;
 use crate::workspace::{Lock, WorkspaceError, local, make, open_to_everybody, place, root};
 
 /// The oldest PostgreSQL that has what the schema uses.
@@ -43,6 +44,9 @@ pub enum ToolError {
     /// npm failed.
     #[error("Better Auth could not be installed: npm ci failed in {}", .0.display())]
     NoBetterAuth(PathBuf),
+    /// No Python, or no way to the packages.
+    #[error("{0} could not be installed: it needs Python 3.10 or newer with venv and pip")]
+    NoPython(&'static str),
     /// A file or folder of the installation.
     #[error(transparent)]
     Workspace(#[from] WorkspaceError),
@@ -208,23 +212,13 @@ pub(crate) async fn cargo_lambda() -> Result<PathBuf, ToolError> {
         return Ok(program);
     }
     eprintln!("Installing cargo-lambda, once, into {}.", tools.display());
-    if install_cargo_lambda_with_pip(&tools).await.is_none() {
+    if python::install(&tools, &[&format!("cargo-lambda=={CARGO_LAMBDA_VERSION}")]).await.is_none() {
         eprintln!("Python cannot do it; building it with cargo, which takes some minutes.");
         let mut cargo = Command::new(cargo());
         cargo.args(["install", "cargo-lambda", "--version", CARGO_LAMBDA_VERSION, "--locked", "--root"]).arg(&tools);
         run(cargo).await;
     }
     present().ok_or(ToolError::NoCargoLambda)
-}
-
-async fn install_cargo_lambda_with_pip(tools: &Path) -> Option<()> {
-    let mut venv = Command::new("python3");
-    venv.args(["-m", "venv"]).arg(tools);
-    run(venv).await?;
-    let mut pip = Command::new(tools.join("bin/pip"));
-    pip.args(["install", "--quiet", "--disable-pip-version-check"])
-        .arg(format!("cargo-lambda=={CARGO_LAMBDA_VERSION}"));
-    run(pip).await
 }
 
 /// The folder of the program that runs Better Auth, with the packages that its lock file names.

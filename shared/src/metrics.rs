@@ -67,8 +67,8 @@ impl Metrics {
                 "Timestamp": u64::try_from(timestamp).unwrap_or(u64::MAX),
                 "CloudWatchMetrics": [{
                     "Namespace": self.namespace,
-                    // By function, and over all of them for alarms.
-                    "Dimensions": [["function"], []],
+                    // None: each value of a dimension is a metric of its own to pay for. The log can be asked by function.
+                    "Dimensions": [[]],
                     "Metrics": line.definitions,
                 }],
             }),

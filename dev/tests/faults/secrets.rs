@@ -73,8 +73,8 @@ async fn no_answer_and_no_log_of_a_function_tells_a_secret() {
     let site = site().await;
     for Scenario { name, url, status, script } in scenarios(&site) {
         let variables = [("AWS_LAMBDA_LOG_LEVEL", "trace"), ("RUST_LOG", "trace"), ("RUST_BACKTRACE", "1")];
-        let mut function = Lone::start(Operation::List, &url, &variables).await;
         script.iter().for_each(|script| site.proxy.meet(script, 100));
+        let mut function = Lone::start(Operation::List, &url, &variables).await;
         let case = site.prepare(Operation::List).await;
         // Someone who asks for the password would wait for it no longer than a function does.
         let reply = function.send(&case).await;

@@ -1,0 +1,74 @@
+//! The programs that are deployed.
+
+use std::path::Path;
+
+use dev::artefacts::{Architecture, BuildError, build, functions, inspect, program};
+use tokio::sync::OnceCell;
+
+/// Builds the functions, once for all tests.
+pub(crate) async fn built() {
+    static BUILT: OnceCell<()> = OnceCell::const_new();
+    let build = || async { build(Architecture::X86_64).await.unwrap_or_else(|error| panic!("{error}")) };
+    BUILT.get_or_init(build).await;
+}
+
+#[tokio::test]
+async fn every_function_is_built_for_the_image_of_lambda() {
+    // Which looks at every program itself.
+    built().await;
+    for function in functions().unwrap() {
+        let size = std::fs::metadata(program(&function)).unwrap().len();
+        // What is not stripped or carries debug information is several times as large.
+        assert!(size < 12 * 1024 * 1024, "{function} has {size} bytes");
+        let roots = std::fs::read(program(&function).with_file_name("roots.pem")).unwrap();
+        assert_eq!(roots, std::fs::read(dev::workspace::root().join("shared/roots.pem")).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_program_for_another_machine_is_refused() {
+    built().await;
+    let error = inspect(&program("health"), Architecture::Arm64).unwrap_err();
+    assert!(error.to_string().ends_with("health/bootstrap cannot run in Lambda: it is not for arm64"), "{error}");
+}
+
+#[test]
+fn a_program_with_other_libraries_is_refused() {
+    // The dynamic linker of this machine is a program without any; a C compiler links one.
+    let folder = tempfile::tempdir().unwrap();
+    let error = inspect(&linked(folder.path(), "int main() { return 0; }", &["-lcrypt"]), Architecture::X86_64);
+    assert_eq!(problem(&error.unwrap_err()), "it needs libcrypt.so.1");
+}
+
+#[test]
+fn a_program_of_a_newer_c_library_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    // The version that the linker writes is the one of the library it is given.
+    let script = folder.path().join("versions");
+    std::fs::write(&script, "GLIBC_2.99 { global: newer; };").unwrap();
+    let library = folder.path().join("libc.so.6");
+    let source = folder.path().join("newer.c");
+    std::fs::write(&source, "int newer() { return 1; }").unwrap();
+    let mut compiler = std::process::Command::new("cc");
+    compiler.args(["-shared", "-nostdlib", "-Wl,-soname,libc.so.6"]);
+    compiler.arg(format!("-Wl,--version-script={}", script.display()));
+    crate::output(compiler.arg(&source).arg("-o").arg(&library));
+    let source = "int newer(); void _start() { newer(); }";
+    let program = linked(folder.path(), source, &["-nostdlib", &library.display().to_string()]);
+    assert_eq!(problem(&inspect(&program, Architecture::X86_64).unwrap_err()), "it needs GLIBC_2.99");
+}
+
+fn linked(folder: &Path, source: &str, arguments: &[&str]) -> std::path::PathBuf {
+    let (file, program) = (folder.join("program.c"), folder.join("program"));
+    std::fs::write(&file, source).unwrap();
+    let mut compiler = std::process::Command::new("cc");
+    crate::output(compiler.arg(&file).arg("-Wl,--no-as-needed").args(arguments).arg("-o").arg(&program));
+    program
+}
+
+fn problem(error: &BuildError) -> &str {
+    match error {
+        BuildError::Unfit { problem, .. } => problem,
+        other => panic!("{other}"),
+    }
+}

@@ -1,0 +1,223 @@
+//! `template.yaml`, as SAM and CloudFormation understand it.
+
+use std::collections::BTreeSet;
+
+use dev::artefacts::functions;
+use dev::python::SAM;
+use dev::workspace::root;
+use serde_json::{Map, Value, json};
+use tokio::sync::OnceCell;
+
+use crate::artefacts::built;
+use crate::output;
+
+/// The resources after SAM's transform, with these parameters.
+async fn resources(parameters: &[&str]) -> Map<String, Value> {
+    let mut python = SAM.command("python").await.unwrap();
+    let script = root().join("dev/tests/deploy/transform.py");
+    let text = output(python.arg(script).args(parameters).env("AWS_DEFAULT_REGION", "us-east-1"));
+    let template: Value = serde_json::from_str(&text).unwrap();
+    template["Resources"].as_object().unwrap().clone()
+}
+
+/// The resources with the defaults of all parameters.
+async fn by_default() -> &'static Map<String, Value> {
+    static RESOURCES: OnceCell<Map<String, Value>> = OnceCell::const_new();
+    RESOURCES.get_or_init(|| resources(&[])).await
+}
+
+fn of_type<'a>(resources: &'a Map<String, Value>, wanted: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    resources.iter().filter(move |(_, resource)| resource["Type"] == wanted)
+}
+
+#[tokio::test]
+async fn the_linters_find_nothing() {
+    for (program, arguments) in [("sam", &["validate", "--lint"][..]), ("cfn-lint", &["template.yaml"])] {
+        output(SAM.command(program).await.unwrap().args(arguments).env("AWS_DEFAULT_REGION", "us-east-1"));
+    }
+}
+
+#[tokio::test]
+async fn sam_passes_on_what_was_built() {
+    built().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut sam = SAM.command("sam").await.unwrap();
+    output(sam.args(["build", "--build-dir"]).arg(folder.path()).env("AWS_DEFAULT_REGION", "us-east-1"));
+    let text = std::fs::read_to_string(folder.path().join("template.yaml")).unwrap();
+    let built: Value = serde_norway::from_str::<serde_norway::Value>(&text).map(without_tags).unwrap();
+    for (name, resource) in of_type(built["Resources"].as_object().unwrap(), "AWS::Serverless::Function") {
+        let program = folder.path().join(resource["Properties"]["CodeUri"].as_str().unwrap()).join("bootstrap");
+        assert!(program.is_file(), "{name}: {}", program.display());
+    }
+}
+
+/// YAML as JSON. What `!Ref` and its like stand for is of no interest here.
+fn without_tags(value: serde_norway::Value) -> Value {
+    use serde_norway::Value as Yaml;
+    match value {
+        Yaml::Tagged(tagged) => without_tags(tagged.value),
+        Yaml::Sequence(items) => items.into_iter().map(without_tags).collect(),
+        Yaml::Mapping(pairs) => {
+            let pairs = pairs.into_iter().filter_map(|(key, value)| Some((key.as_str()?.to_owned(), value)));
+            Value::Object(pairs.map(|(key, value)| (key, without_tags(value))).collect())
+        }
+        other => serde_json::to_value(other).unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn the_template_names_every_function() {
+    let mut code = BTreeSet::new();
+    for (name, function) in of_type(by_default().await, "AWS::Lambda::Function") {
+        let place = match &function["Properties"]["Code"] {
+            Value::String(path) => path,
+            code => code["S3Key"].as_str().unwrap(),
+        };
+        let place = place.trim_end_matches('/').strip_prefix("target/lambda/");
+        code.insert(place.unwrap_or_else(|| panic!("{name} is not in target/lambda")).to_owned());
+    }
+    assert_eq!(code, functions().unwrap().into_iter().collect());
+}
+
+#[tokio::test]
+async fn functions_may_write_logs_and_traces_and_nothing_else() {
+    let resources = by_default().await;
+    let roles: BTreeSet<_> = of_type(resources, "AWS::IAM::Role").map(|(name, _)| name.as_str()).collect();
+    // The second is for CodeDeploy, and no function has it.
+    assert_eq!(roles, ["CodeDeployServiceRole", "FunctionRole"].into());
+    for (name, function) in of_type(resources, "AWS::Lambda::Function") {
+        assert_eq!(function["Properties"]["Role"], json!({ "Fn::GetAtt": ["FunctionRole", "Arn"] }), "{name}");
+    }
+    let role = &resources["FunctionRole"]["Properties"];
+    assert_eq!(role.get("ManagedPolicyArns"), None);
+    let policies = role["Policies"].as_array().unwrap().iter();
+    let statements: Vec<_> =
+        policies.flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap()).collect();
+    assert_eq!(
+        statements,
+        [
+            &json!({
+                "Effect": "Allow",
+                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+                "Resource": { "Fn::GetAtt": ["Logs", "Arn"] },
+            }),
+            &json!({
+                "Effect": "Allow",
+                "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
+                "Resource": "*",
+            }),
+        ]
+    );
+    assert_eq!(of_type(resources, "AWS::IAM::Policy").count(), 0);
+    assert_eq!(of_type(resources, "AWS::Lambda::Url").count(), 0);
+    for (name, permission) in of_type(resources, "AWS::Lambda::Permission") {
+        assert_eq!(permission["Properties"]["Principal"], "apigateway.amazonaws.com", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_release_makes_a_version_of_every_function() {
+    let versions = async |release: &str| -> BTreeSet<String> {
+        let resources = resources(&[&format!("Release={release}")]).await;
+        // Lambda makes no version of a function that is as it was, so SAM changes the description.
+        let described = of_type(&resources, "AWS::Lambda::Function");
+        assert_eq!(described.filter(|(_, function)| function["Properties"]["Description"] == release).count(), 7);
+        of_type(&resources, "AWS::Lambda::Version").map(|(name, _)| name.clone()).collect()
+    };
+    let (first, second) = (versions("6920f1a3").await, versions("6920f1a4").await);
+    assert_eq!((first.len(), second.len()), (7, 7));
+    assert!(first.is_disjoint(&second));
+}
+
+#[tokio::test]
+async fn the_schema_is_there_before_the_functions() {
+    for (name, function) in of_type(by_default().await, "AWS::Lambda::Function") {
+        let waits = function.get("DependsOn").is_some_and(|other| other == "Migration");
+        assert_eq!(waits, name != "MigrateFunction", "{name}");
+    }
+    let migration = &by_default().await["Migration"]["Properties"];
+    // Without its own time-out CloudFormation waits an hour for an answer that was lost.
+    assert!(migration.get("ServiceTimeout").is_some() && migration.get("MigrationsHash").is_some());
+}
+
+#[tokio::test]
+async fn the_gateway_calls_the_alias() {
+    let resources = by_default().await;
+    let aliases: Vec<_> = of_type(resources, "AWS::Lambda::Alias").collect();
+    assert_eq!(aliases.len(), 7);
+    for (name, alias) in aliases {
+        assert_eq!(alias["Properties"]["Name"], "live", "{name}");
+        assert!(alias["UpdatePolicy"].get("CodeDeployLambdaAliasUpdate").is_some(), "{name}");
+    }
+    let body = resources["Api"]["Properties"]["Body"].to_string();
+    assert_eq!(body.matches("aws_proxy").count(), 21);
+    assert_eq!(body.matches(":live/invocations").count() + body.matches("Aliaslive").count(), 21, "{body}");
+}
+
+#[tokio::test]
+async fn by_default_nothing_costs_money_while_nobody_calls() {
+    let unconditional = by_default().await.values().filter(|resource| resource.get("Condition").is_none());
+    let types: BTreeSet<_> = unconditional.map(|resource| resource["Type"].as_str().unwrap()).collect();
+    let free = [
+        "AWS::ApiGatewayV2::Api",
+        "AWS::ApiGatewayV2::Stage",
+        "AWS::CodeDeploy::Application",
+        "AWS::CodeDeploy::DeploymentGroup",
+        "AWS::IAM::Role",
+        "AWS::Lambda::Alias",
+        "AWS::Lambda::Function",
+        "AWS::Lambda::Permission",
+        "AWS::Lambda::Version",
+        "AWS::Logs::LogGroup",
+        "Custom::Migration",
+    ];
+    assert_eq!(types, free.into());
+}
+
+#[tokio::test]
+async fn what_is_json_within_the_template_is_json() {
+    let resources = by_default().await;
+    let body = resources["ApiDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"].as_str().unwrap();
+    let dashboard: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"));
+    assert_eq!(dashboard["widgets"].as_array().unwrap().len(), 6);
+    let stage = of_type(resources, "AWS::ApiGatewayV2::Stage").next().unwrap().1;
+    let format = stage["Properties"]["AccessLogSettings"]["Format"].as_str().unwrap();
+    let line: Value = serde_json::from_str(format).unwrap_or_else(|error| panic!("{error}: {format}"));
+    let fields: BTreeSet<_> = line.as_object().unwrap().keys().map(String::as_str).collect();
+    let wanted = [
+        "requestId",
+        "requestTime",
+        "routeKey",
+        "status",
+        "responseLatency",
+        "integrationLatency",
+        "integrationErrorMessage",
+        "sourceIp",
+    ];
+    assert_eq!(fields, wanted.into());
+}
+
+#[tokio::test]
+async fn every_setting_of_the_readme_can_be_given() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let table = readme.split("| variable |").nth(1).unwrap().split("\n\n").next().unwrap();
+    let cells = table.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+    let names = cells.flat_map(|cell| cell.split([',', '`', ' '])).filter(|name| !name.is_empty());
+    let names: BTreeSet<&str> = names.collect();
+    assert!(names.len() > 15 && names.contains("JWT_AUDIENCE"), "{names:?}");
+    let mut given = BTreeSet::new();
+    for (_, function) in of_type(by_default().await, "AWS::Lambda::Function") {
+        let properties = &function["Properties"];
+        let variables = properties["Environment"]["Variables"].as_object().unwrap();
+        given.extend(variables.keys().map(String::as_str));
+        if properties["LoggingConfig"].get("ApplicationLogLevel").is_some() {
+            given.insert("AWS_LAMBDA_LOG_LEVEL");
+        }
+    }
+    let text = std::fs::read_to_string(root().join("template.yaml")).unwrap();
+    let parameters = dev::template::parameters(&text).unwrap();
+    let missing: Vec<_> = names.into_iter().filter(|name| !given.contains(name)).collect();
+    // The gateway's, and the local stack's.
+    assert_eq!(missing, ["CORS_ORIGINS", "PORT"]);
+    assert!(parameters.values().any(|setting| setting == "CORS_ORIGINS"));
+}
