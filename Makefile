@@ -1,7 +1,7 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
 .PHONY: help dev dev-auth watch token migrate migrate-plan migrate-status migrate-verify migrate-down
-.PHONY: test lint bench build deploy smoke scan
+.PHONY: test soak lint bench build deploy smoke scan
 
 CARGO ?= cargo
 PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
@@ -59,6 +59,9 @@ test: lint ## everything that CI checks: format, lints, documentation, unit and 
 	$(CARGO) build --workspace $(FEATURES)
 	$(CARGO) test --workspace $(FEATURES) $(if $(NAMESPACES),,-- --skip half_open --skip namespace)
 	@$(if $(NAMESPACES),,echo "NOT RUN: the tests named half_open and namespace, which take root, ip and unshare")
+
+soak: programs ## many requests under all kinds of faults, SOAK_REQUESTS (10000) of them; SOAK_SEED replays a run
+	SOAK_REQUESTS=$(or $(SOAK_REQUESTS),10000) $(CARGO) test --package dev $(FEATURES) --test faults soak -- --nocapture
 
 lint: ## format, clippy and documentation, with warnings as errors
 	$(CARGO) fmt --all --check

@@ -12,10 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
+
+use crate::process::reserve;
 
 /// A direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +103,8 @@ pub struct FaultProxy {
     port: u16,
     shared: Arc<Shared>,
     acceptor: Mutex<Option<JoinHandle<()>>>,
+    /// Keeps the port from others while connections are refused.
+    reserved: Mutex<Option<TcpSocket>>,
 }
 
 #[derive(Debug)]
@@ -128,6 +132,8 @@ struct State {
     ended: (u64, End),
 }
 
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 1024;
 /// How long the connections may take to notice that they were ended.
 const END_LIMIT: Duration = Duration::from_secs(5);
 
@@ -158,7 +164,7 @@ impl FaultProxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = listener.local_addr()?.port();
         let acceptor = tokio::spawn(accept(listener, Arc::clone(&shared)));
-        Ok(Self { port, shared, acceptor: Mutex::new(Some(acceptor)) })
+        Ok(Self { port, shared, acceptor: Mutex::new(Some(acceptor)), reserved: Mutex::default() })
     }
 
     /// Where it listens.
@@ -266,20 +272,25 @@ impl FaultProxy {
     }
 
     /// Refuses connections, as where nobody listens. What is open stays open.
-    pub async fn refuse(&self) {
+    ///
+    /// # Errors
+    /// Somebody else has taken the port.
+    pub async fn refuse(&self) -> io::Result<()> {
         let acceptor = lock(&self.acceptor).take();
         if let Some(acceptor) = acceptor {
             acceptor.abort();
             // The port is closed when the task is gone.
             let _ = acceptor.await;
+            *lock(&self.reserved) = Some(reserve(self.port)?);
         }
+        Ok(())
     }
 
     /// Ends every fault. Strikes and scripts that nobody has met are taken back.
     ///
     /// # Errors
-    /// Somebody else has taken the port while connections were refused.
-    pub async fn heal(&self) -> io::Result<()> {
+    /// The port cannot be listened on again.
+    pub fn heal(&self) -> io::Result<()> {
         lock(&self.shared.strikes).clear();
         lock(&self.shared.scripts).clear();
         self.shared.state.send_modify(|state| {
@@ -288,8 +299,8 @@ impl FaultProxy {
             state.sign_in_delay = Duration::ZERO;
             state.direct_tls = None;
         });
-        if lock(&self.acceptor).is_none() {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).await?;
+        if let Some(socket) = lock(&self.reserved).take() {
+            let listener = socket.listen(BACKLOG)?;
             *lock(&self.acceptor) = Some(tokio::spawn(accept(listener, Arc::clone(&self.shared))));
         }
         Ok(())

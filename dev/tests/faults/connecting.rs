@@ -89,7 +89,7 @@ async fn a_refusal_that_lasts_is_answered_with_503_and_a_time_to_come_again() {
         assert_eq!(reply.retry_after, Some(seconds), "{message}");
         // Whoever is told that the house is full comes back less often.
         assert_eq!(ALWAYS - site.proxy.scripts_left(), if seconds > 1 { 5 } else { 6 }, "{message}: attempts");
-        site.proxy.heal().await.unwrap();
+        site.proxy.heal().unwrap();
     }
     site.works(&ALL).await;
 }
@@ -126,7 +126,7 @@ async fn a_refusal_that_needs_a_human_is_answered_with_500_at_once() {
         let cause = message.split('"').next().unwrap();
         until("the cause is logged", async || site.stack.logs().contains(cause)).await;
         case.is_undone(&site).await;
-        site.proxy.heal().await.unwrap();
+        site.proxy.heal().unwrap();
     }
     site.works(&ALL).await;
 }
@@ -146,7 +146,7 @@ async fn a_used_up_quota_is_answered_with_503_and_a_long_time_to_come_again() {
             assert_eq!((reply.status, reply.retry_after), (503, Some(60)), "{reply:?}");
             assert_eq!(ALWAYS - site.proxy.scripts_left(), 1, "tried more than once");
             case.is_undone(&site).await;
-            site.proxy.heal().await.unwrap();
+            site.proxy.heal().unwrap();
         }
     }
     site.works(&ALL).await;
@@ -169,7 +169,7 @@ async fn a_connection_that_ends_during_the_sign_in_is_tried_again() {
 async fn a_port_where_nobody_listens_is_answered_with_503_until_somebody_does() {
     let site = Arc::new(Site::start().await);
     site.end_all(End::Close).await;
-    site.proxy.refuse().await;
+    site.proxy.refuse().await.unwrap();
     for operations in [&ONE_OF_EACH_FUNCTION[..], &[Operation::Complete]] {
         let cases = site.prepare_all(operations).await;
         let replies = site.send_together(&cases).await.unwrap();
@@ -177,7 +177,7 @@ async fn a_port_where_nobody_listens_is_answered_with_503_until_somebody_does() 
             case.is_put_off(&site, reply).await;
         }
     }
-    site.proxy.heal().await.unwrap();
+    site.proxy.heal().unwrap();
     site.works(&ALL).await;
 }
 
@@ -218,7 +218,7 @@ async fn is_not_waited_for(wake_up: Duration) {
         assert_eq!(counts, (cases.len(), 0), "{wake_up:?}");
     }
     // It is awake.
-    site.proxy.heal().await.unwrap();
+    site.proxy.heal().unwrap();
     site.works(&ALL).await;
 }
 
@@ -285,7 +285,7 @@ async fn is_given_up_in_time(script: Script) {
     for (case, reply) in cases.iter().zip(&replies) {
         case.is_put_off(&site, reply).await;
     }
-    site.proxy.heal().await.unwrap();
+    site.proxy.heal().unwrap();
     site.works(&ALL).await;
 }
 

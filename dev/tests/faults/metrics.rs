@@ -144,7 +144,7 @@ async fn an_operator_is_told_whether_to_wait_to_scale_or_to_fix() {
         };
         let logs = site.stack.logs_when(Duration::from_secs(5), |logs| logs.lines().any(told));
         assert!(logs.is_some(), "{}", site.stack.logs());
-        site.proxy.heal().await.unwrap();
+        site.proxy.heal().unwrap();
     }
     done(&site, Operation::Toggle).await;
 }

@@ -79,7 +79,7 @@ async fn no_answer_and_no_log_of_a_function_tells_a_secret() {
         // Someone who asks for the password would wait for it no longer than a function does.
         let reply = function.send(&case).await;
         assert_eq!(reply.status, status, "{name}: {reply:?}\n{}", function.0.printed());
-        site.proxy.heal().await.unwrap();
+        site.proxy.heal().unwrap();
         if status == 200 {
             // And with a connection that is lost under a statement.
             site.proxy.strike(Strike { way: Way::Replies, after: 0, end: End::Reset });

@@ -31,6 +31,7 @@ pub(crate) struct Database {
     /// Of the server's owner, past the proxy.
     pub(crate) owner_url: String,
     pub(crate) owner: tokio_postgres::Client,
+    /// Where the way of the functions leads behind the proxy: the server, or a pooler before it.
     pub(crate) port: u16,
 }
 
@@ -179,6 +180,27 @@ impl Database {
             .await;
     }
 
+    /// Lets a process of the server end without cleaning up: the server ends all others, and starts again.
+    pub(crate) async fn crash_server(&self) {
+        let admin = database::connect(&self.owner_url).await.unwrap();
+        // The server of the tests does not wait for its disk, so that what was answered could be lost with it.
+        admin.batch_execute("checkpoint").await.unwrap();
+        let pid: i32 = admin.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
+        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        until("the process is gone", async || admin.is_closed()).await;
+    }
+
+    /// Waits until the server is back, which had ended the owner's connection too.
+    pub(crate) async fn reconnect(&mut self) {
+        let mut owner = None;
+        until("the server is back", async || {
+            owner = database::connect(&self.owner_url).await.ok();
+            owner.is_some()
+        })
+        .await;
+        self.owner = owner.unwrap();
+    }
+
     /// Waits until so many statements of the functions wait for a lock.
     pub(crate) async fn until_waiting(&self, statements: i64) {
         // A transaction does not see others come and go unless it asks to.
@@ -289,7 +311,7 @@ impl Site {
 
     pub(crate) async fn call(&self, method: Method, path: &str, user: &User, body: Option<Value>) -> Reply {
         let request = self.client.request(method, format!("{}/api/tasks{path}", self.stack.base_url()));
-        let request = request.bearer_auth(self.stack.token(&user.id)).timeout(Duration::from_secs(20));
+        let request = request.bearer_auth(self.stack.token(&user.id)).timeout(Duration::from_secs(40));
         let request = body.iter().fold(request, reqwest::RequestBuilder::json);
         let answer = request.send().await.unwrap();
         let header = |name| answer.headers().get(name).map(|value| value.to_str().unwrap());
@@ -334,15 +356,24 @@ impl Site {
 
     /// Freezes the instance of a function, as Lambda does between requests.
     pub(crate) async fn freeze(&self, operation: Operation) -> Frozen {
-        let instances = self.instances_of(operation.function());
-        let [pid] = instances.as_slice() else { unreachable!("instances of {operation:?}: {instances:?}") };
-        kill(*pid, Signal::SIGSTOP).unwrap();
-        until("the function is stopped", async || {
-            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-            status.lines().any(|line| line.starts_with("State:") && line.contains('T'))
-        })
-        .await;
-        Frozen(*pid)
+        let mut frozen = self.freeze_all(operation).await;
+        assert_eq!(frozen.len(), 1, "instances of {operation:?}");
+        frozen.remove(0)
+    }
+
+    /// Freezes every instance of a function.
+    pub(crate) async fn freeze_all(&self, operation: Operation) -> Vec<Frozen> {
+        let mut frozen = Vec::new();
+        for pid in self.instances_of(operation.function()) {
+            kill(pid, Signal::SIGSTOP).unwrap();
+            frozen.push(Frozen(pid));
+            until("the function is stopped", async || {
+                let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+                status.lines().any(|line| line.starts_with("State:") && line.contains('T'))
+            })
+            .await;
+        }
+        frozen
     }
 
     /// Sends cases at the same time. The answers are in the same order, when they come.
@@ -467,6 +498,17 @@ impl Case {
     pub(crate) async fn is_undone(&self, site: &Site) {
         let rows = site.database.rows_of(&self.user).await;
         assert_eq!(rows, Vec::from_iter(self.row_before()), "{:?}\n{}", self.operation, site.stack.logs());
+    }
+
+    /// It was done, or the client was told to come again; then it happened once, or not at all.
+    pub(crate) async fn is_done_or_refused(&self, site: &Site, reply: &Reply) {
+        if reply.status != 503 {
+            return self.is_done(site, reply).await;
+        }
+        self.is_refused(reply, &site.stack.logs());
+        if site.database.rows_of(&self.user).await != Vec::from_iter(self.row_before()) {
+            self.happened_once(site).await;
+        }
     }
 
     fn row_before(&self) -> Option<Row> {

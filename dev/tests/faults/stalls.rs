@@ -51,7 +51,7 @@ async fn a_stall_that_ends_in_time_is_waited_for() {
         let replies = site.send_together(&cases);
         tokio::time::sleep(Duration::from_secs(2)).await;
         assert!(!replies.is_finished());
-        site.proxy.heal().await.unwrap();
+        site.proxy.heal().unwrap();
         for (case, reply) in cases.iter().zip(&replies.await.unwrap()) {
             case.is_done(&site, reply).await;
         }
@@ -84,7 +84,7 @@ async fn is_answered_in_time(way: Way, flow: Flow, left: Left) {
             Left::Either => {}
         }
     }
-    site.proxy.heal().await.unwrap();
+    site.proxy.heal().unwrap();
     // What was held back arrives now, if it arrives at all, while these wait for their own answers.
     site.proxy.flow(Way::Replies, Flow::Delay(Duration::from_millis(100)));
     for _ in 0..3 {

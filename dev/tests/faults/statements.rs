@@ -3,10 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dev::database;
 use dev::fault_proxy::End;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
 use crate::site::{ALL, Case, Database, ONE_OF_EACH_FUNCTION, Operation, Reply, Site, new_postgres, until};
 
@@ -151,7 +148,7 @@ async fn a_change_that_finds_another_server_at_its_repeat_happens_once() {
         site.database.run(&format!("alter role {role} reset all")).await;
         all_done(&site, &cases, &replies.await.unwrap()).await;
         assert_eq!(site.proxy.connections() - connections, 2, "{operation:?}");
-        site.proxy.heal().await.unwrap();
+        site.proxy.heal().unwrap();
     }
 }
 
@@ -164,26 +161,14 @@ async fn a_server_that_crashes_and_recovers_has_every_statement_once_or_not_at_a
     let mut site = Site::start_on(database, "127.0.0.1", "sslmode=disable", |settings| settings).await;
     site.warm_up().await;
     let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
-    let admin = database::connect(&postgres.url()).await.unwrap();
     site.database.run("begin; lock table tasks in access exclusive mode").await;
     let shared = Arc::new(site);
     let replies = shared.send_together(&cases);
     shared.database.until_waiting(6).await;
-    // The end of a process that could not clean up: the server ends all others, and starts again.
-    let pid: i32 = admin.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
-    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    shared.database.crash_server().await;
     let replies = replies.await.unwrap();
     site = Arc::into_inner(shared).unwrap();
-    site.database.owner = {
-        let url = site.database.owner_url.clone();
-        let mut client = None;
-        until("the server is back", async || {
-            client = database::connect(&url).await.ok();
-            client.is_some()
-        })
-        .await;
-        client.unwrap()
-    };
+    site.database.reconnect().await;
     for (case, reply) in cases.iter().zip(&replies) {
         if reply.status == 503 {
             case.is_put_off(&site, reply).await;

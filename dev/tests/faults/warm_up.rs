@@ -54,7 +54,7 @@ async fn a_start_without_a_database_is_a_start() {
     case.is_put_off(&site, &case.send(&site).await).await;
     let logged = site.stack.logs_when(Duration::from_secs(5), |logs| logs.contains("the first request will try again"));
     assert!(logged.is_some(), "{}", site.stack.logs());
-    site.proxy.heal().await.unwrap();
+    site.proxy.heal().unwrap();
     case.is_done(&site, &case.send(&site).await).await;
 }
 
