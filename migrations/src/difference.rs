@@ -84,7 +84,21 @@ pub(crate) async fn differences(
         foreign_keys(database, tasks, users, &mut differences).await?;
     }
     indexes(tasks, &mut differences);
+    fences(database, &mut differences).await?;
     Ok(differences)
+}
+
+/// The table beside `tasks` in which the functions note writes that they have given up.
+async fn fences(database: &mut PgConnection, differences: &mut Vec<Difference>) -> Result<(), MigrateError> {
+    let exists: bool =
+        sqlx::query_scalar("select to_regclass('task_fences') is not null").fetch_one(&mut *database).await?;
+    if !exists {
+        differences.push(Difference::mended_by(
+            "the table task_fences is missing",
+            [Change::brief("add the table task_fences", wanted::MAKE_FENCES).undone_by("drop table task_fences;")],
+        ));
+    }
+    Ok(())
 }
 
 fn columns(tasks: &Tasks, differences: &mut Vec<Difference>) {

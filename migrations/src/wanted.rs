@@ -79,6 +79,9 @@ pub(crate) static CHECKS: [Check; 2] = [
     Check { name: "ck_tasks_priority", column: "priority", condition: "priority in ('low', 'medium', 'high')" },
 ];
 
+/// The whole of it, as the file makes it.
+pub(crate) const MAKE_FENCES: &str = include_str!("../0012_task_fences.up.sql");
+
 /// The foreign key of `user_id`, where this program makes it.
 pub(crate) const FOREIGN_KEY: &str = "fk_tasks_user_id";
 

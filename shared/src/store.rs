@@ -32,12 +32,21 @@ macro_rules! columns {
     };
 }
 
+/// An attempt that was given up does nothing any more; see [`Database::write`].
+macro_rules! unless_fenced {
+    ($and:literal, $attempt:literal) => {
+        concat!("\n         ", $and, " not exists (select from task_fences where attempt = ", $attempt, ")")
+    };
+}
+
 /// With a key that this user has used before, it returns what was stored then.
 static CREATE: Statement = Statement {
     name: "create",
     sql: concat!(
         "insert into tasks (user_id, title, description, completed, priority, due_date, idempotency_key)
-         values ($1, $2, $3, $4, $5, $6, $7)
+         select $1, $2, $3, $4, $5, $6, $7",
+        unless_fenced!("where", "$8"),
+        "
          on conflict (user_id, idempotency_key) do update
          set idempotency_key = excluded.idempotency_key
          returning ",
@@ -58,7 +67,9 @@ static UPDATE: Statement = Statement {
              completed = coalesce($6, completed),
              priority = case when $7::boolean then $8 else priority end,
              due_date = case when $9::boolean then $10 else due_date end
-         where user_id = $1 and id = $2
+         where user_id = $1 and id = $2",
+        unless_fenced!("and", "$11"),
+        "
          returning ",
         columns!()
     ),
@@ -75,7 +86,9 @@ static COMPLETE: Statement = Statement {
                  else not coalesce(completed, false)
              end,
              last_request = case when $3::boolean is null then $4 else last_request end
-         where user_id = $1 and id = $2
+         where user_id = $1 and id = $2",
+        unless_fenced!("and", "$5"),
+        "
          returning ",
         columns!()
     ),
@@ -163,7 +176,7 @@ impl UserTasks {
                 Text::print(format_args!("request:{}", self.request_id)),
             ],
         );
-        let answer = self.database.query(query).await.map_err(refused_for_the_user)?;
+        let answer = self.database.write(query).await.map_err(refused_for_the_user)?;
         self.only_task(&answer.rows)
     }
 
@@ -172,7 +185,8 @@ impl UserTasks {
     /// # Errors
     /// [`ApiError::TaskNotFound`] when the user has no such task; the database's failures.
     pub async fn get(&self, id: &TaskId) -> Result<Task, ApiError> {
-        self.one(&GET, id, []).await
+        let answer = self.database.query(self.about(&GET, id, [])).await.map_err(refused_for_the_task)?;
+        self.only_task(&answer.rows)
     }
 
     /// The tasks that the query asks for, in its order.
@@ -213,7 +227,7 @@ impl UserTasks {
             Text::print(change.due_date.is_some()),
             change.due_date.flatten().map_or(Text::NULL, Text::print),
         ];
-        self.one(&UPDATE, id, parameters).await
+        self.change(&UPDATE, id, parameters).await
     }
 
     /// Sets or toggles whether the task is completed and returns it.
@@ -222,7 +236,7 @@ impl UserTasks {
     /// [`ApiError::TaskNotFound`] when the user has no such task; the database's failures.
     pub async fn complete(&self, id: &TaskId, completion: &Completion) -> Result<Task, ApiError> {
         let set = completion.completed.map_or(Text::NULL, Text::print);
-        self.one(&COMPLETE, id, [set, Text::of(&self.request_id)]).await
+        self.change(&COMPLETE, id, [set, Text::of(&self.request_id)]).await
     }
 
     /// Deletes the task for good.
@@ -230,23 +244,30 @@ impl UserTasks {
     /// # Errors
     /// [`ApiError::TaskNotFound`] when the user has no such task; the database's failures.
     pub async fn delete(&self, id: &TaskId) -> Result<(), ApiError> {
-        let id = id.to_string();
-        let answer = self.database.query(self.query(&DELETE, [Text::of(&id)])).await.map_err(refused_for_the_task)?;
+        let answer = self.database.query(self.about(&DELETE, id, [])).await.map_err(refused_for_the_task)?;
         // A repeat that finds nothing finds the work of the execution whose answer was lost.
         if answer.rows.is_empty() && !answer.is_repeat { Err(ApiError::TaskNotFound) } else { Ok(()) }
     }
 
+    async fn change<const N: usize>(
+        &self,
+        statement: &'static Statement,
+        id: &TaskId,
+        parameters: [Text<'_>; N],
+    ) -> Result<Task, ApiError> {
+        let query = self.about(statement, id, parameters);
+        let answer = self.database.write(query).await.map_err(refused_for_the_task)?;
+        self.only_task(&answer.rows)
+    }
+
     /// A statement about the task `id`, which is its `$2`.
-    async fn one<'a, const N: usize>(
+    fn about<'a, const N: usize>(
         &'a self,
         statement: &'static Statement,
         id: &TaskId,
         parameters: [Text<'a>; N],
-    ) -> Result<Task, ApiError> {
-        let id = Text::print(id);
-        let query = self.query(statement, std::iter::once(id).chain(parameters));
-        let answer = self.database.query(query).await.map_err(refused_for_the_task)?;
-        self.only_task(&answer.rows)
+    ) -> Query<'a> {
+        self.query(statement, std::iter::once(Text::print(id)).chain(parameters))
     }
 
     /// A statement with the user as its `$1`. Every statement of this module is sent through here.
@@ -442,8 +463,11 @@ mod tests {
         for statement in about_tasks {
             let sql = statement.sql;
             let scoped = sql.contains("where user_id = $1") && !sql.contains(" or user_id");
-            let owned = sql.starts_with("insert into tasks (user_id,") && sql.contains("values ($1,");
+            let owned = sql.starts_with("insert into tasks (user_id,") && sql.contains("select $1,");
             assert!(scoped || owned, "{}: {sql}", statement.name);
+            // A delete that comes late finds nothing that it could harm.
+            let may_land_late = sql.contains("not exists (select from task_fences") || sql.starts_with("delete");
+            assert!(may_land_late || !sql.contains("returning"), "{}: {sql}", statement.name);
         }
         for statement in others {
             assert!(!statement.sql.contains("tasks") && statement.sql.starts_with("select"), "{}", statement.name);

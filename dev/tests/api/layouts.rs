@@ -39,6 +39,8 @@ async fn new_database(name: &str) -> (String, tokio_postgres::Client) {
 async fn with_tables(name: &str, user_id: &str, tables: &str) -> (Caller, tokio_postgres::Client) {
     let (url, sql) = new_database(name).await;
     sql.batch_execute(tables).await.expect("tables");
+    let fences = include_str!("../../../migrations/0012_task_fences.up.sql");
+    sql.batch_execute(fences).await.expect("a table beside tasks");
     sql.batch_execute(&format!("insert into users values ('{user_id}')")).await.expect("a user");
     (Api::own(&url, &[]).await.caller(user_id), sql)
 }

@@ -261,7 +261,7 @@ async fn an_address_that_is_a_black_hole_costs_only_the_head_start_of_the_next()
         let warm = site.prepare(operation).await;
         warm.is_done(&site, &function.send(&warm).await).await;
         site.end_all(End::Close).await;
-        let (connections, executed) = (site.proxy.connections(), site.proxy.answers());
+        let connections = site.proxy.connections();
         let case = site.prepare(operation).await;
         let start = Instant::now();
         let reply = function.send(&case).await;
@@ -269,7 +269,7 @@ async fn an_address_that_is_a_black_hole_costs_only_the_head_start_of_the_next()
         case.is_done(&site, &reply).await;
         // The head start is 150 ms. The limit of all addresses together, a second, would have been an error.
         assert!(took > Duration::from_millis(140), "{operation:?}: {took:?}");
-        assert_eq!((site.proxy.connections() - connections, site.proxy.answers() - executed), (1, 1));
+        assert_eq!(site.proxy.connections() - connections, 1);
     }
     drop(hole);
 }

@@ -114,7 +114,9 @@ async fn happens_once_or_not_at_all(site: Arc<Site>, operation: Operation, is_co
     }
     let is_write = !matches!(operation, Operation::List | Operation::Get);
     assert!(ends.done == 3 && ends.given_up_before > 0, "{operation:?}, {is_cold}: {ends:?}");
-    assert_eq!(ends.given_up_after > 0, is_write, "{operation:?}, {is_cold}: {ends:?}");
+    assert!(is_write || ends.given_up_after == 0, "{operation:?}, {is_cold}: {ends:?}");
+    // The time of a connect varies by more than a statement takes.
+    assert!(is_cold || !is_write || ends.given_up_after > 0, "{operation:?}: {ends:?}");
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod life_cycle;
 mod lone;
 mod lost_answers;
 mod metrics;
+mod overtaken;
 mod pooler;
 mod roots;
 mod secrets;

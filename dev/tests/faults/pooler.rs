@@ -160,8 +160,12 @@ async fn whoever_waits_too_long_for_a_connection_of_the_pooler_is_put_off() {
 
 #[tokio::test]
 async fn whoever_finds_the_pooler_full_is_put_off() {
-    let (database, mut pooler) = pool(Database::new().await, |settings| settings.client_connections = 3).await;
+    let (database, mut pooler) = pool(Database::new().await, |_| ()).await;
     let site = Arc::new(Site::start_on(database, "127.0.0.1", "sslmode=disable", |settings| settings).await);
+    site.warm_up().await;
+    pooler.kill().await;
+    pooler.allow_clients(3);
+    pooler.up().await.unwrap();
     let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     let replies = site.send_together(&cases).await.unwrap();
     for (case, reply) in cases.iter().zip(&replies) {

@@ -80,6 +80,11 @@ pub(crate) const ALL: [Operation; 7] = [
 pub(crate) const ONE_OF_EACH_FUNCTION: [Operation; 6] =
     [Operation::List, Operation::Get, Operation::Create, Operation::Update, Operation::Toggle, Operation::Delete];
 impl Operation {
+    /// Whether a repeat fences the execution before off, with a statement of its own.
+    pub(crate) fn is_fenced(self) -> bool {
+        !matches!(self, Self::List | Self::Get | Self::Delete)
+    }
+
     /// The binary that does it, which is also the name it gives itself in the database.
     pub(crate) fn function(self) -> &'static str {
         match self {
@@ -157,7 +162,8 @@ impl Database {
         let owner = database::connect(&owner_url).await.unwrap();
         let role = format!(
             "create role {name} login password '{PASSWORD}';
-             grant select, insert, update, delete on tasks to {name}"
+             grant select, insert, update, delete on tasks to {name};
+             grant select, insert, delete on task_fences to {name}"
         );
         owner.batch_execute(&role).await.unwrap();
         let port = server.split('/').nth(2).unwrap().rsplit(':').next().unwrap().parse().unwrap();

@@ -32,7 +32,7 @@ async fn adoption_adds_what_is_missing_and_changes_no_row() {
             let columns = columns(&database).await;
             let (rows_before, file) = (rows(&database, &columns).await, database.row(FILE).await);
             let report = database.up().await.expect(name);
-            assert_eq!(report.applied.len(), 11, "{name}");
+            assert_eq!(report.applied.len(), 12, "{name}");
             assert_eq!(rows(&database, &columns).await, rows_before, "{name}");
             assert_eq!(database.row(FILE).await, file, "{name}");
             assert_eq!(database.differences().await, [""; 0], "{name}");
@@ -87,7 +87,7 @@ async fn down_gives_the_database_back_as_it_was() {
             let adopted = database.catalogue().await;
 
             let back = database.down().await.expect(name);
-            assert_eq!(back.applied.len(), 11, "{name}");
+            assert_eq!(back.applied.len(), 12, "{name}");
             assert!(back.changes.len() < report.changes.len(), "{name}");
             assert_eq!(database.catalogue().await, catalogue, "{name}");
             assert_eq!(rows(&database, &columns).await, rows_before, "{name}");
@@ -152,7 +152,7 @@ async fn two_at_once_take_turns() {
         let (first, second) = (run(), run());
         let first = first.await.expect("no panic").expect("its turn");
         let second = second.await.expect("no panic").expect("its turn");
-        assert_eq!([first.applied.len(), second.applied.len()].iter().sum::<usize>(), 11, "{}", layout.name);
+        assert_eq!([first.applied.len(), second.applied.len()].iter().sum::<usize>(), 12, "{}", layout.name);
         assert_eq!(database.differences().await, [""; 0], "{}", layout.name);
     }
 }
@@ -170,11 +170,11 @@ async fn status_tells_adopted_steps_from_others() {
         };
         steps.iter().map(word).collect::<Vec<_>>()
     };
-    assert_eq!(states().await, ["pending"; 11]);
+    assert_eq!(states().await, ["pending"; 12]);
     database.up().await.expect("a table to adopt");
-    assert_eq!(states().await, ["adopted"; 11]);
+    assert_eq!(states().await, ["adopted"; 12]);
     database.run(r"insert into _sqlx_migrations values (9999, 'tags', now(), true, '\x00', 0)").await;
-    assert_eq!(states().await[10..], ["adopted", "newer"]);
+    assert_eq!(states().await[11..], ["adopted", "newer"]);
     assert_eq!(database.up().await.expect("nothing is missing"), nothing());
     assert_eq!(database.differences().await, [""; 0]);
 }

@@ -6,7 +6,7 @@ use migrations::{MigrateError, Options};
 
 use crate::kit::{Database, USER_TABLE, connect, names, nothing};
 
-const STEPS: [&str; 11] = [
+const STEPS: [&str; 12] = [
     "tasks",
     "task indexes",
     "task changes",
@@ -18,6 +18,7 @@ const STEPS: [&str; 11] = [
     "index for priority ascending",
     "index for priority descending",
     "index for pending",
+    "task fences",
 ];
 
 #[tokio::test]
@@ -25,7 +26,7 @@ async fn up_takes_every_step_once() {
     let database = Database::with(USER_TABLE).await;
     let report = database.up().await.expect("a fresh database");
     assert_eq!(names(&report), STEPS);
-    assert_eq!(report.applied.iter().map(|step| step.version).collect::<Vec<_>>(), Vec::from_iter(1..=11));
+    assert_eq!(report.applied.iter().map(|step| step.version).collect::<Vec<_>>(), Vec::from_iter(1..=12));
     assert_eq!(database.up().await.expect("the same again"), nothing());
 }
 
@@ -168,7 +169,7 @@ async fn tasks_outlive_the_steps_that_do_not_make_their_table() {
     database.down().await.expect("without the indexes");
     database.run("insert into tasks (user_id, title) values ('ann', 'Call Bob')").await;
     let tasks = database.rows(TASKS).await;
-    assert_eq!(tasks.len(), 11);
+    assert_eq!(tasks.len(), STEPS.len());
 
     assert_eq!(names(&database.up().await.expect("with all")), STEPS[1..]);
     assert_eq!(database.rows(TASKS).await, tasks);
@@ -229,7 +230,7 @@ async fn several_at_once_take_turns() {
         steps.extend(report.applied.into_iter().map(|step| step.version));
     }
     steps.sort_unstable();
-    assert_eq!(steps, Vec::from_iter(1..=11));
+    assert_eq!(steps, Vec::from_iter(1..=12));
 }
 
 #[tokio::test]
@@ -390,7 +391,7 @@ async fn down_deletes_tasks_only_when_that_is_said() {
 async fn the_leftover_of_an_interrupted_index_is_replaced() {
     let database = Database::with(USER_TABLE).await;
     database.up().await.expect("a fresh database");
-    for _ in 0..3 {
+    for _ in &STEPS[8..] {
         database.down().await.expect("the way back");
     }
     database

@@ -41,11 +41,24 @@ pub(crate) struct Statement {
 
 /// A statement with its parameters. Each is sent as text and takes the type that the statement gives it:
 /// so one SQL serves integer, uuid and text ids, and timestamps with and without a zone.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Query<'a> {
     pub(crate) statement: &'static Statement,
     pub(crate) parameters: Vec<Text<'a>>,
 }
+
+/// Fences off the attempts of a write, the last of which is `$2`, and forgets those that nothing can come of any more.
+static FENCE: Statement = Statement {
+    name: "fence",
+    sql: "with forgotten as (
+              delete from task_fences
+              where made_at < now() - interval '1 hour'
+          )
+          insert into task_fences (attempt)
+          select $1::text || '/' || number
+          from generate_series(0, $2::integer) as number
+          on conflict do nothing",
+};
 
 /// What came back.
 #[derive(Debug)]
@@ -93,15 +106,43 @@ impl Database {
         Ok(Answer { rows, is_repeat })
     }
 
+    /// Sends one statement that writes, whose last parameter, which is added here, is the name of the attempt.
+    ///
+    /// An attempt whose answer is lost may still be on its way: held up before a pooler, or in a server that is starved.
+    /// So the next one comes with a fence, in the same round trip, and what finds its name there does nothing any more.
+    /// Else it could land after something that the user does later.
+    pub(crate) async fn write(&self, query: Query<'_>) -> Result<Answer<Vec<Row>>, DbError> {
+        let name = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
+        self.until_answered(async |tries| {
+            let mut write = query.clone();
+            write.parameters.push(Text::print(format_args!("{name}/{}", tries.failed())));
+            if !tries.uncertain {
+                let [rows] = self.try_once(query.statement.name, &[write]).await?;
+                return Ok(rows);
+            }
+            let parameters = vec![Text::of(&name), Text::print(tries.failed() - 1)];
+            let fence = Query { statement: &FENCE, parameters };
+            let [_, rows] = self.try_once(query.statement.name, &[fence, write]).await?;
+            Ok(rows)
+        })
+        .await
+    }
+
     /// Sends statements together, still in one round trip. Each is a transaction of its own.
     pub(crate) async fn query_together<const N: usize>(
         &self,
         queries: [Query<'_>; N],
     ) -> Result<Answer<[Vec<Row>; N]>, DbError> {
+        let name = queries.first().map_or("nothing", |query| query.statement.name);
+        self.until_answered(async |_| self.try_once(name, &queries).await).await
+    }
+
+    /// Tries again for as long as that is right.
+    async fn until_answered<R>(&self, once: impl AsyncFn(&Tries) -> Result<R, DbError>) -> Result<Answer<R>, DbError> {
         let _waiting = self.tallied.waiting();
         let mut tries = Tries::default();
         loop {
-            let error = match self.try_once(&queries).await {
+            let error = match once(&tries).await {
                 Ok(rows) => return Ok(Answer { rows, is_repeat: tries.uncertain }),
                 Err(error) => error,
             };
@@ -112,8 +153,12 @@ impl Database {
         }
     }
 
-    async fn try_once<const N: usize>(&self, queries: &[Query<'_>; N]) -> Result<[Vec<Row>; N], DbError> {
-        let name = queries.first().map_or("nothing", |query| query.statement.name);
+    /// `name` is that of the statement which counts.
+    async fn try_once<const N: usize>(
+        &self,
+        name: &'static str,
+        queries: &[Query<'_>; N],
+    ) -> Result<[Vec<Row>; N], DbError> {
         let mut slot = self.slot.lock().await;
         let taken = slot.take(&self.dialer, &self.tallied).await;
         let mut connection = taken.map_err(|error| DbError::from_dial(name, error))?;

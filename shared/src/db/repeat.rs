@@ -24,6 +24,11 @@ pub(super) struct Tries {
 }
 
 impl Tries {
+    /// How many tries there were.
+    pub(super) fn failed(&self) -> usize {
+        self.failed
+    }
+
     /// How long to wait before the next try; none when this failure is the answer.
     pub(super) fn after(&mut self, error: &DbError) -> Option<Duration> {
         match error.fate {
