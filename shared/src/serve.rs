@@ -142,8 +142,9 @@ impl App {
         };
         let late = ApiError::DatabaseUnavailable { retry_after: 1, remedy: Remedy::Wait, source: None };
         let outcome = in_time.unwrap_or(Err(late)).and_then(|response| answer.respond(&response));
+        let tally = self.database.take_tally();
         if let Some(metrics) = &self.metrics {
-            metrics.write(&self.database.take_tally(), outcome.as_ref().err(), context);
+            metrics.write(&tally, outcome.as_ref().err(), context);
         }
         if let Err(error) = outcome {
             log::failure(&error, &context.request_id);
