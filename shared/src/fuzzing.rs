@@ -23,7 +23,7 @@ impl Gate {
             _ => lookup(name),
         });
         let config = config.ok()?;
-        let sign_in = SignIn::of(Arc::new(Database::new(config.database)));
+        let sign_in = SignIn::of(Arc::new(Database::new(&config.database)));
         Some(Self { authenticator: Authenticator::new(config.identity), sign_in })
     }
 
