@@ -55,9 +55,16 @@ smoke: programs ## try the API at URL=… with TOKEN=…: ten requests that leav
 scan: programs ## look for known mistakes of security in template.yaml
 	@exec $(PROGRAMS)/dev scan
 
+# The behaviour tests run once more in each database that another back end made. Left out is what would say nothing new:
+# the ways to a function and its process, and the tests that make databases of their own.
+LAYOUTS := $(basename $(notdir $(wildcard dev/tests/layouts/*.sql)))
+APART := contract cors default_route health layouts logs resilience routes start tls watch
+
 test: lint ## everything that CI checks: format, lints, documentation, unit and behaviour tests
 	$(CARGO) build --workspace $(FEATURES)
 	$(CARGO) test --workspace $(FEATURES) $(if $(NAMESPACES),,-- --skip half_open --skip namespace)
+	@set -e; for layout in $(LAYOUTS); do echo "LAYOUT=$$layout"; \
+		LAYOUT=$$layout $(CARGO) test --workspace $(FEATURES) --test api -- $(APART:%=--skip %::); done
 	@$(if $(NAMESPACES),,echo "NOT RUN: the tests named half_open and namespace, which take root, ip and unshare")
 
 soak: programs ## many requests under all kinds of faults, SOAK_REQUESTS (10000) of them; SOAK_SEED replays a run

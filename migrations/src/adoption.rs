@@ -28,7 +28,7 @@ pub(crate) async fn changes(
         .into_iter()
         .partition(|difference| difference.changes().is_none());
     if !by_hand.is_empty() {
-        return Err(MigrateError::CannotAdopt(by_hand));
+        return Err(MigrateError::CannotAdopt { differences: by_hand, was_begun: tasks.has_adoption });
     }
     let first = Change::brief("make the table that keeps the way back", change::MAKE_ADOPTION);
     let first = (!tasks.has_adoption).then_some(first);

@@ -30,6 +30,8 @@ pub(crate) struct Column {
     pub(crate) not_null: bool,
     /// Whether an insert may leave it out.
     pub(crate) is_filled: bool,
+    /// The expression that fills it, as PostgreSQL prints it.
+    pub(crate) default: Option<String>,
 }
 
 #[derive(FromRow)]
@@ -104,10 +106,14 @@ impl Tasks {
                 quote_ident(attname) as name,
                 typname::text as type_name,
                 attnotnull as not_null,
-                atthasdef or attidentity <> '' or attgenerated <> '' as is_filled
+                atthasdef or attidentity <> '' or attgenerated <> '' as is_filled,
+                pg_get_expr(adbin, adrelid) as default
             from pg_attribute
             join pg_type
                 on pg_type.oid = atttypid
+            left join pg_attrdef
+                on adrelid = attrelid
+                and adnum = attnum
             where attrelid = to_regclass('tasks')
                 and attnum > 0
                 and not attisdropped

@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::MigrateError;
-use crate::catalogue::{ForeignKey, Tasks};
+use crate::catalogue::{Column, ForeignKey, Tasks};
 use crate::change::Change;
 use crate::user_table::UserTable;
 use crate::wanted::{self, changes};
@@ -125,11 +125,7 @@ fn columns(tasks: &Tasks, differences: &mut Vec<Difference>) {
         if !wanted.types.contains(&column.type_name.as_str()) {
             differences.push(Difference::by_hand(
                 format!("the column {name} is of type {}, and must be {}", column.type_name, wanted.types.join(" or ")),
-                format!(
-                    "with the old back end stopped, because this rewrites the table: alter table tasks alter column \
-                     {name} type {type_name} using {name}::{type_name}",
-                    type_name = wanted.types.first().unwrap_or(&"text"),
-                ),
+                retyping(wanted, column),
             ));
         } else if wanted.nullable && column.not_null {
             differences.push(Difference::by_hand(
@@ -165,6 +161,26 @@ fn columns(tasks: &Tasks, differences: &mut Vec<Difference>) {
             ));
         }
     }
+}
+
+/// How an owner gives a column a type that the functions can use.
+fn retyping(wanted: &wanted::Column, column: &Column) -> String {
+    let name = wanted.name;
+    let type_name = wanted.types.first().unwrap_or(&"text");
+    // An enum that SQLAlchemy makes has the names of Python's, in capitals.
+    let (value, from_then_on) = match name {
+        "priority" => (format!("lower({name}::text)"), ", and it must write low, medium and high from then on"),
+        _ => (format!("{name}::{type_name}"), ""),
+    };
+    // A default keeps its type, and one of the old type would be in the way.
+    let drop_default = column.default.as_ref().map(|_| format!("alter column {name} drop default, "));
+    let drop_not_null = (wanted.nullable && column.not_null).then(|| format!(", alter column {name} drop not null"));
+    format!(
+        "with the old back end stopped, because this rewrites the table{from_then_on}: alter table tasks {}alter column \
+         {name} type {type_name} using {value}{}",
+        drop_default.unwrap_or_default(),
+        drop_not_null.unwrap_or_default(),
+    )
 }
 
 fn trigger(tasks: &Tasks, differences: &mut Vec<Difference>) {
@@ -263,19 +279,11 @@ async fn foreign_keys(
         ));
         return Ok(());
     }
-    if !tasks.foreign_keys.iter().any(|foreign_key| foreign_key.validated) {
-        let count = orphans(database, users).await?;
-        if count > 0 {
-            let missing = missing_users(users);
-            differences.push(Difference::by_hand(
-                format!("{count} tasks are of users that {table} does not have"),
-                format!(
-                    "to list them: select id, user_id, title from tasks where {missing}; to remove them: delete from tasks \
-                     where {missing}; or set AUTH_USER_TABLE to none for no foreign key"
-                ),
-            ));
-            return Ok(());
-        }
+    if !has_validated_foreign_key(tasks)
+        && let Some(orphaned) = orphaned(database, users).await?
+    {
+        differences.push(orphaned);
+        return Ok(());
     }
 
     let ours = wanted::FOREIGN_KEY;
@@ -335,6 +343,29 @@ async fn foreign_keys(
         differences.push(Difference::mended_by(what, changes));
     }
     Ok(())
+}
+
+/// Whether the database itself has seen to it, once, that every task is of a user.
+pub(crate) fn has_validated_foreign_key(tasks: &Tasks) -> bool {
+    tasks.foreign_keys.iter().any(|foreign_key| foreign_key.validated)
+}
+
+/// That there are tasks of users that do not exist.
+pub(crate) async fn orphaned(
+    database: &mut PgConnection,
+    users: &UserTable,
+) -> Result<Option<Difference>, MigrateError> {
+    let count = orphans(database, users).await?;
+    let missing = missing_users(users);
+    Ok((count > 0).then(|| {
+        Difference::by_hand(
+            format!("{count} tasks are of users that {} does not have", users.name),
+            format!(
+                "to list them: select id, user_id, title from tasks where {missing}; to remove them: delete from tasks \
+                 where {missing}; or set AUTH_USER_TABLE to none for no foreign key"
+            ),
+        )
+    }))
 }
 
 /// How many tasks are of users that do not exist.

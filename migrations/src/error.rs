@@ -81,8 +81,17 @@ pub enum MigrateError {
     },
 
     /// A table `tasks` that another back end made lacks what only its owner can give it.
-    #[error("The table tasks cannot be adopted as it is, and nothing was changed:{}", listed(.0))]
-    CannotAdopt(Vec<Difference>),
+    #[error(
+        "The table tasks cannot be adopted as it is, and {}:{}",
+        if *.was_begun { "nothing more was changed; what an earlier run did does no harm" } else { "nothing was changed" },
+        listed(.differences)
+    )]
+    CannotAdopt {
+        /// What its owner has to decide.
+        differences: Vec<Difference>,
+        /// Whether the adoption had already changed something.
+        was_begun: bool,
+    },
 
     /// Adoption could not finish, because somebody held a table.
     #[error(

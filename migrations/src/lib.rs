@@ -25,6 +25,7 @@ mod patience;
 mod plan;
 mod status;
 mod steps;
+mod time_zone;
 mod url;
 mod user_table;
 mod verification;

@@ -4,7 +4,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::catalogue::Tasks;
 use crate::difference::{self, Difference, family};
-use crate::{MigrateError, Options, user_table};
+use crate::{MigrateError, Options, time_zone, user_table};
 
 /// What was found. Without differences the functions can work with the database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,9 +22,13 @@ pub(crate) async fn verify(database: &mut PgConnection, options: &Options) -> Re
         return Ok(Verification { differences: vec![difference], notes: Vec::new() });
     };
     let users = user_table::choose_for(database, &tasks, setting).await?;
-    let differences = difference::differences(database, &tasks, users.as_ref()).await?;
+    let mut differences = difference::differences(database, &tasks, users.as_ref()).await?;
+    // A restore can load rows past a foreign key that then counts as validated.
+    if let Some(users) = users.as_ref().filter(|_| difference::has_validated_foreign_key(&tasks)) {
+        differences.extend(difference::orphaned(database, users).await?);
+    }
 
-    let mut notes = Vec::new();
+    let mut notes = time_zone::notes(database, &tasks).await?;
     if tasks.foreign_keys.is_empty()
         && users.is_none()
         && let Some(users) = known_users(database, &tasks).await

@@ -16,7 +16,7 @@ fn is_unauthenticated(answer: Answer) -> Answer {
 async fn every_route_but_health_wants_a_token() {
     let api = api();
     let ada = api.new_user().await;
-    let id = ada.create(json!({"title": "Buy milk"})).await["id"].to_string();
+    let id = ada.create_id(json!({"title": "Buy milk"})).await;
     let before = ada.rows().await;
     let mut wanted = 0;
     for (method, route) in routes() {
@@ -71,7 +71,7 @@ async fn a_bad_token_is_refused_without_a_hint() {
 async fn a_bad_token_reaches_no_operation() {
     let api = api();
     let ada = api.new_user().await;
-    let id = ada.create(json!({"title": "Buy milk"})).await["id"].to_string();
+    let id = ada.create_id(json!({"title": "Buy milk"})).await;
     let before = ada.rows().await;
     let (_, expired) = bad_tokens(api.stack().secret(), &ada.id).swap_remove(2);
     for (method, route) in task_routes() {
@@ -157,7 +157,7 @@ async fn the_cookie_cache_of_better_auth_is_a_token() {
 #[tokio::test]
 async fn a_user_whom_the_database_does_not_know_has_no_tasks_and_can_make_none() {
     let api = api();
-    let nobody = api.caller("nobodyWithThisIdIsInTheTable00001");
+    let nobody = api.nobody();
     let someones = api.new_user().await.create_path(json!({"title": "Buy milk"})).await;
     is_unauthenticated(nobody.post("/api/tasks", &json!({"title": "Buy milk"})).await);
     assert_eq!(nobody.get("/api/tasks").await.is(200).json, json!([]));
@@ -173,7 +173,7 @@ async fn a_user_whom_the_database_does_not_know_has_no_tasks_and_can_make_none()
 async fn the_token_of_a_user_who_was_deleted_makes_no_task() {
     let ada = api().new_user().await;
     let task = ada.create_path(json!({"title": "Buy milk"})).await;
-    ada.api.sql().await.execute(r#"delete from "user" where id = $1"#, &[&ada.id]).await.expect("a user less");
+    ada.delete_user().await;
     is_unauthenticated(ada.post("/api/tasks", &json!({"title": "Buy milk"})).await);
     assert_eq!(ada.get("/api/tasks").await.is(200).json, json!([]));
     ada.get(&task).await.is(404);

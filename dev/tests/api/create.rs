@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::kit::{Caller, api};
+use crate::kit::{Caller, Id, api, schema};
 
 const DUE_DATE: &str = "due_date must be a date or a time such as 2026-11-21 or 2026-11-21T17:30:00Z";
 
@@ -13,7 +13,7 @@ async fn becomes(ada: &Caller, member: &str, sent: Value, kept: Value) {
     let task = ada.create(body.clone()).await;
     let snake_case = if member == "dueDate" { "due_date" } else { member };
     assert_eq!(task[snake_case], kept, "{body}");
-    assert_eq!(ada.get(&format!("/api/tasks/{}", task["id"])).await.is(200).json, task);
+    assert_eq!(ada.get(&format!("/api/tasks/{}", Id::of(&task))).await.is(200).json, task);
 }
 
 /// Asserts that the value of a member is refused with this sentence.
@@ -31,10 +31,11 @@ async fn a_title_is_enough() {
         let ada = api().new_user().await;
         let path = route.replace("{user_id}", &ada.id);
         let answer = ada.post(&path, &json!({"title": "Buy milk"})).await.is(201);
-        let id = answer["id"].as_i64().expect("a number");
+        let id = Id::of(&answer.json);
+        assert_eq!(matches!(id, Id::Number(_)), schema::counts_tasks(), "{id}");
         let created_at = &answer["created_at"];
         let expected = json!({
-            "id": id, "user_id": ada.id, "title": "Buy milk", "description": null, "completed": false,
+            "id": answer["id"], "user_id": ada.id, "title": "Buy milk", "description": null, "completed": false,
             "priority": null, "due_date": null, "created_at": created_at, "updated_at": created_at
         });
         assert_eq!(answer.json, expected);
@@ -50,7 +51,7 @@ async fn the_time_is_now() {
     let clock = "select (extract(epoch from now()) * 1000000)::bigint";
     let now = async || ada.api.sql().await.query_one(clock, &[]).await.expect("the time").get::<_, i64>(0);
     let stored = "select (extract(epoch from created_at) * 1000000)::bigint, to_char(created_at at time zone 'utc',
-                  'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') from tasks where user_id = $1";
+                  'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') from tasks where user_id::text = $1";
     let before = now().await;
     let task = ada.create(json!({"title": "Buy milk"})).await;
     let row = ada.api.sql().await.query_one(stored, &[&ada.id]).await.expect("the task");

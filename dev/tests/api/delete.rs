@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::kit::{api, path};
+use crate::kit::{Id, api, path};
 
 #[tokio::test]
 async fn a_deleted_task_is_gone() {
@@ -10,7 +10,7 @@ async fn a_deleted_task_is_gone() {
     for route in ["/api/tasks/{id}", "/api/{user_id}/tasks/{id}"] {
         let kept = ada.create(json!({"title": "Buy milk"})).await;
         let deleted = ada.create(json!({"title": "Buy bread"})).await;
-        let path = path(route, &ada.id, &deleted["id"].to_string());
+        let path = path(route, &ada.id, &Id::of(&deleted).to_string());
         let answer = ada.delete(&path).await.is(204);
         assert!(answer.body.is_empty());
         for method in ["GET", "DELETE"] {
@@ -20,7 +20,7 @@ async fn a_deleted_task_is_gone() {
         ada.put(&path, &json!({"title": "t"})).await.is(404);
         ada.patch(&format!("{path}/complete"), &json!({})).await.is(404);
         assert_eq!(ada.get("/api/tasks").await.json, json!([kept]));
-        ada.delete(&format!("/api/tasks/{}", kept["id"])).await.is(204);
+        ada.delete(&format!("/api/tasks/{}", Id::of(&kept))).await.is(204);
     }
     assert!(ada.rows().await.is_empty());
 }

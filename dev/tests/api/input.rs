@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::kit::{Answer, Call, Caller, api, path, routes};
+use crate::kit::{Answer, Call, Caller, Id, api, path, routes};
 
 /// 64 KiB
 const LIMIT: usize = 64 * 1024;
@@ -17,7 +17,7 @@ fn routes_with_body() -> Vec<(String, String)> {
 
 /// A request to each of these routes, without a body yet.
 async fn calls(ada: &Caller) -> Vec<Call> {
-    let id = ada.create(json!({"title": "Buy milk"})).await["id"].to_string();
+    let id = ada.create_id(json!({"title": "Buy milk"})).await;
     let call = |(method, route): (String, String)| ada.call(&method, &path(&route, &ada.id, &id));
     routes_with_body().into_iter().map(call).collect()
 }
@@ -258,7 +258,7 @@ async fn sql_in_a_path_names_nothing() {
             let call = |path: &str| ada.call(method, path).maybe_json(body.as_ref());
             ada.send(call(&format!("/api/tasks/{text}"))).await.is(404);
             ada.send(call(&format!("/api/{}/tasks/{text}", ada.id))).await.is(404);
-            ada.send(call(&format!("/api/{text}/tasks/{}", before[0]["id"]))).await.is(403);
+            ada.send(call(&format!("/api/{text}/tasks/{}", Id::of(&before[0])))).await.is(403);
         }
     }
     assert_eq!(ada.rows().await, before);

@@ -2,13 +2,22 @@
 
 use serde_json::{Value, json};
 
-use crate::kit::{Caller, api, good_body, path, routes, task_routes};
+use crate::kit::{Caller, Id, api, good_body, path, routes, task_routes};
 
 /// The routes with a task in their path.
 fn routes_of_one_task() -> Vec<(String, String)> {
     let routes: Vec<_> = routes().into_iter().filter(|(_, path)| path.contains("{id}")).collect();
     assert_eq!(routes.len(), 14);
     routes
+}
+
+/// Almost the same id: small letters for capital ones, and the reverse.
+fn in_another_case(id: &str) -> String {
+    let turned = |letter: char| match letter.is_lowercase() {
+        true => letter.to_ascii_uppercase(),
+        false => letter.to_ascii_lowercase(),
+    };
+    id.chars().map(turned).collect()
 }
 
 /// Somebody with tasks, and what is stored of them.
@@ -24,7 +33,7 @@ async fn victim() -> (Caller, Vec<Value>) {
 async fn another_users_task_is_not_found() {
     let (bob, before) = victim().await;
     let ada = api().new_user().await;
-    let id = before[0]["id"].to_string();
+    let id = Id::of(&before[0]).to_string();
     for (method, route) in routes_of_one_task() {
         let body = good_body(&method, &route);
         let call = ada.call(&method, &path(&route, &ada.id, &id)).maybe_json(body.as_ref());
@@ -39,7 +48,7 @@ async fn another_users_task_is_not_found() {
 async fn another_users_task_is_answered_like_one_that_does_not_exist() {
     let (bob, before) = victim().await;
     let ada = api().new_user().await;
-    let foreign = before[0]["id"].to_string();
+    let foreign = Id::of(&before[0]).to_string();
     let never = (i64::from(i32::MAX) - 1).to_string();
     let long = "9".repeat(5000);
     let nonsense = [
@@ -114,7 +123,7 @@ async fn another_users_task_is_answered_like_one_that_does_not_exist() {
 async fn a_bad_body_does_not_tell_whose_the_task_is() {
     let (bob, before) = victim().await;
     let ada = api().new_user().await;
-    let own = ada.create(json!({"title": "Buy milk"})).await["id"].to_string();
+    let own = ada.create_id(json!({"title": "Buy milk"})).await;
     for (method, route) in routes_of_one_task().into_iter().filter(|(method, _)| method.starts_with('P')) {
         for (content_type, body) in [
             ("application/json", "{"),
@@ -127,7 +136,7 @@ async fn a_bad_body_does_not_tell_whose_the_task_is() {
                 let call = ada.call(&method, &path(&route, &ada.id, id)).typed(content_type, body);
                 ada.send(call).await.without_request()
             };
-            let (own, foreign) = (answer(&own).await, answer(&before[0]["id"].to_string()).await);
+            let (own, foreign) = (answer(&own).await, answer(&Id::of(&before[0]).to_string()).await);
             assert!(own.0 >= 400);
             assert_eq!(own, foreign, "{method} {route} with {body}");
         }
@@ -139,11 +148,11 @@ async fn a_bad_body_does_not_tell_whose_the_task_is() {
 async fn the_path_may_name_nobody_else() {
     let (bob, before) = victim().await;
     let ada = api().new_user().await;
-    let own = ada.create(json!({"title": "Buy milk"})).await["id"].to_string();
+    let own = ada.create_id(json!({"title": "Buy milk"})).await;
     let own_before = ada.rows().await;
     let others = [
         bob.id.clone(),
-        ada.id.to_lowercase(),
+        in_another_case(&ada.id),
         format!("{}x", ada.id),
         format!("{}%20", ada.id),
         format!("%20{}", ada.id),
@@ -162,7 +171,7 @@ async fn the_path_may_name_nobody_else() {
     for (method, route) in routes {
         let body = good_body(&method, &route);
         for other in &others {
-            for id in [&own, &before[0]["id"].to_string()] {
+            for id in [&own, &Id::of(&before[0]).to_string()] {
                 let call = ada.call(&method, &path(&route, other, id)).maybe_json(body.as_ref());
                 ada.send(call).await.problem(403, "foreign_user", "You may only access your own tasks");
             }
@@ -177,14 +186,14 @@ async fn ones_own_id_may_come_encoded() {
     let ada = api().new_user().await;
     let task = ada.create(json!({"title": "Buy milk"})).await;
     let encoded: String = ada.id.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    assert_eq!(ada.get(&format!("/api/{encoded}/tasks/{}", task["id"])).await.is(200).json, task);
+    assert_eq!(ada.get(&format!("/api/{encoded}/tasks/{}", Id::of(&task))).await.is(200).json, task);
 }
 
 #[tokio::test]
 async fn the_body_may_name_nobody_else() {
     let (bob, before) = victim().await;
     let ada = api().new_user().await;
-    let own = ada.create(json!({"title": "Buy milk"})).await["id"].to_string();
+    let own = ada.create_id(json!({"title": "Buy milk"})).await;
     let own_before = ada.rows().await;
     let bodies = task_routes().into_iter().filter(|(method, _)| method.starts_with('P'));
     for (method, route) in bodies {
@@ -194,7 +203,7 @@ async fn the_body_may_name_nobody_else() {
             for other in [
                 json!(bob.id),
                 json!(""),
-                json!(ada.id.to_lowercase()),
+                json!(in_another_case(&ada.id)),
                 json!(format!(" {}", ada.id)),
                 json!(5),
                 json!(0),
@@ -220,7 +229,7 @@ async fn the_body_may_name_nobody_else() {
 #[tokio::test]
 async fn the_body_may_name_the_caller_or_nobody() {
     let ada = api().new_user().await;
-    let own = ada.create(json!({"title": "Buy milk"})).await["id"].to_string();
+    let own = ada.create_id(json!({"title": "Buy milk"})).await;
     for (method, route) in task_routes().into_iter().filter(|(method, _)| method.starts_with('P')) {
         let call = ada.call(&method, &path(&route, &ada.id, &own));
         let good = good_body(&method, &route).expect("a body");
@@ -268,7 +277,7 @@ async fn headers_name_nobody() {
     {
         let call = ada.call("GET", "/api/tasks").header(name, &bob.id);
         assert_eq!(ada.send(call).await.is(200).json, json!([]));
-        let call = ada.call("GET", &format!("/api/tasks/{}", before[0]["id"])).header(name, &bob.id);
+        let call = ada.call("GET", &format!("/api/tasks/{}", Id::of(&before[0]))).header(name, &bob.id);
         ada.send(call).await.is(404);
     }
 }
@@ -284,7 +293,7 @@ async fn callers_do_not_get_into_each_others_way() {
             for round in 0..10 {
                 let title = format!("{number} {round}");
                 let task = caller.create(json!({"title": title})).await;
-                let path = format!("/api/tasks/{}", task["id"]);
+                let path = format!("/api/tasks/{}", Id::of(&task));
                 assert_eq!(caller.get(&path).await.is(200)["title"], title);
                 caller.patch(&format!("{path}/complete"), &json!({"completed": true})).await.is(200);
                 assert_eq!(caller.get("/api/tasks").await.is(200).tasks().len(), round + 1);

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::adopted_layouts::LAYOUTS;
-use crate::kit::{Api, Caller, api};
+use crate::adopted_layouts::{LAYOUTS, Layout};
+use crate::kit::{Api, Caller, Id, api};
 
 /// The columns that all layouts have alike, with the type of their times.
 fn tables(id: &str, user_id: &str, time: &str) -> String {
@@ -108,14 +108,20 @@ async fn ids_beyond_four_bytes_are_numbers() {
     assert_eq!(id, json!(5_000_000_000_i64));
 }
 
+/// A new database, filled by another back end and then adopted.
+async fn adopted(name: &str, layout: &Layout) -> (String, tokio_postgres::Client) {
+    let (url, sql) = new_database(&format!("{name}_{}", layout.name)).await;
+    for statements in [layout.tables, layout.users, layout.tasks] {
+        sql.batch_execute(statements).await.expect(layout.name);
+    }
+    migrations::up(&url, &migrations::Options::default()).await.expect(layout.name);
+    (url, sql)
+}
+
 #[tokio::test]
 async fn every_adopted_layout_serves_its_tasks() {
     for layout in &LAYOUTS {
-        let (url, sql) = new_database(&format!("adopted_{}", layout.name)).await;
-        for statements in [layout.tables, layout.users, layout.tasks] {
-            sql.batch_execute(statements).await.expect(layout.name);
-        }
-        migrations::up(&url, &migrations::Options::default()).await.expect(layout.name);
+        let (url, sql) = adopted("adopted", layout).await;
         let count = async |condition: &str| -> usize {
             let query = format!("select count(*) from tasks where user_id::text = $1 and {condition}");
             let count: i64 = sql.query_one(&query, &[&layout.user]).await.expect("a count").get(0);
@@ -143,5 +149,113 @@ async fn every_adopted_layout_serves_its_tasks() {
         assert!(changed["updated_at"].as_str() > task["updated_at"].as_str(), "{}: {changed}", layout.name);
         assert_eq!(ada.patch(&format!("{location}/toggle"), &json!({})).await.is(200)["completed"], true);
         ada.delete(&location).await.is(204);
+    }
+}
+
+/// The back end that made a layout, with its own statements. It believes in its own clock.
+struct OldBackEnd {
+    sql: tokio_postgres::Client,
+    layout: &'static Layout,
+}
+
+impl OldBackEnd {
+    async fn start(url: &str, layout: &'static Layout) -> Self {
+        let sql = dev::database::connect(url).await.expect("the database");
+        for (name, statement) in [
+            ("old_insert", layout.insert),
+            ("old_update", layout.update),
+            ("old_select", layout.select),
+            ("old_delete", layout.delete),
+        ] {
+            sql.batch_execute(&format!("prepare {name} as {statement}")).await.expect(statement);
+        }
+        Self { sql, layout }
+    }
+
+    async fn insert(&self, title: &str, time: &str) {
+        let id = if self.layout.makes_ids { format!(", '{title}'") } else { String::new() };
+        self.run(&format!("execute old_insert('{}', '{title}', '{time}'{id})", self.layout.user)).await;
+    }
+
+    async fn update(&self, id: &Id, title: &str, time: &str) {
+        self.run(&format!("execute old_update('{id}', '{title}', '{time}')")).await;
+    }
+
+    async fn delete(&self, id: &Id) {
+        self.run(&format!("execute old_delete('{id}')")).await;
+    }
+
+    /// Title, whether it is completed and when it changed, as far as the back end sees the task.
+    async fn sees(&self, id: &Id) -> Option<(String, bool, String)> {
+        let select = format!("execute old_select('{}')", self.layout.user);
+        let messages = self.sql.simple_query(&select).await.expect("rows");
+        messages.iter().find_map(|message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) if row.get("id") == Some(&id.to_string()) => {
+                let text = |name| row.get(name).unwrap_or_default().to_owned();
+                Some((text("title"), row.get("completed") == Some("t"), text("updated_at")))
+            }
+            _ => None,
+        })
+    }
+
+    async fn run(&self, statement: &str) {
+        self.sql.batch_execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+    }
+}
+
+#[tokio::test]
+async fn an_old_back_end_and_the_functions_change_the_same_tasks_in_turn() {
+    for layout in &LAYOUTS {
+        let name = layout.name;
+        let (url, sql) = adopted("in_turn", layout).await;
+        let old = OldBackEnd::start(&url, layout).await;
+        let ada = Api::own(&url, &[]).await.caller(layout.user);
+        let titled = async |title: &str| {
+            let tasks = ada.get("/api/tasks?sort=updated&limit=1000").await.is(200);
+            let found: Vec<Value> = tasks.tasks().into_iter().filter(|task| task["title"] == title).cloned().collect();
+            <[Value; 1]>::try_from(found).unwrap_or_else(|found| panic!("{name}: {found:?}"))
+        };
+        let version = async |id: &Id| -> i64 {
+            let statement = "select version from tasks where id::text = $1";
+            sql.query_one(statement, &[&id.to_string()]).await.expect("the task").get(0)
+        };
+
+        old.insert("Old", "2025-11-21 02:51:49.233112").await;
+        let [task] = titled("Old").await;
+        assert_eq!(task["updated_at"], "2025-11-21T02:51:49.233112Z", "{name}");
+        let (id, path) = (Id::of(&task), format!("/api/tasks/{}", Id::of(&task)));
+        let (_, _, first) = old.sees(&id).await.expect("its own task");
+
+        ada.put(&path, &json!({"title": "New"})).await.is(200);
+        let changed = ada.patch(&format!("{path}/complete"), &json!({})).await.is(200).json;
+        assert!(changed["updated_at"].as_str() > task["updated_at"].as_str(), "{name}: {changed}");
+        let (title, completed, second) = old.sees(&id).await.expect("its own task");
+        assert_eq!((title.as_str(), completed), ("New", true), "{name}");
+        assert!(second > first, "{name}: {second} after {first}");
+
+        // What it says of the time is not believed: this one is long past.
+        old.update(&id, "Old again", "2001-01-01 00:00:00").await;
+        let again = ada.get(&path).await.is(200).json;
+        assert_eq!((&again["title"], &again["completed"]), (&json!("Old again"), &json!(true)), "{name}");
+        assert!(again["updated_at"].as_str() > changed["updated_at"].as_str(), "{name}: {again}");
+        assert_eq!(version(&id).await, 4, "{name}");
+        let (_, _, third) = old.sees(&id).await.expect("its own task");
+        assert!(third > second, "{name}: {third} after {second}");
+
+        let theirs = ada.create(json!({"title": "Theirs", "priority": "high", "due_date": "2026-11-21"})).await;
+        let their_id = Id::of(&theirs);
+        assert!(
+            old.sees(&their_id).await.is_some_and(|(title, completed, _)| title == "Theirs" && !completed),
+            "{name}"
+        );
+        old.update(&their_id, "Ours", "2001-01-01 00:00:00").await;
+        let [ours] = titled("Ours").await;
+        assert_eq!((&ours["priority"], &ours["due_date"]), (&theirs["priority"], &theirs["due_date"]), "{name}");
+        assert_eq!(version(&their_id).await, 2, "{name}");
+
+        old.delete(&their_id).await;
+        ada.get(&format!("/api/tasks/{their_id}")).await.is(404);
+        ada.delete(&path).await.is(204);
+        assert_eq!(old.sees(&id).await, None, "{name}");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::kit::{Answer, Caller, api, api_with, ids};
+use crate::kit::{Answer, Caller, Id, api, api_with, ids};
 
 async fn list(ada: &Caller, query: &str) -> Answer {
     ada.get(&format!("/api/tasks{query}")).await.is(200)
@@ -156,7 +156,7 @@ fn key(sort: &str, task: &Value) -> Option<String> {
     }
 }
 
-fn sorted(tasks: &[Value], sort: &str, order: &str) -> Vec<i64> {
+fn sorted(tasks: &[Value], sort: &str, order: &str) -> Vec<Id> {
     let mut tasks: Vec<&Value> = tasks.iter().collect();
     let turned = |ordering: Ordering| if order == "desc" { ordering.reverse() } else { ordering };
     tasks.sort_by(|one, other| {
@@ -164,7 +164,7 @@ fn sorted(tasks: &[Value], sort: &str, order: &str) -> Vec<i64> {
             (Some(one), Some(other)) => turned(one.cmp(&other)),
             (one, other) => other.is_some().cmp(&one.is_some()),
         };
-        by_key.then(turned(one["id"].as_i64().cmp(&other["id"].as_i64())))
+        by_key.then(turned(Id::of(one).cmp(&Id::of(other))))
     });
     ids(tasks)
 }

@@ -5,7 +5,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
 
-#[expect(dead_code, reason = "the tests of the migrations use the rest")]
 #[path = "../layouts/mod.rs"]
 mod adopted_layouts;
 mod kit;

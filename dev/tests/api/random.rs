@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use dev::tokens;
 use serde_json::{Value, json};
 
-use crate::kit::{Answer, Call, Caller, api, path, routes};
+use crate::kit::{Answer, Call, Caller, Id, api, path, routes};
 
 const REQUESTS: usize = 10_000;
 const WORKERS: usize = 16;
@@ -41,34 +41,35 @@ impl Dice {
 /// What a user has learned from the answers to their own requests.
 #[derive(Debug, Default)]
 struct Known {
-    created: BTreeSet<i64>,
-    deleted: BTreeSet<i64>,
+    created: BTreeSet<Id>,
+    deleted: BTreeSet<Id>,
     /// The newest state of each task that was in an answer.
-    newest: BTreeMap<i64, Value>,
+    newest: BTreeMap<Id, Value>,
 }
 
 impl Known {
     fn learn(&mut self, call: &Call, answer: &Answer) {
         for task in answer.tasks() {
-            let id = task["id"].as_i64().expect("a number");
-            let newest = self.newest.entry(id).or_insert_with(|| task.clone());
+            let id = Id::of(task);
+            let newest = self.newest.entry(id.clone()).or_insert_with(|| task.clone());
             if task["updated_at"].as_str() > newest["updated_at"].as_str() {
                 *newest = task.clone();
             } else if task["updated_at"] == newest["updated_at"] {
                 assert_eq!(task, newest, "two states at one time");
             }
             if answer.status == 201 {
-                assert!(self.created.insert(id), "{id} was created twice");
+                assert!(self.created.insert(id), "{task} was created twice");
             }
         }
         if answer.status == 204 {
-            let id = call.path.split('?').next().and_then(|path| path.rsplit('/').next()).expect("an id");
-            assert!(self.deleted.insert(id.parse().expect("a number")), "{id} was deleted twice");
+            let path_id = call.path.split('?').next().and_then(|path| path.rsplit('/').next()).expect("an id");
+            let id = path_id.parse().map_or_else(|_| Id::Text(path_id.to_owned()), Id::Number);
+            assert!(self.deleted.insert(id), "{path_id} was deleted twice");
         }
     }
 
-    fn alive(&self) -> BTreeSet<i64> {
-        self.created.difference(&self.deleted).copied().collect()
+    fn alive(&self) -> BTreeSet<Id> {
+        self.created.difference(&self.deleted).cloned().collect()
     }
 }
 
@@ -76,7 +77,7 @@ impl Known {
 struct World {
     callers: [Caller; 2],
     bystander: Caller,
-    bystanders_task: i64,
+    bystanders_task: String,
     routes: Vec<(String, String)>,
     known: Mutex<[Known; 2]>,
 }
@@ -217,12 +218,12 @@ impl World {
             return dice.pick(ODD_IDS).to_owned();
         }
         if dice.percent(5) {
-            return self.bystanders_task.to_string();
+            return self.bystanders_task.clone();
         }
         let known = self.known();
         let of = &known[if dice.percent(70) { user } else { 1 - user }];
-        let ids: Vec<i64> =
-            if dice.percent(80) { of.alive().into_iter().collect() } else { of.created.iter().copied().collect() };
+        let ids: Vec<Id> =
+            if dice.percent(80) { of.alive().into_iter().collect() } else { of.created.iter().cloned().collect() };
         if ids.is_empty() { "1".to_owned() } else { ids[dice.below(ids.len())].to_string() }
     }
 
@@ -351,17 +352,18 @@ impl World {
     }
 
     /// The ids and texts of what is stored for a user, times as in answers.
-    async fn stored(&self, caller: &Caller) -> BTreeMap<i64, Value> {
+    async fn stored(&self, caller: &Caller) -> BTreeMap<Id, Value> {
         let statement = r#"
-            select id::bigint, jsonb_build_object('id', id, 'user_id', user_id, 'title', title,
+            select jsonb_build_object('id', id, 'user_id', user_id, 'title', title,
                 'description', description, 'completed', completed, 'priority', priority,
                 'due_date', to_char(due_date at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
                 'created_at', to_char(created_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
                 'updated_at', to_char(updated_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))::text
             from tasks
-            where user_id = $1"#;
+            where user_id::text = $1"#;
         let rows = caller.api.sql().await.query(statement, &[&caller.id]).await.expect("rows");
-        rows.iter().map(|row| (row.get(0), serde_json::from_str(row.get(1)).expect("JSON"))).collect()
+        let read = |row: &tokio_postgres::Row| -> Value { serde_json::from_str(row.get(0)).expect("JSON") };
+        rows.iter().map(read).map(|task| (Id::of(&task), task)).collect()
     }
 }
 
@@ -372,7 +374,7 @@ async fn whatever_is_sent_nothing_breaks_and_nobody_reaches_anothers_tasks() {
     println!("SEED={seed} sends the same requests again");
     let api = api();
     let (ada, bob, bystander) = (api.new_user().await, api.new_user().await, api.new_user().await);
-    let bystanders_task = bystander.create(json!({"title": "Not for you"})).await["id"].as_i64().expect("a number");
+    let bystanders_task = bystander.create_id(json!({"title": "Not for you"})).await;
     bystander.create(json!({"title": "Nor this", "completed": true})).await;
     let before = bystander.rows().await;
     let known = Mutex::default();
@@ -400,7 +402,7 @@ async fn whatever_is_sent_nothing_breaks_and_nobody_reaches_anothers_tasks() {
     for (user, caller) in world.callers.iter().enumerate() {
         let stored = world.stored(caller).await;
         let known = &world.known()[user];
-        assert_eq!(stored.keys().copied().collect::<BTreeSet<_>>(), known.alive());
+        assert_eq!(stored.keys().cloned().collect::<BTreeSet<_>>(), known.alive());
         assert!(known.newest.keys().all(|id| known.created.contains(id)));
         for (id, row) in stored {
             assert_eq!(row, known.newest[&id]);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::kit::{Answer, Api, Call, Caller, Proxy, api, children, good_body, path, routes};
+use crate::kit::{Answer, Api, Call, Caller, Id, Proxy, api, children, good_body, path, routes};
 
 /// Asserts that the database is said to be away, and when to try again.
 #[track_caller]
@@ -30,7 +30,7 @@ async fn while_the_database_is_away_every_operation_says_so_at_once() {
     let mut proxy = Proxy::before(api().stack().database_url()).await;
     let api = Api::own(proxy.database_url(), &[]).await;
     let ada = api.new_user().await;
-    let id = ada.create(json!({"title": "Buy milk"})).await["id"].to_string();
+    let id = ada.create_id(json!({"title": "Buy milk"})).await;
     let before = ada.rows().await;
 
     proxy.stop().await;
@@ -92,7 +92,7 @@ async fn connections_that_the_server_has_closed_are_opened_again() {
     let ada = api.new_user().await;
     let sql = common.sql().await;
     for _ in 0..3 {
-        let id = ada.create(json!({"title": "Buy milk"})).await["id"].to_string();
+        let id = ada.create_id(json!({"title": "Buy milk"})).await;
         let calls = calls(&ada, &id);
         for call in calls.iter().filter(|call| call.method != "DELETE") {
             ada.send(call.clone()).await;
@@ -119,7 +119,7 @@ async fn connections_that_the_server_has_closed_are_opened_again() {
 async fn a_function_that_was_killed_while_idle_is_replaced() {
     let api = Api::own(api().stack().database_url(), &[]).await;
     let ada = api.new_user().await;
-    let id = ada.create(json!({"title": "Buy milk"})).await["id"].to_string();
+    let id = ada.create_id(json!({"title": "Buy milk"})).await;
     for call in calls(&ada, &id).into_iter().filter(|call| call.method != "DELETE") {
         let functions = functions(&api);
         assert_eq!(functions.len(), 7);
@@ -155,7 +155,7 @@ async fn requests_at_the_same_time_are_served_by_several_instances() {
     let ada = api.new_user().await;
     let created = (0..20).map(|number| {
         let ada = ada.clone();
-        tokio::spawn(async move { ada.create(json!({"title": number.to_string()})).await["id"].to_string() })
+        tokio::spawn(async move { ada.create_id(json!({"title": number.to_string()})).await })
     });
     let mut ids = std::collections::BTreeSet::new();
     for id in created.collect::<Vec<_>>() {
@@ -163,7 +163,7 @@ async fn requests_at_the_same_time_are_served_by_several_instances() {
     }
     assert_eq!(ids.len(), 20);
     let rows = ada.rows().await;
-    let stored: std::collections::BTreeSet<String> = rows.iter().map(|row| row["id"].to_string()).collect();
+    let stored: std::collections::BTreeSet<String> = rows.iter().map(|row| Id::of(row).to_string()).collect();
     assert_eq!(stored, ids);
     let mut titles: Vec<i32> =
         rows.iter().map(|row| row["title"].as_str().and_then(|title| title.parse().ok()).expect("a number")).collect();
@@ -177,7 +177,7 @@ async fn requests_at_the_same_time_are_served_by_several_instances() {
 async fn an_instance_that_has_met_bad_requests_serves_the_next() {
     let api = Api::own(api().stack().database_url(), &[("LAMBDA_CONCURRENCY", "1")]).await;
     let ada = api.new_user().await;
-    let id = ada.create(json!({"title": "Buy milk"})).await["id"].to_string();
+    let id = ada.create_id(json!({"title": "Buy milk"})).await;
     let before = functions(&api);
     assert_eq!(before.len(), 7);
     let deep = "[".repeat(60_000);
@@ -245,10 +245,10 @@ async fn a_statement_that_waits_for_a_lock_does_not_get_lost() {
     let api = api();
     let ada = api.new_user().await;
     let task = ada.create(json!({"title": "Buy milk"})).await;
-    let path = format!("/api/tasks/{}", task["id"]);
+    let path = format!("/api/tasks/{}", Id::of(&task));
     let mut other = dev::database::connect(api.stack().database_url()).await.expect("the database");
     let transaction = other.transaction().await.expect("a transaction");
-    let lock = "update tasks set title = 'Buy bread' where user_id = $1";
+    let lock = "update tasks set title = 'Buy bread' where user_id::text = $1";
     transaction.execute(lock, &[&ada.id]).await.expect("a lock");
     let waiting = tokio::spawn({
         let (ada, path) = (ada.clone(), path.clone());

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::kit::{Answer, Api, Call, Caller, Proxy, api};
+use crate::kit::{Answer, Api, Call, Caller, Id, Proxy, api};
 
 /// The stack, warm, with the proxy that counts.
 async fn counted(variables: &[(&str, &str)]) -> (Proxy, Caller) {
@@ -35,7 +35,7 @@ async fn a_warm_operation_takes_one_round_trip() {
     for round in 0..3 {
         let body = json!({"title": format!("Round {round}")});
         let task = costs(&proxy, &ada, ada.call("POST", "/api/tasks").json(&body), 201, once).await;
-        let path = format!("/api/tasks/{}", task["id"]);
+        let path = format!("/api/tasks/{}", Id::of(&task.json));
         costs(&proxy, &ada, ada.call("GET", "/api/tasks"), 200, once).await;
         costs(&proxy, &ada, ada.call("GET", "/api/tasks?status=pending&sort=title&limit=5"), 200, once).await;
         costs(&proxy, &ada, ada.call("GET", &path), 200, once).await;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::kit::{Caller, api, path};
+use crate::kit::{Caller, Id, api, path, schema};
 
 const METHODS: [&str; 2] = ["PUT", "PATCH"];
 
@@ -13,7 +13,7 @@ async fn full(ada: &Caller) -> Value {
 }
 
 fn path_of(task: &Value) -> String {
-    format!("/api/tasks/{}", task["id"])
+    format!("/api/tasks/{}", Id::of(task))
 }
 
 /// What is left of a task when the change is made: `updated_at` later, the rest as in `expected`.
@@ -54,7 +54,7 @@ async fn every_route_changes_a_task() {
     for method in METHODS {
         for route in ["/api/tasks/{id}", "/api/{user_id}/tasks/{id}"] {
             let before = full(&ada).await;
-            let path = path(route, &ada.id, &before["id"].to_string());
+            let path = path(route, &ada.id, &Id::of(&before).to_string());
             let change = json!({"title": "Buy oat milk", "completed": true, "dueDate": "2027-01-01"});
             let answer = ada.send(ada.call(method, &path).json(&change)).await.is(200);
             let due_date = ("due_date", json!("2027-01-01T00:00:00.000000Z"));
@@ -190,6 +190,9 @@ async fn the_rules_of_the_members_hold_for_changes() {
 /// Its text is longer than what may be sent, and can still be kept, completed and replaced.
 #[tokio::test]
 async fn a_task_with_a_longer_title_than_allowed_can_be_changed() {
+    if schema::longest_title() == 200 {
+        return schema::not_run("no title is longer than the API allows");
+    }
     let ada = api().new_user().await;
     ada.insert("title", "repeat('x', 255)").await;
     let task = ada.get("/api/tasks").await.json[0].clone();

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::kit::{Api, Call, api, path, settings};
+use crate::kit::{Api, Call, Id, api, path, settings};
 
 /// Its requests have no route key, raw path parameters and a deadline in 1970.
 #[tokio::test]
@@ -24,7 +24,7 @@ async fn cargo_lambda_watch_serves_the_api() {
         let tasks = path(&format!("{prefix}/tasks"), &ada.id, "");
         let call = ada.call("POST", &tasks).json(&json!({"title": "Bücher", "due_date": "2026-11-21"}));
         let created = api.send_unchecked(call).await.is(201);
-        let task = format!("{tasks}/{}", created["id"]);
+        let task = format!("{tasks}/{}", Id::of(&created.json));
         assert_eq!(created.header("location"), Some(task.as_str()));
         let send = async |method: &str, path: &str| api.send_unchecked(ada.call(method, path)).await;
         assert_eq!(send("GET", &format!("{tasks}?status=%70ending&limit=5")).await.is(200).json, json!([created.json]));

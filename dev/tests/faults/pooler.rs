@@ -88,7 +88,7 @@ async fn twelve_functions_share_two_connections_of_a_pooler_that_tracks_statemen
     if can_track_statements().await.unwrap() {
         twelve_functions_share_two_connections(true).await;
     } else {
-        eprintln!("NOT RUN: this PgBouncer does not track prepared statements, 1.21 and newer do");
+        testkit::not_run("this PgBouncer does not track prepared statements, 1.21 and newer do");
     }
 }
 

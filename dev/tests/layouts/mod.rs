@@ -14,6 +14,12 @@ pub(crate) struct Layout {
     pub(crate) user: &'static str,
     /// The table of users, quoted.
     pub(crate) user_table: &'static str,
+    /// Makes another user, with the id `$1` as text.
+    pub(crate) new_user: &'static str,
+    /// Whether the keys of users are UUIDs. Else they are text.
+    pub(crate) has_uuid_users: bool,
+    /// How many characters the column of titles takes.
+    pub(crate) longest_title: usize,
     /// An insert as the old back end sends it, by SQLAlchemy and asyncpg. `$1` is the user, `$2` the title, `$3` the time,
     /// and `$4` the id where the back end makes it.
     pub(crate) insert: &'static str,
@@ -48,6 +54,9 @@ pub(crate) const LAYOUTS: [Layout; 5] = [
             from generate_series(1, 3000) as n",
         user: UUID_USERS,
         user_table: "users",
+        new_user: "insert into users (id, email) values ($1::text::uuid, $1 || '@example.com')",
+        has_uuid_users: true,
+        longest_title: 200,
         insert: "INSERT INTO tasks (title, description, completed, due_date, created_at, updated_at, user_id)
             VALUES ($2::VARCHAR, NULL::VARCHAR, false::BOOLEAN, NULL::TIMESTAMP WITHOUT TIME ZONE,
                 $3::TIMESTAMP WITHOUT TIME ZONE, $3::TIMESTAMP WITHOUT TIME ZONE, $1::UUID)
@@ -77,6 +86,9 @@ pub(crate) const LAYOUTS: [Layout; 5] = [
             from generate_series(1, 3000) as n",
         user: UUID_USERS,
         user_table: "users",
+        new_user: "insert into users (id, email, password_hash) values ($1::text::uuid, $1 || '@example.com', '$2b$12$')",
+        has_uuid_users: true,
+        longest_title: 255,
         insert: "INSERT INTO tasks (title, description, completed, user_id, created_at, updated_at)
             VALUES ($2::VARCHAR, NULL::VARCHAR, false::BOOLEAN, $1::UUID, $3::TIMESTAMP WITH TIME ZONE,
                 $3::TIMESTAMP WITH TIME ZONE)
@@ -104,6 +116,9 @@ pub(crate) const LAYOUTS: [Layout; 5] = [
             from generate_series(1, 3000) as n",
         user: "user-1",
         user_table: "\"user\"",
+        new_user: r#"insert into "user" (id, email) values ($1::text, $1 || '@example.com')"#,
+        has_uuid_users: false,
+        longest_title: 200,
         insert: "INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at)
             VALUES ($1::VARCHAR, $2::VARCHAR, NULL::VARCHAR, false::BOOLEAN, $3::TIMESTAMP WITHOUT TIME ZONE,
                 $3::TIMESTAMP WITHOUT TIME ZONE)
@@ -131,6 +146,9 @@ pub(crate) const LAYOUTS: [Layout; 5] = [
             from generate_series(1, 3000) as n",
         user: "user-1",
         user_table: "users",
+        new_user: "insert into users (id, email) values ($1::text, $1 || '@example.com')",
+        has_uuid_users: false,
+        longest_title: 200,
         insert: "INSERT INTO tasks (user_id, title, description, completed, updated_at)
             VALUES ($1::VARCHAR, $2::VARCHAR, NULL::VARCHAR, false::BOOLEAN, $3::TIMESTAMP WITHOUT TIME ZONE)
             RETURNING tasks.id, tasks.created_at",
@@ -162,6 +180,9 @@ pub(crate) const LAYOUTS: [Layout; 5] = [
             from generate_series(1, 3000) as n",
         user: "user-1",
         user_table: "users",
+        new_user: "insert into users (id, email, name) values ($1::text, $1 || '@example.com', 'Name')",
+        has_uuid_users: false,
+        longest_title: 200,
         insert:
             "INSERT INTO tasks (id, user_id, title, description, completed, priority, due_date, created_at, updated_at)
             VALUES ($4::VARCHAR, $1::VARCHAR, $2::VARCHAR, NULL::VARCHAR, false::BOOLEAN, 'low'::VARCHAR,

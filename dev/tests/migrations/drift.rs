@@ -68,16 +68,8 @@ async fn each_drift_is_named_and_ended_by_its_fix() {
         let found = database.verify().await.differences;
         assert_eq!(found.iter().map(|difference| difference.what()).collect::<Vec<_>>(), [what]);
 
-        let fix = found[0].fix();
-        if fix.contains("concurrently") {
-            for statement in fix.lines() {
-                database.run(statement).await;
-            }
-        } else {
-            let (_, sql) = fix.split_once("because this rewrites the table: ").unwrap_or(("", &fix));
-            database.run(sql).await;
-        }
-        assert_eq!(database.differences().await, [""; 0], "{fix}");
+        database.mend(&found[0]).await;
+        assert_eq!(database.differences().await, [""; 0], "{}", found[0].fix());
     }
 }
 

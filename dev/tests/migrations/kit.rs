@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dev::testkit::new_database;
-use migrations::{MigrateError, Options, Plan, Report, Verification};
+use migrations::{Difference, MigrateError, Options, Plan, Report, Verification};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use crate::layouts::Layout;
@@ -86,6 +86,19 @@ impl Database {
     /// What [`Database::verify`] finds, one sentence each.
     pub(crate) async fn differences(&self) -> Vec<String> {
         self.verify().await.differences.iter().map(|difference| difference.what().to_owned()).collect()
+    }
+
+    /// Does what the difference says that mends it.
+    pub(crate) async fn mend(&self, difference: &Difference) {
+        let fix = difference.fix();
+        if fix.contains("concurrently") {
+            for statement in fix.lines() {
+                self.run(statement).await;
+            }
+        } else {
+            let (_, sql) = fix.split_once("because this rewrites the table: ").unwrap_or(("", &fix));
+            self.run(sql).await;
+        }
     }
 
     pub(crate) async fn run(&self, sql: &str) {

@@ -5,9 +5,12 @@ mod drift;
 mod fresh;
 mod interruptions;
 mod kit;
+#[expect(dead_code, reason = "the tests of the API use the rest")]
 #[path = "../layouts/mod.rs"]
 mod layouts;
-mod orders;
+mod previous_release;
 mod program;
 mod refusals;
+mod restores;
+mod time_zones;
 mod writers;

@@ -58,6 +58,44 @@ async fn a_column_that_the_functions_cannot_use_is_named_with_its_fix() {
 }
 
 #[tokio::test]
+async fn a_priority_of_pythons_enum_becomes_one_that_the_functions_know() {
+    let database = Database::filled(&LAYOUTS[3]).await;
+    database
+        .run(
+            "create type priorityenum as enum ('LOW', 'MEDIUM', 'HIGH');
+            alter table tasks add column priority priorityenum not null default 'MEDIUM';
+            update tasks set priority = 'HIGH' where id % 2 = 0",
+        )
+        .await;
+    let sentence = database.up().await.expect_err("an enum").to_string();
+    let (_, fix) = sentence.split_once("it must write low, medium and high from then on: ").expect("a fix");
+    database.run(fix).await;
+    database.up().await.expect("a text");
+    assert_eq!(database.differences().await, [""; 0]);
+    assert_eq!(
+        database.rows("select priority, count(*) from tasks group by priority order by priority").await,
+        ["high | 1500", "medium | 1500"]
+    );
+    database.run("insert into tasks (user_id, title, completed) values ('user-1', 'Buy milk', false)").await;
+    assert_eq!(database.refused_by("update tasks set priority = 'LOW'").await, "ck_tasks_priority");
+}
+
+#[tokio::test]
+async fn an_adoption_that_was_begun_does_not_say_that_nothing_was_changed() {
+    let database = Database::filled(&LAYOUTS[0]).await;
+    for statement in database.plan().await.changes.iter().take(4).flat_map(|change| &change.statements) {
+        database.run(statement).await;
+    }
+    database.run("alter table tasks alter column due_date type date").await;
+    let before = database.catalogue().await;
+    let sentence = database.up().await.expect_err("a date").to_string();
+    let beginning = "The table tasks cannot be adopted as it is, and nothing more was changed; what an earlier run did \
+                     does no harm:\n- the column due_date is of type date";
+    assert!(sentence.starts_with(beginning), "{sentence}");
+    assert_eq!(database.catalogue().await, before);
+}
+
+#[tokio::test]
 async fn all_that_is_in_the_way_is_told_at_once() {
     let sql = "alter table tasks alter column id drop default, alter column due_date type date";
     let sentence = refusal(0, sql, "").await;

@@ -55,7 +55,13 @@ async fn obey(command: Command) -> Result<ExitCode, String> {
 
 async fn execute(command: Command, url: &str, options: &Options) -> Result<ExitCode, MigrateError> {
     match command {
-        Command::Up => print_report("applied", &migrations::up(url, options).await?),
+        Command::Up => {
+            let report = migrations::up(url, options).await?;
+            print_report("applied", &report);
+            if !report.changes.is_empty() {
+                print_notes(&migrations::verify(url, options).await?.notes);
+            }
+        }
         Command::Down { discard_data: false } => {
             print_report("took back", &migrations::down(url, options).await?);
         }
@@ -93,13 +99,18 @@ fn print_status(steps: &[StepStatus]) {
     }
 }
 
+/// What is no difference, and worth knowing all the same.
+fn print_notes(notes: &[String]) {
+    for note in notes {
+        println!("note: {note}");
+    }
+}
+
 fn print_verification(Verification { differences, notes }: &Verification) -> ExitCode {
     for difference in differences {
         println!("{}\n    {}", difference.what(), difference.fix().replace('\n', "\n    "));
     }
-    for note in notes {
-        println!("note: {note}");
-    }
+    print_notes(notes);
     if differences.is_empty() {
         println!("the database has all that the functions need");
         ExitCode::SUCCESS

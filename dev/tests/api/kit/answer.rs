@@ -1,5 +1,6 @@
 //! An answer, after it was held against the contract.
 
+use std::fmt;
 use std::ops::Index;
 
 use axum::body::Bytes;
@@ -57,7 +58,7 @@ impl Answer {
     }
 
     /// The ids of the tasks, in order.
-    pub(crate) fn ids(&self) -> Vec<i64> {
+    pub(crate) fn ids(&self) -> Vec<Id> {
         ids(self.tasks())
     }
 
@@ -90,6 +91,32 @@ fn members<'a>(list: &'a Value, name: &str) -> Vec<&'a Value> {
 }
 
 /// The ids of tasks.
-pub(crate) fn ids<'a>(tasks: impl IntoIterator<Item = &'a Value>) -> Vec<i64> {
-    tasks.into_iter().map(|task| task["id"].as_i64().expect("a number, as the database counts its tasks")).collect()
+pub(crate) fn ids<'a>(tasks: impl IntoIterator<Item = &'a Value>) -> Vec<Id> {
+    tasks.into_iter().map(Id::of).collect()
+}
+
+/// The id of a task, in the order in which the database has them. Displays as in paths.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Id {
+    Number(i64),
+    Text(String),
+}
+
+impl Id {
+    #[track_caller]
+    pub(crate) fn of(task: &Value) -> Self {
+        match &task["id"] {
+            Value::String(text) => Self::Text(text.clone()),
+            id => Self::Number(id.as_i64().unwrap_or_else(|| panic!("no id: {task}"))),
+        }
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(formatter),
+            Self::Text(text) => text.fmt(formatter),
+        }
+    }
 }

@@ -10,7 +10,7 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::{Answer, Call, Contract};
+use super::{Answer, Call, Contract, Id, schema};
 
 /// A stack, as one test sees it.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub(crate) fn settings() -> Settings {
     Settings::new(env!("CARGO_BIN_EXE_dev"))
 }
 
-/// The stack with the default settings, whose PostgreSQL all stacks use.
+/// The stack with the default settings, whose database all stacks use.
 pub(crate) fn api() -> Api {
     api_with(&[])
 }
@@ -49,10 +49,11 @@ pub(crate) fn api_with(variables: &[(&str, &str)]) -> Api {
     let first = (!key.is_empty()).then(api);
     let mut stacks = STACKS.lock().unwrap_or_else(PoisonError::into_inner);
     let stack = stacks.entry(key).or_insert_with(|| {
-        let mut settings = settings();
-        if let Some(first) = first {
-            settings = settings.with_database(first.stack().database_url());
-        }
+        let database_url = match first {
+            Some(first) => Some(first.stack().database_url().to_owned()),
+            None => schema::adopted_database(),
+        };
+        let settings = database_url.iter().fold(settings(), |settings, url| settings.with_database(url));
         let settings = variables.iter().fold(settings, |settings, (name, value)| settings.with(name, value));
         Arc::new(Stack::start(settings).unwrap_or_else(|error| panic!("{error}")))
     });
@@ -112,16 +113,24 @@ impl Api {
         self.send(Call::new("GET", path)).await
     }
 
-    /// The common database, past the functions.
+    /// The common database, past the functions. Times without a zone are UTC, as they are for the functions.
     pub(crate) async fn sql(&self) -> &tokio_postgres::Client {
-        let connect = || async { database::connect(api().stack().database_url()).await.expect("the database") };
+        let connect = || async {
+            let client = database::connect(api().stack().database_url()).await.expect("the database");
+            client.batch_execute("set timezone = 'UTC'").await.expect("a setting");
+            client
+        };
         self.sql.get_or_init(connect).await
     }
 
     /// Somebody new.
     pub(crate) async fn new_user(&self) -> Caller {
-        let user = database::new_user(self.sql().await).await.expect("a new user");
-        self.caller(&user.id)
+        self.caller(&schema::new_user(self.sql().await).await)
+    }
+
+    /// Somebody whose id looks like any other, and whom the database does not know.
+    pub(crate) fn nobody(&self) -> Caller {
+        self.caller(&schema::new_user_id())
     }
 
     /// Somebody with this id, whom the database may not know.
@@ -168,21 +177,33 @@ impl Caller {
         self.post("/api/tasks", &body).await.is(201).json
     }
 
+    /// The id of a new task.
+    pub(crate) async fn create_id(&self, body: Value) -> String {
+        Id::of(&self.create(body).await).to_string()
+    }
+
     /// The path of a new task.
     pub(crate) async fn create_path(&self, body: Value) -> String {
-        format!("/api/tasks/{}", self.create(body).await["id"])
+        format!("/api/tasks/{}", self.create_id(body).await)
+    }
+
+    /// Deletes the user past the functions.
+    pub(crate) async fn delete_user(&self) {
+        let statement = format!("delete from {} where id::text = $1", schema::user_table());
+        assert_eq!(self.api.sql().await.execute(&statement, &[&self.id]).await.expect("a user less"), 1);
     }
 
     /// The rows of the user, as they are stored.
     pub(crate) async fn rows(&self) -> Vec<Value> {
-        let statement = "select to_jsonb(tasks)::text from tasks where user_id = $1 order by id";
+        let statement = "select to_jsonb(tasks)::text from tasks where user_id::text = $1 order by id";
         let rows = self.api.sql().await.query(statement, &[&self.id]).await.expect("rows");
         rows.iter().map(|row| serde_json::from_str(row.get(0)).expect("JSON")).collect()
     }
 
     /// Stores tasks past the functions: `values` are what follows the user's id in `select`s from `generate_series`.
     pub(crate) async fn insert(&self, columns: &str, values: &str) {
-        let statement = format!("insert into tasks (user_id, {columns}) select $1, {values}");
+        let user_id = format!("(select id from {} where id::text = $1)", schema::user_table());
+        let statement = format!("insert into tasks (user_id, {columns}) select {user_id}, {values}");
         self.api.sql().await.execute(&statement, &[&self.id]).await.unwrap_or_else(|error| panic!("{error:?}"));
     }
 }

@@ -4,7 +4,7 @@
 //! let api = api();                                        the stack that all tests share
 //! let ada = api.new_user().await;                         a user whom nobody else knows
 //! let task = ada.create(json!({"title": "Buy milk"})).await;
-//! ada.get(&format!("/api/tasks/{}", task["id"])).await.is(200);
+//! ada.get(&format!("/api/tasks/{}", Id::of(&task))).await.is(200);
 //! ```
 
 mod answer;
@@ -13,8 +13,9 @@ mod call;
 mod contract;
 mod processes;
 mod proxy;
+pub(crate) mod schema;
 
-pub(crate) use answer::{Answer, ids};
+pub(crate) use answer::{Answer, Id, ids};
 pub(crate) use api::{Api, Caller, api, api_with, settings};
 pub(crate) use call::Call;
 pub(crate) use contract::Contract;

@@ -1,0 +1,180 @@
+//! The functions of an earlier release on the schema of this one: so it is while a deployment goes on, and after one that
+//! is rolled back.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use dev::database::connect;
+use dev::fault_proxy::{End, FaultProxy, Strike, Way};
+use dev::function::{Answer, Function, event};
+use dev::tokens::mint;
+use dev::workspace::root;
+use serde_json::{Value, json};
+
+use crate::kit::{Database, USER_TABLE};
+use crate::layouts::LAYOUTS;
+
+/// The release. Its schema ends with migration 0004.
+const COMMIT: &str = "0bf5fa4";
+const FUNCTIONS: [&str; 6] = ["create-task", "list-tasks", "get-task", "update-task", "complete-task", "delete-task"];
+
+/// The key of the users' tokens.
+const SECRET: &str = "the secret of a test, which is long enough";
+
+/// Builds its functions and returns the folder with their binaries; `None` in a clone without their history.
+fn build() -> Option<PathBuf> {
+    let target = Path::new(env!("CARGO_BIN_EXE_dev")).ancestors().nth(2).expect("the target folder");
+    let folder = target.join("previous-release");
+    let source = folder.join("source");
+    std::fs::create_dir_all(&source).expect("a folder");
+    let is_there =
+        || run(Command::new("git").args(["cat-file", "-e", &format!("{COMMIT}^{{commit}}")]).current_dir(root()));
+    if is_there().is_err() {
+        // Of no use to a clone that is not shallow, or has nowhere to ask.
+        let _ = run(Command::new("git").args(["fetch", "--unshallow"]).current_dir(root()));
+    }
+    is_there().ok()?;
+    // The files get the time of the commit, so what was built of them before is still good.
+    let archive = folder.join("source.tar");
+    let archiving = ["archive", "--format=tar", "--output"];
+    run(Command::new("git").args(archiving).arg(&archive).arg(COMMIT).current_dir(root())).expect("an archive");
+    run(Command::new("tar").arg("-xf").arg(&archive).arg("-C").arg(&source)).expect("the files of the archive");
+
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.arg("build").current_dir(&source);
+    // What both releases depend on is shared; the binaries are not, which have the same names.
+    cargo.env("CARGO_BUILD_BUILD_DIR", target).env("CARGO_TARGET_DIR", &folder);
+    cargo.args(FUNCTIONS.iter().flat_map(|function| ["-p", function]));
+    if run(Command::new("pkg-config").args(["--exists", "openssl"])).is_err() {
+        cargo.args(["--features", "shared/vendored-openssl"]);
+    }
+    run(&mut cargo).unwrap_or_else(|problem| unreachable!("{COMMIT} cannot be built: {problem}"));
+    Some(folder.join("debug"))
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}
+
+/// The functions, in front of one database, and a proxy between.
+struct Release {
+    functions: BTreeMap<&'static str, Function>,
+    proxy: FaultProxy,
+}
+
+impl Release {
+    async fn start(binaries: &Path, database_url: &str) -> Self {
+        let (before, rest) = database_url.split_once('@').expect("a URL with a user");
+        let (upstream, after) = rest.split_once('/').expect("a URL with a database");
+        let upstream: SocketAddr = upstream.parse().expect("an address");
+        let proxy = FaultProxy::start(upstream).await.expect("a free port");
+        let url = format!("{before}@127.0.0.1:{}/{after}", proxy.port());
+        let mut functions = BTreeMap::new();
+        for name in FUNCTIONS {
+            let variables = [("DATABASE_URL", url.as_str()), ("BETTER_AUTH_SECRET", SECRET)];
+            functions.insert(name, Function::start(&binaries.join(name), &variables).await.expect("a binary"));
+        }
+        Self { functions, proxy }
+    }
+
+    async fn ask(&mut self, user: &str, function: &str, call: (&str, &str), body: Option<Value>) -> Answer {
+        let mut event = event(call.0, call.1);
+        event["headers"]["authorization"] = format!("Bearer {}", mint(SECRET, user)).into();
+        if let Some(body) = body {
+            event["headers"]["content-type"] = "application/json".into();
+            event["body"] = body.to_string().into();
+        }
+        if let Some(id) = call.1.split('/').nth(3) {
+            event["pathParameters"] = json!({"id": id});
+        }
+        let function = self.functions.get_mut(function).expect("a function");
+        function.ask(&event).await.unwrap_or_else(|silence| unreachable!("{silence}: {}", function.printed()))
+    }
+
+    /// The database does the next statement, and its answer is lost.
+    fn lose_an_answer(&self) {
+        self.proxy.strike(Strike { way: Way::Replies, after: 0, end: End::Close });
+    }
+}
+
+/// All that a user does, and what another one must not be able to.
+async fn behaves(release: &mut Release, ann: &str, bob: &str, schema: &str) {
+    release.lose_an_answer();
+    let body = json!({"title": " Buy milk ", "priority": "High", "due_date": "2026-11-21T17:30:00+02:00"});
+    let created = release.ask(ann, "create-task", ("POST", "/api/tasks"), Some(body)).await;
+    assert_eq!((created.status, release.proxy.strikes_left()), (201, 0), "{schema}: {created:?}");
+    let mut task = created.body;
+    assert_eq!(
+        (&task["title"], &task["priority"], &task["due_date"], &task["completed"]),
+        (&json!("Buy milk"), &json!("high"), &json!("2026-11-21T15:30:00.000000Z"), &json!(false)),
+        "{schema}"
+    );
+    let id = task["id"].as_str().map_or_else(|| task["id"].to_string(), str::to_owned);
+    let (path, complete) = (format!("/api/tasks/{id}"), format!("/api/tasks/{id}/complete"));
+
+    let list = release.ask(ann, "list-tasks", ("GET", "/api/tasks"), None).await;
+    assert_eq!((list.status, list.body), (200, json!([task])), "{schema}: a create that was sent twice");
+    let read = release.ask(ann, "get-task", ("GET", &path), None).await;
+    assert_eq!((read.status, read.body), (200, task.clone()), "{schema}");
+
+    for (function, call, change, expected) in [
+        ("update-task", ("PUT", &path), Some(json!({"title": "Buy oat milk"})), ("title", json!("Buy oat milk"))),
+        ("update-task", ("PATCH", &path), Some(json!({"due_date": null})), ("due_date", json!(null))),
+        ("complete-task", ("PATCH", &complete), Some(json!({"completed": true})), ("completed", json!(true))),
+        ("complete-task", ("PATCH", &complete), None, ("completed", json!(false))),
+        ("complete-task", ("PATCH", &complete), None, ("completed", json!(true))),
+    ] {
+        release.lose_an_answer();
+        let changed = release.ask(ann, function, (call.0, call.1), change).await;
+        assert_eq!((changed.status, release.proxy.strikes_left()), (200, 0), "{schema}: {changed:?}");
+        assert!(changed.body["updated_at"].as_str() > task["updated_at"].as_str(), "{schema}: {task} {changed:?}");
+        task["updated_at"] = changed.body["updated_at"].clone();
+        task[expected.0] = expected.1;
+        assert_eq!(changed.body, task, "{schema}: {function}");
+    }
+
+    for (function, method, path, body) in [
+        ("get-task", "GET", &path, None),
+        ("update-task", "PUT", &path, Some(json!({"title": "Mine"}))),
+        ("complete-task", "PATCH", &complete, None),
+        ("delete-task", "DELETE", &path, None),
+    ] {
+        assert_eq!(release.ask(bob, function, (method, path), body).await.status, 404, "{schema}: {function}");
+    }
+    assert_eq!(release.ask(bob, "list-tasks", ("GET", "/api/tasks"), None).await.body, json!([]), "{schema}");
+    assert_eq!(release.ask(ann, "get-task", ("GET", &path), None).await.body, task, "{schema}");
+
+    release.lose_an_answer();
+    assert_eq!(release.ask(ann, "delete-task", ("DELETE", &path), None).await.status, 204, "{schema}");
+    assert_eq!(release.ask(ann, "delete-task", ("DELETE", &path), None).await.status, 404, "{schema}");
+    assert_eq!(release.ask(ann, "list-tasks", ("GET", "/api/tasks"), None).await.body, json!([]), "{schema}");
+}
+
+#[tokio::test]
+async fn its_functions_work_on_the_schema_of_today() {
+    let Some(binaries) = tokio::task::spawn_blocking(build).await.expect("its functions") else {
+        return dev::testkit::not_run(&format!("this clone has no history to take {COMMIT} from"));
+    };
+    let fresh = Database::with(USER_TABLE).await;
+    fresh.up().await.expect("a fresh database");
+    fresh.run("insert into \"user\" values ('ann'), ('bob')").await;
+    behaves(&mut Release::start(&binaries, &fresh.url).await, "ann", "bob", "fresh").await;
+
+    for layout in &LAYOUTS {
+        let database = Database::filled(layout).await;
+        database.up().await.expect(layout.name);
+        let sql = connect(&database.url).await.expect("the database");
+        let users = [1, 2].map(|number| match layout.has_uuid_users {
+            true => format!("f0000000-0000-4000-8000-00000000000{number}"),
+            false => format!("new-user-{number}"),
+        });
+        for user in &users {
+            sql.execute(layout.new_user, &[user]).await.expect(layout.name);
+        }
+        let mut release = Release::start(&binaries, &database.url).await;
+        behaves(&mut release, &users[0], &users[1], layout.name).await;
+    }
+}

@@ -1,0 +1,80 @@
+//! A plan as PostgreSQL writes it into its log.
+
+use std::fmt;
+
+use serde_json::Value;
+
+/// A statement that was carried out.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    json: Value,
+    milliseconds: f64,
+}
+
+impl Plan {
+    /// The plans that a part of the log holds, which `auto_explain` has written as JSON.
+    pub(crate) fn read_all(log: &str) -> Vec<Self> {
+        let mut plans = Vec::new();
+        let mut lines = log.lines().peekable();
+        while let Some(line) = lines.next() {
+            let Some((head, "")) = line.split_once("plan:") else { continue };
+            let mut json = String::new();
+            // Every further line of an entry begins with a tab.
+            while let Some(line) = lines.next_if(|line| line.starts_with('\t')) {
+                json += line;
+            }
+            let duration = head.split_once("duration: ").and_then(|(_, rest)| rest.split(' ').next()?.parse().ok());
+            // What is not whole yet will be read later.
+            if let (Ok(json), Some(milliseconds)) = (serde_json::from_str(&json), duration) {
+                plans.push(Self { json, milliseconds });
+            }
+        }
+        plans
+    }
+
+    pub(crate) fn query(&self) -> &str {
+        self.json["Query Text"].as_str().expect("a text")
+    }
+
+    pub(crate) fn milliseconds(&self) -> f64 {
+        self.milliseconds
+    }
+
+    /// How many blocks of 8 KiB were looked at, in memory or on disk.
+    pub(crate) fn blocks(&self) -> u64 {
+        let count = |name: &str| self.json["Plan"][name].as_u64().expect("buffers");
+        count("Shared Hit Blocks") + count("Shared Read Blocks")
+    }
+
+    /// Whether everything is sorted before the first row is known. An incremental sort is none: it takes the rows in
+    /// their order and sorts only those that are equal in it.
+    pub(crate) fn sorts(&self) -> bool {
+        self.has(&|node| node["Node Type"] == "Sort")
+    }
+
+    pub(crate) fn reads_the_whole_table(&self) -> bool {
+        self.has(&|node| node["Node Type"] == "Seq Scan")
+    }
+
+    fn has(&self, wanted: &dyn Fn(&Value) -> bool) -> bool {
+        fn search(node: &Value, wanted: &dyn Fn(&Value) -> bool) -> bool {
+            wanted(node) || node["Plans"].as_array().into_iter().flatten().any(|node| search(node, wanted))
+        }
+        search(&self.json["Plan"], wanted)
+    }
+}
+
+/// The nodes with what tells most about them.
+impl fmt::Display for Plan {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn write(node: &Value, depth: usize, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(formatter, "\n{:depth$}{}", "", node["Node Type"])?;
+            for name in ["Index Name", "Index Cond", "Filter", "Rows Removed by Filter", "Sort Key", "Actual Rows"] {
+                node.get(name).map_or(Ok(()), |value| write!(formatter, ", {name}: {value}"))?;
+            }
+            node["Plans"].as_array().into_iter().flatten().try_for_each(|node| write(node, depth + 2, formatter))
+        }
+        write!(formatter, "{} ms, {} blocks: {}", self.milliseconds, self.blocks(), self.query())?;
+        write(&self.json["Plan"], 0, formatter)
+    }
+}
