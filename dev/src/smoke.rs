@@ -59,6 +59,9 @@ struct Answer {
     json: Value,
 }
 
+/// The user may have tasks of their own, and make others meanwhile.
+const NEWEST: &str = "/api/tasks?sort=created&order=desc&limit=100";
+
 /// Tries every operation once and leaves nothing behind, also when it fails or is interrupted. A line for each request goes
 /// to standard output.
 ///
@@ -96,8 +99,8 @@ impl Api {
         self.send(change).await?.is(200)?.has("title", &json!(changed))?;
         let complete = self.request(Method::PATCH, &format!("{path}/complete"));
         self.send(complete).await?.is(200)?.has("completed", &json!(true))?;
-        let list = self.send(self.request(Method::GET, &self.own_tasks())).await?.is(200)?;
-        if list.tasks().len() != 1 {
+        let list = self.send(self.request(Method::GET, NEWEST)).await?.is(200)?;
+        if self.made_here(&list).count() != 1 {
             return Err(list.wrong(&format!("does not list the one task: {}", list.text)));
         }
         self.send(self.request(Method::DELETE, &path)).await?.is(204)?;
@@ -121,9 +124,8 @@ impl Api {
     /// Deletes what was made, and what is found with the mark: the answer to a create may have been lost.
     async fn clean_up(&self) {
         let mut paths = Vec::from_iter(self.made.take());
-        if let Ok(list) = self.send(self.request(Method::GET, &self.own_tasks())).await {
-            let made_here = |task: &&Value| task["title"].as_str().is_some_and(|title| title.contains(&self.mark));
-            paths.extend(list.tasks().iter().filter(made_here).map(path));
+        if let Ok(list) = self.send(self.request(Method::GET, NEWEST)).await {
+            paths.extend(self.made_here(&list).map(path));
         }
         paths.sort();
         paths.dedup();
@@ -132,8 +134,9 @@ impl Api {
         }
     }
 
-    fn own_tasks(&self) -> String {
-        format!("/api/tasks?search={}", self.mark)
+    /// The tasks of a list that bear the mark.
+    fn made_here<'a>(&'a self, list: &'a Answer) -> impl Iterator<Item = &'a Value> {
+        list.tasks().iter().filter(|task| task["title"].as_str().is_some_and(|title| title.contains(&self.mark)))
     }
 
     fn at(&self, path: &str) -> String {
