@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -103,8 +103,8 @@ pub struct FaultProxy {
     port: u16,
     shared: Arc<Shared>,
     acceptor: Mutex<Option<JoinHandle<()>>>,
-    /// Keeps the port from others while connections are refused.
-    reserved: Mutex<Option<TcpSocket>>,
+    /// Keeps the port from others, also while connections are refused.
+    _reserved: TcpSocket,
 }
 
 #[derive(Debug)]
@@ -161,10 +161,11 @@ impl FaultProxy {
             open: Mutex::default(),
             answers: AtomicUsize::new(0),
         });
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let port = listener.local_addr()?.port();
-        let acceptor = tokio::spawn(accept(listener, Arc::clone(&shared)));
-        Ok(Self { port, shared, acceptor: Mutex::new(Some(acceptor)), reserved: Mutex::default() })
+        let reserved = reserve(0)?;
+        let port = reserved.local_addr()?.port();
+        let proxy = Self { port, shared, acceptor: Mutex::default(), _reserved: reserved };
+        proxy.listen()?;
+        Ok(proxy)
     }
 
     /// Where it listens.
@@ -272,17 +273,18 @@ impl FaultProxy {
     }
 
     /// Refuses connections, as where nobody listens. What is open stays open.
-    ///
-    /// # Errors
-    /// Somebody else has taken the port.
-    pub async fn refuse(&self) -> io::Result<()> {
+    pub async fn refuse(&self) {
         let acceptor = lock(&self.acceptor).take();
         if let Some(acceptor) = acceptor {
             acceptor.abort();
             // The port is closed when the task is gone.
             let _ = acceptor.await;
-            *lock(&self.reserved) = Some(reserve(self.port)?);
         }
+    }
+
+    fn listen(&self) -> io::Result<()> {
+        let listener = reserve(self.port)?.listen(BACKLOG)?;
+        *lock(&self.acceptor) = Some(tokio::spawn(accept(listener, Arc::clone(&self.shared))));
         Ok(())
     }
 
@@ -299,11 +301,7 @@ impl FaultProxy {
             state.sign_in_delay = Duration::ZERO;
             state.direct_tls = None;
         });
-        if let Some(socket) = lock(&self.reserved).take() {
-            let listener = socket.listen(BACKLOG)?;
-            *lock(&self.acceptor) = Some(tokio::spawn(accept(listener, Arc::clone(&self.shared))));
-        }
-        Ok(())
+        if lock(&self.acceptor).is_none() { self.listen() } else { Ok(()) }
     }
 }
 

@@ -24,7 +24,7 @@ async fn functions_that_start_before_their_database_work_once_it_is_there() {
     let site = Arc::new(Site { stack, proxy, database, client: Client::new() });
 
     // The other functions have not yet been asked anything.
-    site.proxy.refuse().await.unwrap();
+    site.proxy.refuse().await;
     let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     for (case, reply) in cases.iter().zip(&site.send_together(&cases).await.unwrap()) {
         case.is_put_off(&site, reply).await;

@@ -286,7 +286,7 @@ impl Trouble {
                 self.site.proxy.meet(&script, 1 + self.dice.below(3));
             }
             9 => {
-                self.site.proxy.refuse().await.unwrap();
+                self.site.proxy.refuse().await;
                 self.a_while().await;
                 self.site.proxy.heal().unwrap();
             }
