@@ -135,6 +135,21 @@ async fn a_pooler_that_dies_under_requests_leaves_each_done_once_or_put_off() {
     }
 }
 
+/// How many were told that there is no room, with nothing done; the others were done.
+async fn put_off_by_the_pooler(site: &Site, cases: &[Arc<Case>], replies: &[Reply]) -> usize {
+    let mut put_off = 0;
+    for (case, reply) in cases.iter().zip(replies) {
+        if reply.status == 503 {
+            case.is_put_off(site, reply).await;
+            assert_eq!(reply.retry_after, Some(2));
+            put_off += 1;
+        } else {
+            case.is_done(site, reply).await;
+        }
+    }
+    put_off
+}
+
 #[tokio::test]
 async fn whoever_waits_too_long_for_a_connection_of_the_pooler_is_put_off() {
     let (site, _pooler) = start(|settings| settings.query_wait_timeout = Duration::from_secs(1)).await;
@@ -146,15 +161,7 @@ async fn whoever_waits_too_long_for_a_connection_of_the_pooler_is_put_off() {
     until("they are turned away twice", async || turned_away() >= 2 * put_off).await;
     site.database.run("commit").await;
     let replies = replies.await.unwrap();
-    for (case, reply) in cases.iter().zip(&replies) {
-        if reply.status == 503 {
-            case.is_put_off(&site, reply).await;
-            assert_eq!(reply.retry_after, Some(2));
-        } else {
-            case.is_done(&site, reply).await;
-        }
-    }
-    assert_eq!(replies.iter().filter(|reply| reply.status == 503).count(), put_off);
+    assert_eq!(put_off_by_the_pooler(&site, &cases, &replies).await, put_off);
     site.works(&ALL).await;
 }
 
@@ -168,15 +175,7 @@ async fn whoever_finds_the_pooler_full_is_put_off() {
     pooler.up().await.unwrap();
     let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     let replies = site.send_together(&cases).await.unwrap();
-    for (case, reply) in cases.iter().zip(&replies) {
-        if reply.status == 503 {
-            case.is_put_off(&site, reply).await;
-            assert_eq!(reply.retry_after, Some(2));
-        } else {
-            case.is_done(&site, reply).await;
-        }
-    }
-    let put_off = replies.iter().filter(|reply| reply.status == 503).count();
+    let put_off = put_off_by_the_pooler(&site, &cases, &replies).await;
     assert!((1..cases.len()).contains(&put_off), "{put_off} were put off");
 
     pooler.kill().await;

@@ -38,7 +38,7 @@ const OUT_OF_TIME: &str = "the time of the function was up: the step that was un
 static OWED: Mutex<Option<Address>> = Mutex::new(None);
 
 /// Whose answer it is, and where it goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone)]
 struct Address {
     url: String,
     stack_id: String,
@@ -77,7 +77,7 @@ pub(crate) async fn serve() -> Result<(), lambda_runtime::Error> {
     lambda_runtime::run(service_fn(handle)).await
 }
 
-/// An error says that the answer could not be given: Lambda then calls once more, and migrating again does no harm.
+/// An error says that the answer could not be given: Lambda then calls again, and migrating again does no harm.
 async fn handle(event: LambdaEvent<Request>) -> Result<(), lambda_runtime::Error> {
     let (request, context) = event.into_parts();
     let address = Address::of(&request);
@@ -139,22 +139,13 @@ impl Address {
             Request::Update(of) => (&of.response_url, &of.stack_id, &of.request_id, &of.logical_resource_id),
             Request::Delete(of) => (&of.response_url, &of.stack_id, &of.request_id, &of.logical_resource_id),
             // Also for kinds of requests to come: without an address there is nobody to answer.
-            _ => return Self::nowhere(),
+            _ => return Self::default(),
         };
         Self {
             url: url.clone(),
             stack_id: stack_id.clone(),
             request_id: request_id.clone(),
             logical_resource_id: logical_resource_id.clone(),
-        }
-    }
-
-    fn nowhere() -> Self {
-        Self {
-            url: String::new(),
-            stack_id: String::new(),
-            request_id: String::new(),
-            logical_resource_id: String::new(),
         }
     }
 
@@ -228,7 +219,7 @@ mod tests {
             String::from_utf8_lossy(&heard).into_owned()
         });
         answer_when_panicking();
-        *owed() = Some(Address { url, ..Address::nowhere() });
+        *owed() = Some(Address { url, ..Address::default() });
         let panicked = std::panic::catch_unwind(|| std::hint::black_box(None::<()>).expect("something")).is_err();
         let heard = answered.join().expect("no panic");
         assert!(panicked && heard.contains(r#""Status":"FAILED""#) && heard.contains("see its log"), "{heard}");
