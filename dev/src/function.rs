@@ -90,6 +90,8 @@ impl Function {
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{request}/response", post(response))
             .route("/2018-06-01/runtime/invocation/{request}/error", post(error))
+            .route("/2020-01-01/extension/register", post(register))
+            .route("/2020-01-01/extension/event/next", get(next_of_extension))
             .with_state(Arc::clone(&desk));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?.to_string();
@@ -230,6 +232,15 @@ async fn response(State(desk): State<Arc<Desk>>, answer: String) -> StatusCode {
 async fn error(State(desk): State<Arc<Desk>>, report: String) -> StatusCode {
     let _ = desk.outcomes.send(Outcome::Failed(report)).await;
     StatusCode::ACCEPTED
+}
+
+async fn register() -> impl IntoResponse {
+    AppendHeaders([("lambda-extension-identifier", "extension")])
+}
+
+/// There is never one.
+async fn next_of_extension() -> StatusCode {
+    std::future::pending().await
 }
 
 async fn collect(mut pipe: impl AsyncRead + Unpin, into: Arc<Lock<Vec<u8>>>) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -21,8 +22,8 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 /// How long an answer waits for its instance to ask for the next event, so that requests one after the other meet
 /// the same instance.
 const TURNAROUND: Duration = Duration::from_millis(50);
-/// How long an instance may take to end when asked.
-const STOP_PATIENCE: Duration = Duration::from_secs(2);
+/// How long an instance with an extension may take to end when asked. One without is not asked.
+const STOP_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Why a function could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +89,8 @@ pub(crate) struct Instance {
     words: Arc<LastWords>,
     /// Whether the process is waiting for an event.
     waiting: watch::Sender<bool>,
+    /// Whether an extension was registered.
+    extended: AtomicBool,
     give: mpsc::Sender<Invocation>,
     take: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
     running: Mutex<Option<(String, oneshot::Sender<Outcome>)>>,
@@ -188,7 +191,7 @@ impl Instances {
         let instances = lock(&self.all.instances).take().unwrap_or_default();
         let mut stops = tokio::task::JoinSet::new();
         for instance in instances.into_values() {
-            stops.spawn(async move { instance.process.stop(Signal::SIGTERM, STOP_PATIENCE).await });
+            stops.spawn(async move { instance.stop().await });
         }
         stops.join_all().await;
         // And what they may have started.
@@ -280,6 +283,7 @@ impl Pool {
             process,
             words: Arc::default(),
             waiting: watch::Sender::new(false),
+            extended: AtomicBool::new(false),
             give,
             take: tokio::sync::Mutex::new(take),
             running: Mutex::new(None),
@@ -364,6 +368,17 @@ impl Instance {
         if let Some((_, answer)) = lock(&self.running).take() {
             let _ = answer.send(outcome);
         }
+    }
+
+    /// Remembers that the process has registered an extension.
+    pub(crate) fn is_extended(&self) {
+        self.extended.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends the process in the way of Lambda.
+    async fn stop(&self) {
+        let signal = if self.extended.load(Ordering::Relaxed) { Signal::SIGTERM } else { Signal::SIGKILL };
+        self.process.stop(signal, STOP_PATIENCE).await;
     }
 
     async fn invoke(&self, event: Bytes, limit: Duration, trace_id: &str) -> Outcome {

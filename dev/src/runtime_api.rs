@@ -1,4 +1,5 @@
-//! The Lambda Runtime API, version 2018-06-01, by which the functions ask for events and answer them.
+//! The Lambda Runtime API, version 2018-06-01, by which the functions ask for events and answer them; and of the
+//! Extensions API, version 2020-01-01, what an extension takes that wants no events.
 //!
 //! The first segment of the path tells the instances apart.
 
@@ -29,6 +30,8 @@ pub(crate) fn router(instances: Known) -> Router {
         .route(&format!("{invocation}/{{request}}/response"), post(response))
         .route(&format!("{invocation}/{{request}}/error"), post(error))
         .route("/{instance}/2018-06-01/runtime/init/error", post(init_error))
+        .route("/{instance}/2020-01-01/extension/register", post(register))
+        .route("/{instance}/2020-01-01/extension/event/next", get(next_of_extension))
         .with_state(instances)
 }
 
@@ -72,6 +75,19 @@ async fn error(State(instances): State<Known>, Path((id, request_id)): Path<(Str
 /// The process that says this ends by itself, which is what counts.
 async fn init_error() -> Response {
     accepted(true)
+}
+
+async fn register(State(instances): State<Known>, Path(id): Path<String>) -> Response {
+    let Some(instance) = instances.get().and_then(|instances| instances.find(&id)) else { return unknown() };
+    instance.is_extended();
+    let told =
+        serde_json::json!({ "functionName": instance.name, "functionVersion": "$LATEST", "handler": "bootstrap" });
+    ([("lambda-extension-identifier", uuid::Uuid::new_v4().to_string())], json(StatusCode::OK, &told)).into_response()
+}
+
+/// There is never one.
+async fn next_of_extension() -> Response {
+    std::future::pending().await
 }
 
 fn accepted(known: bool) -> Response {

@@ -50,6 +50,7 @@ mod request;
 pub mod response;
 pub mod routes;
 mod serve;
+mod shutdown;
 mod store;
 mod task;
 mod tls;

@@ -10,7 +10,6 @@ use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::{Context, LambdaEvent, service_fn};
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::auth::Authenticator;
 use crate::config::{Config, StartError, TaskRules, TaskShape};
@@ -21,6 +20,7 @@ use crate::log;
 use crate::metrics::Metrics;
 use crate::request::Request;
 use crate::response::{Answer, Response};
+use crate::shutdown;
 use crate::store::{Readiness, SignIn, UserTasks};
 
 /// What lives as long as the process.
@@ -91,7 +91,7 @@ where
     if warm_up == WarmUp::Database {
         // Lambda gives the start more processor time than a request. What fails here is tried again by the request.
         let both = async { tokio::join!(app.authenticator.warm_up(&app.sign_in), app.database.warm_up()) };
-        tokio::time::timeout(WARM_UP_LIMIT, both).await.ok();
+        tokio::join!(shutdown::announce(), async { tokio::time::timeout(WARM_UP_LIMIT, both).await.ok() });
     }
     let (app, operation) = (&app, &operation);
     let answer = |event: LambdaEvent<Event>| async move {
@@ -101,19 +101,10 @@ where
         ended = lambda_runtime::run(service_fn(answer)) => {
             ended.map_err(|error| StartError::Runtime(error.to_string()))
         }
-        () = told_to_end() => {
+        () = shutdown::told() => {
             app.database.close().await;
             Ok(())
         }
-    }
-}
-
-/// Returns when the process is asked to end, which Lambda does where an extension runs beside the function.
-async fn told_to_end() {
-    match signal(SignalKind::terminate()) {
-        Ok(mut signals) => drop(signals.recv().await),
-        // Then the end comes unannounced, as it does in Lambda without an extension.
-        Err(_) => std::future::pending().await,
     }
 }
 

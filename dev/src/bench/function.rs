@@ -24,6 +24,9 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// How often it is looked at whether the process still runs.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// What an extension is told that registers.
+const REGISTERED: &[u8] = b"HTTP/1.1 200 OK\r\nlambda-extension-identifier: extension\r\ncontent-length: 0\r\n\r\n";
+
 /// Why a function cannot be measured.
 #[derive(Debug, thiserror::Error)]
 pub enum FunctionError {
@@ -282,7 +285,12 @@ fn serve(mut stream: TcpStream, desks: &Desks) -> Option<()> {
         let request = Request::read(&mut stream, &mut buffer)?;
         let id = request.path().split('/').nth(1)?.parse().ok()?;
         let desk = Arc::clone(lock(desks).get(&id)?);
-        if request.path().ends_with("/next") {
+        if request.path().ends_with("/extension/register") {
+            stream.write_all(REGISTERED).ok()?;
+        } else if request.path().ends_with("/extension/event/next") {
+            // There is never one, and the process ends with its connections.
+            std::io::copy(&mut stream, &mut std::io::sink()).ok()?;
+        } else if request.path().ends_with("/next") {
             let event = desk.event_for(request.read)?;
             lock(&desk.state).given = Some(Instant::now());
             stream.write_all(&event).ok()?;

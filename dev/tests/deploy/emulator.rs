@@ -220,17 +220,20 @@ async fn a_body_over_the_limit_is_too_large() {
 }
 
 #[tokio::test]
-async fn a_function_that_is_asked_to_end_ends() {
+async fn lambda_lets_a_function_say_goodbye_to_the_database() {
     let site = Site::new().await;
-    let mut emulator = site.emulate("health").await;
-    let health = event("GET /health", "/health", Value::Null, "", None).await;
-    assert_eq!(emulator.invoke(&health).await["statusCode"], 200);
-    let function = emulator.function().unwrap();
-    nix::sys::signal::kill(function, Signal::SIGTERM).unwrap();
-    // Lambda waits half a second before it kills.
-    let end = Instant::now() + Duration::from_millis(500);
-    while emulator.function() == Some(function) {
-        assert!(Instant::now() < end, "the function still runs");
+    let mut emulator = site.emulate("list-tasks").await;
+    let list = event("GET /api/tasks", "/api/tasks", Value::Null, &site.token(), None).await;
+    assert_eq!(emulator.invoke(&list).await["statusCode"], 200);
+    let database = connect(&site.database_url).await.unwrap();
+    let number = async |sql: &str| -> i64 { database.query_one(sql, &[]).await.unwrap().get(0) };
+    // It ends the function like Lambda: by SIGKILL, but for one with an extension.
+    nix::sys::signal::kill(Pid::from_raw(emulator.process.id().cast_signed()), Signal::SIGTERM).unwrap();
+    let end = Instant::now() + LIMIT;
+    while number("select count(*) - 1 from pg_stat_activity where datname = current_database()").await > 0 {
+        assert!(Instant::now() < end, "the connection is still open");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    let abandoned = "select sessions_abandoned from pg_stat_database where datname = current_database()";
+    assert_eq!(number(abandoned).await, 0);
 }
