@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use dev::artefacts::functions;
-use dev::python::SAM;
+use dev::python::{SAM, scan};
 use dev::workspace::root;
 use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
@@ -35,6 +35,11 @@ async fn the_linters_find_nothing() {
     for (program, arguments) in [("sam", &["validate", "--lint"][..]), ("cfn-lint", &["template.yaml"])] {
         output(SAM.command(program).await.unwrap().args(arguments).env("AWS_DEFAULT_REGION", "us-east-1"));
     }
+}
+
+#[tokio::test]
+async fn the_scanner_finds_nothing_that_is_not_explained() {
+    scan().await.unwrap();
 }
 
 #[tokio::test]
