@@ -129,10 +129,10 @@ impl Gateway {
         let response = match self.instances.invoke(&function, event.into(), &trace_id).await {
             Outcome::Returned(payload) => answer(&payload).unwrap_or_else(|malformed| {
                 self.output.line(format!("{function}: {malformed}").as_bytes());
-                message(StatusCode::BAD_GATEWAY, "Internal Server Error")
+                message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
             }),
-            Outcome::Failed => message(StatusCode::BAD_GATEWAY, "Internal Server Error"),
-            Outcome::TimedOut => message(StatusCode::GATEWAY_TIMEOUT, "Endpoint request timed out"),
+            // An HTTP API knows no 502 and no 504, which are those of a REST API.
+            Outcome::Failed => message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
             Outcome::Unavailable => message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
         };
         (response, function)

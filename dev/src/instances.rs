@@ -58,10 +58,8 @@ pub enum InstanceError {
 pub(crate) enum Outcome {
     /// What the function returned.
     Returned(Bytes),
-    /// The function reported an error, crashed or could not be started.
+    /// The function reported an error, crashed, could not be started, or did not answer in time and was killed.
     Failed,
-    /// The function did not answer in time and was killed.
-    TimedOut,
     /// As many instances as allowed were busy for as long as a request may take.
     Unavailable,
 }
@@ -217,7 +215,7 @@ impl Pool {
             Ok(outcome) => outcome,
             Err(_) => {
                 instance.process.signal(Signal::SIGKILL);
-                Outcome::TimedOut
+                Outcome::Failed
             }
         };
         if instance.waits_within(TURNAROUND).await {

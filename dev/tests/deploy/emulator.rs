@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use axum::Router;
+use axum::body::Bytes;
 use dev::artefacts::program;
 use dev::database::{USER_TABLE, connect, new_user};
 use dev::python::SAM;
@@ -13,6 +15,7 @@ use dev::template::Template;
 use dev::testkit::new_database;
 use dev::tokens;
 use dev::workspace::root;
+use migrations::State;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use reqwest::Client;
@@ -33,21 +36,22 @@ struct Emulator {
     client: Client,
 }
 
-/// A database with the schema and a user.
+/// A database with a user.
 struct Site {
     database_url: String,
     user: String,
 }
 
-/// What SAM makes for `sam local generate-event apigateway http-api-proxy`.
+/// What SAM makes for `sam local generate-event`.
+async fn generate_event(service: &str, kind: &str) -> Value {
+    let mut sam = SAM.command("sam").await.unwrap();
+    let text = output(sam.args(["local", "generate-event", service, kind]));
+    serde_json::from_str(&text).unwrap()
+}
+
 async fn sample_event() -> Value {
     static EVENT: OnceCell<Value> = OnceCell::const_new();
-    let generate = || async {
-        let mut sam = SAM.command("sam").await.unwrap();
-        let text = output(sam.args(["local", "generate-event", "apigateway", "http-api-proxy"]));
-        serde_json::from_str(&text).unwrap()
-    };
-    EVENT.get_or_init(generate).await.clone()
+    EVENT.get_or_init(|| generate_event("apigateway", "http-api-proxy")).await.clone()
 }
 
 /// The sample with another request in it.
@@ -70,13 +74,19 @@ async fn event(route: &str, path: &str, parameters: Value, token: &str, body: Op
 }
 
 impl Site {
+    /// One with the schema.
     async fn new() -> Self {
+        let site = Self::without_schema().await;
+        migrations::up(&site.database_url, &migrations::Options::default()).await.unwrap();
+        site
+    }
+
+    async fn without_schema() -> Self {
         built().await;
         let database_url = new_database().await;
         let database = connect(&database_url).await.unwrap();
         database.batch_execute(USER_TABLE).await.unwrap();
         let user = new_user(&database).await.unwrap().id;
-        migrations::up(&database_url, &migrations::Options::default()).await.unwrap();
         Self { database_url, user }
     }
 
@@ -193,6 +203,24 @@ async fn every_function_answers_every_route_of_it() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn the_schema_is_made_for_cloudformation() {
+    let site = Site::without_schema().await;
+    let (tell, mut told) = tokio::sync::mpsc::channel(1);
+    let take = async move |answer: Bytes| tell.send(answer).await.unwrap();
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let mut event = generate_event("cloudformation", "create-request").await;
+    event["ResponseURL"] = json!(format!("http://{}/answer", listener.local_addr().unwrap()));
+    event["ServiceToken"] = json!("arn:aws:lambda:us-east-1:123456789012:function:migrate");
+    tokio::spawn(axum::serve(listener, Router::new().fallback(take)).into_future());
+    site.emulate("migrate").await.invoke(&event).await;
+    let answer: Value = serde_json::from_slice(&told.recv().await.unwrap()).unwrap();
+    assert_eq!(answer["Status"], "SUCCESS", "{answer}");
+    assert_eq!(answer["RequestId"], event["RequestId"], "{answer}");
+    let steps = migrations::status(&site.database_url).await.unwrap();
+    assert!(steps.iter().all(|step| matches!(step.state, State::Applied { .. })), "{steps:?}");
 }
 
 #[tokio::test]
