@@ -44,6 +44,9 @@ pub enum ApiError {
     /// 400: the body is not JSON.
     #[error("The request body is not valid JSON")]
     MalformedBody(#[source] Option<serde_json::Error>),
+    /// 400: a header that is not as its standard has it.
+    #[error("The header {0} is malformed: entity tags are quoted, as in {0}: \"7\"")]
+    MalformedHeader(&'static str),
     /// 401: no token, or one that does not hold. No hint which, by intention.
     #[error("Not authenticated")]
     Unauthenticated(#[source] Option<Box<dyn Error + Send + Sync>>),
@@ -62,6 +65,9 @@ pub enum ApiError {
     /// 409: the change collides with a row that exists.
     #[error("The request conflicts with the stored data")]
     Conflict(#[source] Box<dyn Error + Send + Sync>),
+    /// 412: the task is not as the client has seen it.
+    #[error("The task has changed since you read it")]
+    PreconditionFailed,
     /// 413: more than 64 KiB.
     #[error("The request body is larger than 64 KiB")]
     BodyTooLarge,
@@ -74,6 +80,9 @@ pub enum ApiError {
     /// 422: the database refused a value that our own rules had let through.
     #[error("The task breaks a rule of the database")]
     Refused(#[source] Box<dyn Error + Send + Sync>),
+    /// 428: the deployment takes no change of which the client does not say what it has seen.
+    #[error("The header If-Match is required: send the ETag of the task that you read")]
+    PreconditionRequired,
     /// 503: the database did not answer in time; `retry_after` in seconds.
     #[error("The database is not available at the moment")]
     DatabaseUnavailable {
@@ -141,16 +150,18 @@ impl ApiError {
 
     fn kind(&self) -> (u16, &'static str) {
         match self {
-            Self::MalformedBody(_) => (400, "malformed_request"),
+            Self::MalformedBody(_) | Self::MalformedHeader(_) => (400, "malformed_request"),
             Self::Unauthenticated(_) => (401, "unauthenticated"),
             Self::ForeignUser => (403, "foreign_user"),
             Self::TaskNotFound => (404, "task_not_found"),
             Self::RouteNotFound => (404, "route_not_found"),
             Self::MethodNotAllowed(_) => (405, "method_not_allowed"),
             Self::Conflict(_) => (409, "conflict"),
+            Self::PreconditionFailed => (412, "precondition_failed"),
             Self::BodyTooLarge => (413, "body_too_large"),
             Self::UnsupportedMediaType => (415, "unsupported_media_type"),
             Self::Invalid(_) | Self::Refused(_) => (422, "validation_failed"),
+            Self::PreconditionRequired => (428, "precondition_required"),
             Self::DatabaseUnavailable { .. } => (503, "database_unavailable"),
             Self::SignInUnavailable(_) => (503, "sign_in_unavailable"),
             Self::Misconfigured(_) => (500, "misconfigured"),
@@ -168,9 +179,11 @@ fn title(status: u16) -> &'static str {
         404 => "Not Found",
         405 => "Method Not Allowed",
         409 => "Conflict",
+        412 => "Precondition Failed",
         413 => "Content Too Large",
         415 => "Unsupported Media Type",
         422 => "Unprocessable Content",
+        428 => "Precondition Required",
         503 => "Service Unavailable",
         _ => "Internal Server Error",
     }

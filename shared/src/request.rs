@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::config::TaskRules;
 use crate::error::ApiError;
 use crate::event::Event;
+use crate::precondition::IfMatch;
 use crate::routes;
 use crate::task::{Fields, FromJson, ListQuery, TaskId};
 
@@ -22,6 +23,7 @@ pub struct Request {
     path_parameters: HashMap<String, String>,
     query: String,
     content_type: Option<String>,
+    if_match: Option<String>,
     body: Vec<u8>,
     /// Whose task ids and bodies may be named; none for the open operations.
     user_id: Option<String>,
@@ -31,7 +33,8 @@ pub struct Request {
 impl Request {
     /// A request of nobody in particular.
     pub(crate) fn open(event: Event, rules: TaskRules) -> Self {
-        let content_type = event.header("content-type").map(str::to_owned);
+        let header = |name| event.header(name).map(str::to_owned);
+        let (content_type, if_match) = (header("content-type"), header("if-match"));
         let body = event.body_bytes();
         Self {
             method: event.request_context.http.method,
@@ -39,6 +42,7 @@ impl Request {
             path_parameters: event.path_parameters,
             query: event.raw_query_string,
             content_type,
+            if_match,
             body,
             user_id: None,
             rules,
@@ -76,6 +80,17 @@ impl Request {
     /// [`ApiError::TaskNotFound`] when no task can have it.
     pub fn task_id(&self) -> Result<TaskId, ApiError> {
         self.path_parameter("id").and_then(|id| TaskId::from_path(&id)).ok_or(ApiError::TaskNotFound)
+    }
+
+    /// Which versions of the task may be changed.
+    ///
+    /// # Errors
+    /// [`ApiError::MalformedHeader`]; [`ApiError::PreconditionRequired`] where the deployment wants to be told.
+    pub fn if_match(&self) -> Result<IfMatch, ApiError> {
+        if self.rules.if_match_required && self.if_match.is_none() {
+            return Err(ApiError::PreconditionRequired);
+        }
+        IfMatch::read(self.if_match.as_deref())
     }
 
     /// The query parameters of a list.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::config::TaskShape;
 use crate::error::{ApiError, Failure, Problem};
 use crate::event::Event;
+use crate::precondition;
 use crate::task::{Task, TaskJson, TaskPage, TaskPageJson};
 
 /// An answer, without what every answer has.
@@ -67,6 +68,7 @@ pub(crate) struct Answer<'a> {
     /// The event's path, in the characters that a header may hold.
     path: String,
     is_read: bool,
+    if_none_match: Option<String>,
     shape: TaskShape,
     status: u16,
     headers: HeaderMap,
@@ -86,6 +88,7 @@ impl<'a> Answer<'a> {
             request_id,
             path: utf8_percent_encode(&event.raw_path, NOT_IN_A_PATH).to_string(),
             is_read: event.request_context.http.method == "GET",
+            if_none_match: event.header("if-none-match").map(str::to_owned),
             shape,
             status: 500,
             headers: HeaderMap::new(),
@@ -117,6 +120,17 @@ impl<'a> Answer<'a> {
         if self.is_too_large() {
             let detail = "limit must be smaller: these tasks are more than the 6 MB of one answer".to_owned();
             return Err(ApiError::Invalid(vec![Failure { field: "limit", detail }]));
+        }
+        let etag = match (&response.content, &self.body) {
+            (Content::Task(task), _) => precondition::of_version(task.version),
+            (Content::Tasks(_), Some(body)) => precondition::of_body(body),
+            _ => return Ok(()),
+        };
+        self.header("etag", &etag);
+        if self.is_read && self.if_none_match.as_deref().is_some_and(|known| precondition::is_known(known, &etag)) {
+            self.status = 304;
+            self.headers.remove("content-type");
+            self.body = None;
         }
         Ok(())
     }

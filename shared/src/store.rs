@@ -13,6 +13,7 @@ use tokio_postgres::error::SqlState;
 use crate::auth::VerifiedUser;
 use crate::db::{Database, DbError, DbErrorKind, Query, Statement, Text};
 use crate::error::{ApiError, Remedy};
+use crate::precondition::IfMatch;
 use crate::task::{Completion, ListQuery, NewTask, Order, Sort, Task, TaskChange, TaskId, TaskPage, Timestamp};
 
 /// The tasks of one verified user.
@@ -28,7 +29,7 @@ pub struct UserTasks {
 /// it is the caller.
 macro_rules! columns {
     () => {
-        "id, title, description, coalesce(completed, false), priority, due_date, created_at, updated_at"
+        "id, title, description, coalesce(completed, false), priority, due_date, created_at, updated_at, version"
     };
 }
 
@@ -36,6 +37,52 @@ macro_rules! columns {
 macro_rules! unless_fenced {
     ($and:literal, $attempt:literal) => {
         concat!("\n         ", $and, " not exists (select from task_fences where attempt = ", $attempt, ")")
+    };
+}
+
+/// Whether the task has one of these versions. Null is every version.
+macro_rules! of_version {
+    ($versions:literal) => {
+        concat!("(", $versions, "::bigint[] is null or version = any (", $versions, "::bigint[]))")
+    };
+}
+
+/// Whether the task has this version and was last changed at this time. Null is every time; JavaScript's have
+/// milliseconds.
+macro_rules! as_seen {
+    ($versions:literal, $updated_at:literal) => {
+        concat!(
+            of_version!($versions),
+            "
+         and (coalesce(updated_at, created_at) = ",
+            $updated_at,
+            " or date_trunc('milliseconds', coalesce(updated_at, created_at)) = ",
+            $updated_at,
+            ") is not false"
+        )
+    };
+}
+
+/// What comes of a change that is conditional: after the columns of the task whether it was made. If it was not, they
+/// are of the task as it is; without a row there is no task.
+macro_rules! conditional {
+    ($change:expr, $columns:expr) => {
+        concat!(
+            "with changed as (",
+            $change,
+            "
+         returning *)
+         select ",
+            $columns,
+            ", true
+         from changed
+         union all
+         select ",
+            $columns,
+            ", false
+         from tasks
+         where user_id = $1 and id = $2 and not exists (select from changed)"
+        )
     };
 }
 
@@ -58,27 +105,35 @@ static GET: Statement =
     Statement { name: "get", sql: concat!("select ", columns!(), " from tasks where user_id = $1 and id = $2") };
 
 /// Of each pair of parameters the first says whether the column changes, so that null can be a new value.
-static UPDATE: Statement = Statement {
-    name: "update",
-    sql: concat!(
+macro_rules! update {
+    () => {
         "update tasks
          set title = coalesce($3, title),
              description = case when $4::boolean then $5 else description end,
              completed = coalesce($6, completed),
              priority = case when $7::boolean then $8 else priority end,
              due_date = case when $9::boolean then $10 else due_date end
-         where user_id = $1 and id = $2",
-        unless_fenced!("and", "$11"),
-        "
-         returning ",
-        columns!()
-    ),
+         where user_id = $1 and id = $2"
+    };
+}
+
+static UPDATE: Change = Change {
+    always: Statement {
+        name: "update",
+        sql: concat!(update!(), unless_fenced!("and", "$11"), "\n         returning ", columns!()),
+    },
+    conditional: Statement {
+        name: "conditional update",
+        sql: conditional!(
+            concat!(update!(), "\n         and ", as_seen!("$11", "$12"), unless_fenced!("and", "$13")),
+            columns!()
+        ),
+    },
 };
 
 /// Toggles without a `$3`, and then only if the request `$4` has not done so already.
-static COMPLETE: Statement = Statement {
-    name: "complete",
-    sql: concat!(
+macro_rules! complete {
+    () => {
         "update tasks
          set completed = case
                  when $3::boolean is not null then $3::boolean
@@ -86,16 +141,47 @@ static COMPLETE: Statement = Statement {
                  else not coalesce(completed, false)
              end,
              last_request = case when $3::boolean is null then $4 else last_request end
-         where user_id = $1 and id = $2",
-        unless_fenced!("and", "$5"),
-        "
-         returning ",
-        columns!()
-    ),
+         where user_id = $1 and id = $2"
+    };
+}
+
+static COMPLETE: Change = Change {
+    always: Statement {
+        name: "complete",
+        sql: concat!(complete!(), unless_fenced!("and", "$5"), "\n         returning ", columns!()),
+    },
+    conditional: Statement {
+        name: "conditional complete",
+        // A toggle of this very request has changed what the client has seen.
+        sql: conditional!(
+            concat!(
+                complete!(),
+                "\n         and (last_request = $4 or ",
+                as_seen!("$5", "$6"),
+                ")",
+                unless_fenced!("and", "$7")
+            ),
+            columns!()
+        ),
+    },
 };
 
-static DELETE: Statement =
-    Statement { name: "delete", sql: "delete from tasks where user_id = $1 and id = $2 returning true" };
+macro_rules! delete {
+    () => {
+        "delete from tasks where user_id = $1 and id = $2"
+    };
+}
+
+static DELETE: Statement = Statement { name: "delete", sql: concat!(delete!(), " returning true") };
+
+static DELETE_CONDITIONAL: Statement =
+    Statement { name: "conditional delete", sql: conditional!(concat!(delete!(), " and ", of_version!("$3")), "id") };
+
+/// A statement that changes a task, and the same for a client that says what it has seen.
+struct Change {
+    always: Statement,
+    conditional: Statement,
+}
 
 /// Without a value a task is pending. With the value of `$2`, which the planner sees, the condition becomes
 /// `completed is true` or `completed is not true`, and each has an index.
@@ -214,8 +300,9 @@ impl UserTasks {
     /// Changes the fields that are given and returns the task.
     ///
     /// # Errors
-    /// [`ApiError::TaskNotFound`] when the user has no such task; the database's failures.
-    pub async fn update(&self, id: &TaskId, change: &TaskChange) -> Result<Task, ApiError> {
+    /// [`ApiError::TaskNotFound`] when the user has no such task; [`ApiError::PreconditionFailed`] when it has changed;
+    /// the database's failures.
+    pub async fn update(&self, id: &TaskId, change: &TaskChange, if_match: &IfMatch) -> Result<Task, ApiError> {
         let description = change.description.as_ref();
         let parameters = [
             change.title.as_deref().map_or(Text::NULL, Text::of),
@@ -227,45 +314,71 @@ impl UserTasks {
             Text::print(change.due_date.is_some()),
             change.due_date.flatten().map_or(Text::NULL, Text::print),
         ];
-        self.change(&UPDATE, id, parameters).await
+        let seen = Seen { if_match, updated_at: change.expected_updated_at };
+        self.change(&UPDATE, id, parameters, &seen, |task| change.is_in(task)).await
     }
 
     /// Sets or toggles whether the task is completed and returns it.
     ///
     /// # Errors
-    /// [`ApiError::TaskNotFound`] when the user has no such task; the database's failures.
-    pub async fn complete(&self, id: &TaskId, completion: &Completion) -> Result<Task, ApiError> {
+    /// As [`UserTasks::update`].
+    pub async fn complete(&self, id: &TaskId, completion: &Completion, if_match: &IfMatch) -> Result<Task, ApiError> {
         let set = completion.completed.map_or(Text::NULL, Text::print);
-        self.change(&COMPLETE, id, [set, Text::of(&self.request_id)]).await
+        let seen = Seen { if_match, updated_at: completion.expected_updated_at };
+        let is_set = |task: &Task| completion.completed == Some(task.completed);
+        self.change(&COMPLETE, id, [set, Text::of(&self.request_id)], &seen, is_set).await
     }
 
     /// Deletes the task for good.
     ///
     /// # Errors
-    /// [`ApiError::TaskNotFound`] when the user has no such task; the database's failures.
-    pub async fn delete(&self, id: &TaskId) -> Result<(), ApiError> {
-        let answer = self.database.query(self.about(&DELETE, id, [])).await.map_err(refused_for_the_task)?;
-        // A repeat that finds nothing finds the work of the execution whose answer was lost.
-        if answer.rows.is_empty() && !answer.is_repeat { Err(ApiError::TaskNotFound) } else { Ok(()) }
+    /// As [`UserTasks::update`].
+    pub async fn delete(&self, id: &TaskId, if_match: &IfMatch) -> Result<(), ApiError> {
+        let query = match if_match.versions() {
+            None => self.about(&DELETE, id, []),
+            Some(versions) => self.about(&DELETE_CONDITIONAL, id, [array(versions)]),
+        };
+        let answer = self.database.query(query).await.map_err(refused_for_the_task)?;
+        match answer.rows.first() {
+            Some(row) if was_made(row)? => Ok(()),
+            Some(_) => Err(ApiError::PreconditionFailed),
+            // A repeat that finds nothing finds the work of the execution whose answer was lost.
+            None if answer.is_repeat => Ok(()),
+            None => Err(ApiError::TaskNotFound),
+        }
     }
 
-    async fn change<const N: usize>(
-        &self,
-        statement: &'static Statement,
+    /// `is_made` tells of a task whether it is as the change makes it.
+    async fn change<'a, const N: usize>(
+        &'a self,
+        change: &'static Change,
         id: &TaskId,
-        parameters: [Text<'_>; N],
+        parameters: [Text<'a>; N],
+        seen: &Seen<'_>,
+        is_made: impl Fn(&Task) -> bool,
     ) -> Result<Task, ApiError> {
-        let query = self.about(statement, id, parameters);
+        let Some(condition) = seen.condition() else {
+            let query = self.about(&change.always, id, parameters);
+            return self.only_task(&self.database.write(query).await.map_err(refused_for_the_task)?.rows);
+        };
+        let query = self.about(&change.conditional, id, parameters.into_iter().chain(condition));
         let answer = self.database.write(query).await.map_err(refused_for_the_task)?;
-        self.only_task(&answer.rows)
+        let row = answer.rows.first().ok_or(ApiError::TaskNotFound)?;
+        let task = self.task(row)?;
+        // A repeat may find the work of the execution whose answer was lost, after which the version is another.
+        if was_made(row)? || (answer.is_repeat && is_made(&task)) {
+            Ok(task)
+        } else {
+            Err(ApiError::PreconditionFailed)
+        }
     }
 
     /// A statement about the task `id`, which is its `$2`.
-    fn about<'a, const N: usize>(
+    fn about<'a>(
         &'a self,
         statement: &'static Statement,
         id: &TaskId,
-        parameters: [Text<'a>; N],
+        parameters: impl IntoIterator<Item = Text<'a>>,
     ) -> Query<'a> {
         self.query(statement, std::iter::once(Text::print(id)).chain(parameters))
     }
@@ -295,10 +408,37 @@ impl UserTasks {
                 due_date: row.try_get(5)?,
                 created_at: created_at.or(updated_at).unwrap_or(Timestamp::EPOCH),
                 updated_at: updated_at.or(created_at).unwrap_or(Timestamp::EPOCH),
+                version: row.try_get(8)?,
             })
         };
         read().map_err(unreadable)
     }
+}
+
+/// What the client says that it has seen of a task.
+struct Seen<'a> {
+    if_match: &'a IfMatch,
+    updated_at: Option<Timestamp>,
+}
+
+impl Seen<'_> {
+    /// The parameters of [`as_seen`]; none where the client has said nothing.
+    fn condition(&self) -> Option<[Text<'static>; 2]> {
+        let versions = self.if_match.versions();
+        let has_condition = versions.is_some() || self.updated_at.is_some();
+        has_condition.then(|| [versions.map_or(Text::NULL, array), self.updated_at.map_or(Text::NULL, Text::print)])
+    }
+}
+
+/// Numbers as PostgreSQL reads an array: `{7,8}`.
+fn array(numbers: &[i64]) -> Text<'static> {
+    let numbers: Vec<_> = numbers.iter().map(i64::to_string).collect();
+    Text::print(format_args!("{{{}}}", numbers.join(",")))
+}
+
+/// The last column of what changes a task under a condition, and the only one of an unconditional delete.
+fn was_made(row: &Row) -> Result<bool, ApiError> {
+    row.try_get(row.len() - 1).map_err(unreadable)
 }
 
 /// The tables of the sign-in service, as far as it takes to verify a token. Better Auth owns them; we only read.
@@ -439,13 +579,16 @@ mod tests {
     fn every_statement_about_tasks_names_its_user() {
         let source = include_str!("store.rs");
         let (code, _) = source.split_once("#[cfg(test)]").expect("this module");
-        let defined = code.matches(": Statement =").count();
+        let defined = code.matches(": Statement =").count() + 2 * code.matches(": Change =").count();
         let about_tasks = [
             &CREATE,
             &GET,
-            &UPDATE,
-            &COMPLETE,
+            &UPDATE.always,
+            &UPDATE.conditional,
+            &COMPLETE.always,
+            &COMPLETE.conditional,
             &DELETE,
+            &DELETE_CONDITIONAL,
             &COUNT,
             &LIST_CREATED_ASC,
             &LIST_CREATED_DESC,
@@ -466,7 +609,8 @@ mod tests {
             let owned = sql.starts_with("insert into tasks (user_id,") && sql.contains("select $1,");
             assert!(scoped || owned, "{}: {sql}", statement.name);
             // A delete that comes late finds nothing that it could harm.
-            let may_land_late = sql.contains("not exists (select from task_fences") || sql.starts_with("delete");
+            let may_land_late =
+                sql.contains("not exists (select from task_fences") || sql.contains("delete from tasks");
             assert!(may_land_late || !sql.contains("returning"), "{}: {sql}", statement.name);
         }
         for statement in others {

@@ -20,6 +20,7 @@ fn tables(id: &str, user_id: &str, time: &str) -> String {
              created_at {time} default (now() at time zone 'utc'),
              updated_at {time} default (now() at time zone 'utc'),
              -- What adoption adds.
+             version bigint not null default 1,
              idempotency_key text,
              last_request text,
              unique (user_id, idempotency_key))"

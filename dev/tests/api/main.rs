@@ -11,6 +11,7 @@ mod kit;
 
 mod authentication;
 mod complete;
+mod conditional;
 mod cors;
 mod create;
 mod default_route;

@@ -2,25 +2,29 @@
 
 use dev::fault_proxy::{End, Strike, Way};
 
-use crate::site::{ALL, Operation, Site};
+use crate::site::{ALL, Case, Operation, Site};
 
 const ENDS: [End; 2] = [End::Close, End::Reset];
 
 /// Each operation, whose connection is struck so many times; it happens exactly once and is answered.
 async fn survives(site: &Site, operations: &[Operation], strike: Strike, times: usize) {
     for operation in operations {
-        let case = site.prepare(*operation).await;
-        (0..times).for_each(|_| site.proxy.strike(strike));
-        let executed = site.proxy.answers();
-        let reply = case.send(site).await;
-        assert_eq!(site.proxy.strikes_left(), 0, "{operation:?} was not struck");
-        case.is_done(site, &reply).await;
-        let (executions, fences) = if strike.way == Way::Replies { (times + 1, times) } else { (1, 1) };
-        // A connection may be struck between the answer to a fence and the one that it is for.
-        let most = if operation.is_fenced() { executions + fences } else { executions };
-        let answers = site.proxy.answers() - executed;
-        assert!((executions..=most).contains(&answers), "{operation:?}: {answers} executions");
+        case_survives(site, &site.prepare(*operation).await, strike, times).await;
     }
+}
+
+async fn case_survives(site: &Site, case: &Case, strike: Strike, times: usize) {
+    let operation = case.operation;
+    (0..times).for_each(|_| site.proxy.strike(strike));
+    let executed = site.proxy.answers();
+    let reply = case.send(site).await;
+    assert_eq!(site.proxy.strikes_left(), 0, "{operation:?} was not struck");
+    case.is_done(site, &reply).await;
+    let (executions, fences) = if strike.way == Way::Replies { (times + 1, times) } else { (1, 1) };
+    // A connection may be struck between the answer to a fence and the one that it is for.
+    let most = if operation.is_fenced() { executions + fences } else { executions };
+    let answers = site.proxy.answers() - executed;
+    assert!((executions..=most).contains(&answers), "{operation:?}: {answers} executions");
 }
 
 #[tokio::test]
@@ -28,6 +32,23 @@ async fn a_lost_answer_is_asked_for_again_and_nothing_happens_twice() {
     let site = Site::start().await;
     for end in ENDS {
         survives(&site, &ALL, Strike { way: Way::Replies, after: 0, end }, 1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_is_made_and_not_answered_is_not_taken_for_somebody_elses() {
+    let site = Site::start().await;
+    for operation in [Operation::Update, Operation::Toggle, Operation::Complete, Operation::Delete] {
+        for (way, after, times) in
+            [(Way::Replies, 0, 1), (Way::Replies, 0, 2), (Way::Replies, 60, 1), (Way::Requests, 5, 1)]
+        {
+            let case = site.prepare(operation).await.if_new();
+            case_survives(&site, &case, Strike { way, after, end: End::Reset }, times).await;
+            // With its version it is not made again; a delete finds nothing more.
+            let status = if operation == Operation::Delete { 404 } else { 412 };
+            assert_eq!(case.send(&site).await.status, status, "{operation:?}");
+            case.happened_once(&site).await;
+        }
     }
 }
 

@@ -105,6 +105,8 @@ pub(crate) struct Case {
     /// None before a task is created.
     pub(crate) task: Option<i32>,
     title: String,
+    /// The version that the client has seen, if it says so.
+    if_match: Option<&'static str>,
 }
 
 /// A function that is stopped until this is dropped.
@@ -312,13 +314,26 @@ impl Site {
             let insert = "insert into tasks (user_id, title) values ($1, $2) returning id";
             Some(self.database.owner.query_one(insert, &[&user.id, &title]).await.unwrap().get(0))
         };
-        Case { operation, user, task, title }
+        Case { operation, user, task, title, if_match: None }
     }
 
     pub(crate) async fn call(&self, method: Method, path: &str, user: &User, body: Option<Value>) -> Reply {
+        self.call_if(None, method, path, user, body).await
+    }
+
+    /// With this `If-Match`.
+    async fn call_if(
+        &self,
+        if_match: Option<&str>,
+        method: Method,
+        path: &str,
+        user: &User,
+        body: Option<Value>,
+    ) -> Reply {
         let request = self.client.request(method, format!("{}/api/tasks{path}", self.stack.base_url()));
         let request = request.bearer_auth(self.stack.token(&user.id)).timeout(Duration::from_secs(40));
         let request = body.iter().fold(request, reqwest::RequestBuilder::json);
+        let request = if_match.iter().fold(request, |request, seen| request.header("if-match", *seen));
         let answer = request.send().await.unwrap();
         let header = |name| answer.headers().get(name).map(|value| value.to_str().unwrap());
         let retry_after = header("retry-after").map(|seconds| seconds.parse().unwrap());
@@ -423,7 +438,13 @@ impl Case {
     /// Lets it happen.
     pub(crate) async fn send(&self, site: &Site) -> Reply {
         let (method, path, body) = self.request();
-        site.call(method, &path, &self.user, body).await
+        site.call_if(self.if_match, method, &path, &self.user, body).await
+    }
+
+    /// Only if the task is as it was made.
+    pub(crate) fn if_new(mut self) -> Self {
+        self.if_match = Some("\"1\"");
+        self
     }
 
     /// Method, path below that of the tasks, and body.

@@ -10,5 +10,5 @@ async fn main() -> Result<(), StartError> {
 async fn complete_task(tasks: UserTasks, request: Request) -> Result<Response, ApiError> {
     let id = request.task_id()?;
     let completion: Completion = request.optional_json()?;
-    Ok(response::task(tasks.complete(&id, &completion).await?))
+    Ok(response::task(tasks.complete(&id, &completion, &request.if_match()?).await?))
 }

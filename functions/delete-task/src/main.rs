@@ -9,6 +9,6 @@ async fn main() -> Result<(), StartError> {
 
 async fn delete_task(tasks: UserTasks, request: Request) -> Result<Response, ApiError> {
     let id = request.task_id()?;
-    tasks.delete(&id).await?;
+    tasks.delete(&id, &request.if_match()?).await?;
     Ok(response::no_content())
 }

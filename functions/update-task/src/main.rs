@@ -10,5 +10,5 @@ async fn main() -> Result<(), StartError> {
 async fn update_task(tasks: UserTasks, request: Request) -> Result<Response, ApiError> {
     let id = request.task_id()?;
     let change: TaskChange = request.json()?;
-    Ok(response::task(tasks.update(&id, &change).await?))
+    Ok(response::task(tasks.update(&id, &change, &request.if_match()?).await?))
 }

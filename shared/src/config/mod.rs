@@ -21,13 +21,15 @@ pub struct Config {
     pub(crate) metrics_namespace: Option<String>,
 }
 
-/// The limits of the input, in Unicode code points.
+/// What is asked of the input. Limits are in Unicode code points.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TaskRules {
     /// `TASK_TITLE_MAX`
     pub(crate) title_max: usize,
     /// `TASK_DESCRIPTION_MAX`
     pub(crate) description_max: usize,
+    /// `REQUIRE_IF_MATCH=1`: no change without the version that the client has seen.
+    pub(crate) if_match_required: bool,
 }
 
 /// How tasks are written in answers.
@@ -91,6 +93,7 @@ impl Config {
             rules: TaskRules {
                 title_max: number(&lookup, "TASK_TITLE_MAX", 200, 1..=MAX_TITLE)?,
                 description_max: number(&lookup, "TASK_DESCRIPTION_MAX", 1000, 0..=16_000)?,
+                if_match_required: choice(&lookup, "REQUIRE_IF_MATCH", ["0", "1"])?,
             },
             shape: TaskShape {
                 list_object: choice(&lookup, "TASK_LIST_SHAPE", ["array", "object"])?,

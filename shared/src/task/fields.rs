@@ -89,6 +89,13 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// See [`Timestamp::parse`]. Null counts as absent.
+    pub(crate) fn expected_updated_at(&mut self) -> Option<Timestamp> {
+        const RULE: &str = "expected_updated_at must be the updated_at of a task, such as 2026-11-21T17:30:00.123456Z";
+        let value = self.value("expected_updated_at").filter(|value| !value.is_null())?;
+        value.as_str().and_then(Timestamp::parse).or_else(|| self.fail("expected_updated_at", RULE))
+    }
+
     /// The object has none of the fields that can change.
     pub(crate) fn fail_as_empty(&mut self) {
         const NAMES: &str = "at least one of title, description, completed, priority and due_date must be given";
@@ -99,7 +106,11 @@ impl<'a> Fields<'a> {
 
     /// Under its snake_case name, or else under its camelCase one.
     fn value(&self, name: &'static str) -> Option<&'a Value> {
-        let camel_case = if name == "due_date" { "dueDate" } else { name };
+        let camel_case = match name {
+            "due_date" => "dueDate",
+            "expected_updated_at" => "expectedUpdatedAt",
+            other => other,
+        };
         self.object.get(name).or_else(|| self.object.get(camel_case))
     }
 

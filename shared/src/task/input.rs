@@ -1,7 +1,7 @@
 //! What may be sent: a new task, a change, a completion.
 
-use super::Timestamp;
 use super::fields::Fields;
+use super::{Task, Timestamp};
 
 /// A body that can be read from a JSON object.
 ///
@@ -41,6 +41,8 @@ pub struct TaskChange {
     pub(crate) completed: Option<bool>,
     pub(crate) priority: Option<Option<&'static str>>,
     pub(crate) due_date: Option<Option<Timestamp>>,
+    /// The `updated_at` of the task that the client has seen; none where it does not matter.
+    pub(crate) expected_updated_at: Option<Timestamp>,
 }
 
 impl FromJson for TaskChange {
@@ -51,6 +53,7 @@ impl FromJson for TaskChange {
             completed: fields.completed(),
             priority: fields.priority(),
             due_date: fields.due_date(),
+            expected_updated_at: fields.expected_updated_at(),
         };
         if change.changes_nothing() {
             fields.fail_as_empty();
@@ -67,6 +70,17 @@ impl TaskChange {
             && self.priority.is_none()
             && self.due_date.is_none()
     }
+
+    /// Whether a task is as if the change had been made.
+    pub(crate) fn is_in(&self, task: &Task) -> bool {
+        let texts = |time: Option<Timestamp>| time.map(|time| time.to_string());
+        self.title.as_ref().is_none_or(|title| *title == task.title)
+            && self.description.as_ref().is_none_or(|description| *description == task.description)
+            && self.completed.is_none_or(|completed| completed == task.completed)
+            && self.priority.is_none_or(|priority| priority == task.priority.as_deref())
+            // The database keeps microseconds, as the text does.
+            && self.due_date.is_none_or(|due_date| texts(due_date) == texts(task.due_date))
+    }
 }
 
 /// The body of a completion.
@@ -74,11 +88,13 @@ impl TaskChange {
 pub struct Completion {
     /// The state to set; none toggles.
     pub(crate) completed: Option<bool>,
+    /// As in a [`TaskChange`].
+    pub(crate) expected_updated_at: Option<Timestamp>,
 }
 
 impl FromJson for Completion {
     fn from_json(fields: &mut Fields<'_>) -> Self {
-        Self { completed: fields.completed() }
+        Self { completed: fields.completed(), expected_updated_at: fields.expected_updated_at() }
     }
 }
 
@@ -92,7 +108,8 @@ mod tests {
 
     fn read<T: FromJson>(body: &serde_json::Value) -> Result<T, String> {
         let object = body.as_object().cloned().expect("the tests send objects");
-        let mut fields = Fields::new(&object, TaskRules { title_max: 200, description_max: 1000 });
+        let mut fields =
+            Fields::new(&object, TaskRules { title_max: 200, description_max: 1000, if_match_required: false });
         let value = T::from_json(&mut fields);
         fields.finish(value).map_err(|error: ApiError| error.to_string())
     }
@@ -129,7 +146,8 @@ mod tests {
                 description: Some(None),
                 completed: None,
                 priority: Some(None),
-                due_date: Some(None)
+                due_date: Some(None),
+                expected_updated_at: None,
             }
         );
     }
@@ -153,8 +171,9 @@ mod tests {
 
     #[test]
     fn a_completion_toggles_unless_it_sets() {
-        assert_eq!(read::<Completion>(&json!({})), Ok(Completion { completed: None }));
-        assert_eq!(read::<Completion>(&json!({"completed": false})), Ok(Completion { completed: Some(false) }));
+        assert_eq!(read::<Completion>(&json!({})), Ok(Completion::default()));
+        let set = Completion { completed: Some(false), expected_updated_at: None };
+        assert_eq!(read::<Completion>(&json!({"completed": false})), Ok(set));
         assert_eq!(read::<Completion>(&json!({"completed": 1})), Err("completed must be true or false".into()));
     }
 }

@@ -37,6 +37,8 @@ pub struct Task {
     pub created_at: Timestamp,
     /// When it last changed; the database keeps it.
     pub updated_at: Timestamp,
+    /// Counts the changes; the database keeps it. It is the entity tag and not in the JSON.
+    pub version: i64,
 }
 
 /// The id of a task. The type of the column decides which: an integer is a JSON number, uuid and text are strings.
@@ -168,6 +170,7 @@ mod tests {
             due_date: Some(at("2026-12-01")),
             created_at: at("2026-11-21T02:51:49.233112Z"),
             updated_at: at("2026-11-21T02:51:49.233112Z"),
+            version: 7,
         };
         let both = TaskShape { list_object: true, camel_case_too: true };
         let page = TaskPage { tasks: vec![task], total: Some(7) };

@@ -198,8 +198,13 @@ mod tests {
         Answer { call: String::new(), status, headers: map, body: body.into(), json: json.clone() }
     }
 
-    const READ: [(&str, &str); 3] =
-        [("content-type", "application/json"), ("x-request-id", "r-1"), ("cache-control", "private, no-cache")];
+    const READ: [(&str, &str); 4] = [
+        ("content-type", "application/json"),
+        ("x-request-id", "r-1"),
+        ("cache-control", "private, no-cache"),
+        ("etag", "\"7\""),
+    ];
+    const LIST: [(&str, &str); 4] = [READ[0], READ[1], READ[2], ("etag", "W/\"0123456789abcdef\"")];
     const PROBLEM: [(&str, &str); 2] = [("content-type", "application/problem+json"), ("x-request-id", "r-1")];
 
     fn verdict(method: &str, path: &str, answer: &Answer) -> Result<(), String> {
@@ -209,7 +214,7 @@ mod tests {
     #[test]
     fn good_answers_are_accepted() {
         assert_eq!(verdict("GET", "/api/tasks/42", &answer(200, &READ, &task())), Ok(()));
-        assert_eq!(verdict("GET", "/api/tasks", &answer(200, &READ, &json!([task()]))), Ok(()));
+        assert_eq!(verdict("GET", "/api/tasks", &answer(200, &LIST, &json!([task()]))), Ok(()));
         assert_eq!(verdict("GET", "/api/tasks/42", &answer(404, &PROBLEM, &problem())), Ok(()));
         assert_eq!(verdict("DELETE", "/api/u/tasks/4", &answer(204, &PROBLEM[1..], &Value::Null)), Ok(()));
     }
@@ -225,11 +230,13 @@ mod tests {
         without.as_object_mut().expect("an object").remove("priority");
         for (bad, complaint) in [
             (answer(418, &READ, &task()), "no answer 418"),
-            (answer(200, &READ[..2], &task()), "cache-control is missing"),
-            (answer(200, &[READ[0], READ[2]], &task()), "x-request-id is missing"),
-            (answer(200, &[READ[0], READ[1], ("cache-control", "public")], &task()), "cache-control: "),
-            (answer(200, &[READ[0], READ[1], READ[2], ("x-powered-by", "x")], &task()), "x-powered-by"),
-            (answer(200, &[PROBLEM[0], READ[1], READ[2]], &task()), "its type is"),
+            (answer(200, &[READ[0], READ[1], READ[3]], &task()), "cache-control is missing"),
+            (answer(200, &[READ[0], READ[2], READ[3]], &task()), "x-request-id is missing"),
+            (answer(200, &READ[..3], &task()), "etag is missing"),
+            (answer(200, &LIST, &task()), "etag: "),
+            (answer(200, &[READ[0], READ[1], READ[3], ("cache-control", "public")], &task()), "cache-control: "),
+            (answer(200, &[READ[0], READ[1], READ[2], READ[3], ("x-powered-by", "x")], &task()), "x-powered-by"),
+            (answer(200, &[PROBLEM[0], READ[1], READ[2], READ[3]], &task()), "its type is"),
             (answer(200, &READ, &without), "priority"),
             (answer(200, &READ, &json!([task()])), "is not of type \"object\""),
             (answer(200, &READ, &changed("priority", json!("urgent"))), "/priority"),
@@ -246,7 +253,7 @@ mod tests {
         assert!(verdict("GET", "/nowhere", &problem_of_another_code).is_err());
         let full = answer(204, &PROBLEM, &task());
         assert!(verdict("DELETE", "/api/tasks/42", &full).is_err());
-        let task_in_list = answer(200, &READ, &json!([{"id": 1}]));
+        let task_in_list = answer(200, &LIST, &json!([{"id": 1}]));
         assert!(verdict("GET", "/api/tasks", &task_in_list).is_err());
     }
 }
