@@ -73,8 +73,10 @@ async fn of_one_task(million: &Million, findings: &mut Findings) {
             id => format!("/api/tasks/{id}"),
         };
         let change = json!({"title": "Buy oat milk", "priority": null});
+        let conditional = json!({"title": "Buy bread", "expected_updated_at": task["updated_at"]});
         for (operation, method, path, body) in [
             ("get", Method::GET, path.clone(), None),
+            ("conditional update", Method::PUT, path.clone(), Some(&conditional)),
             ("update", Method::PUT, path.clone(), Some(&change)),
             ("complete", Method::PATCH, format!("{path}/complete"), None),
             ("delete", Method::DELETE, path.clone(), None),
