@@ -14,7 +14,7 @@ use crate::auth::VerifiedUser;
 use crate::db::{Database, DbError, DbErrorKind, Query, Statement, Text};
 use crate::error::{ApiError, Remedy};
 use crate::precondition::IfMatch;
-use crate::task::{Completion, ListQuery, NewTask, Order, Sort, Task, TaskChange, TaskId, TaskPage, Timestamp};
+use crate::task::{Completion, Filter, ListQuery, NewTask, Order, Sort, Task, TaskChange, TaskId, TaskPage, Timestamp};
 
 /// The tasks of one verified user.
 pub struct UserTasks {
@@ -183,14 +183,19 @@ struct Change {
     conditional: Statement,
 }
 
-/// Without a value a task is pending. With the value of `$2`, which the planner sees, the condition becomes
-/// `completed is true` or `completed is not true`, and each has an index.
+/// Null filters nothing. The planner sees the values, so what filters nothing costs nothing, and with the value of `$2`
+/// the condition becomes `completed is true` or `completed is not true`, each of which has an index; without one a task
+/// is pending. A time is compared before it is looked at for null, which has no type to learn it from. `$7` is now.
 macro_rules! filter {
     () => {
         " from tasks
           where user_id = $1
             and ($2::boolean is null or (completed is true) = $2::boolean)
-            and ($3::text is null or priority = $3::text)"
+            and ($3::text is null or priority = $3::text)
+            and (due_date < $4 or $4 is null)
+            and (due_date > $5 or $5 is null)
+            and ($6::boolean is null or ((due_date < $7 and completed is not true) is true) = $6::boolean)
+            and ($8::text[] is null or concat_ws(' ', title, description) ilike all ($8::text[]))"
     };
 }
 
@@ -202,7 +207,7 @@ macro_rules! list {
     ($($order:expr),+) => {
         Statement {
             name: "list",
-            sql: concat!("select ", columns!(), filter!(), " order by ", $($order),+, " limit $4::bigint offset $5::bigint")
+            sql: concat!("select ", columns!(), filter!(), " order by ", $($order),+, " limit $9::bigint offset $10::bigint")
         }
     };
 }
@@ -280,9 +285,8 @@ impl UserTasks {
     /// # Errors
     /// The database's failures.
     pub async fn list(&self, query: &ListQuery) -> Result<TaskPage, ApiError> {
-        let filter = [query.completed.map_or(Text::NULL, Text::print), query.priority.map_or(Text::NULL, Text::of)];
-        let [completed, priority] = filter.clone();
-        let page = [completed, priority, Text::print(query.limit), Text::print(query.offset)];
+        let filter = filtering(&query.filter);
+        let page = filter.iter().cloned().chain([Text::print(query.limit), Text::print(query.offset)]);
         let list = self.query(list_statement(query.sort, query.order), page);
         let (rows, total) = if self.counts_total {
             let count = self.query(&COUNT, filter);
@@ -336,7 +340,7 @@ impl UserTasks {
     pub async fn delete(&self, id: &TaskId, if_match: &IfMatch) -> Result<(), ApiError> {
         let query = match if_match.versions() {
             None => self.about(&DELETE, id, []),
-            Some(versions) => self.about(&DELETE_CONDITIONAL, id, [array(versions)]),
+            Some(versions) => self.about(&DELETE_CONDITIONAL, id, [array(versions.iter().map(i64::to_string))]),
         };
         let answer = self.database.query(query).await.map_err(refused_for_the_task)?;
         match answer.rows.first() {
@@ -415,6 +419,21 @@ impl UserTasks {
     }
 }
 
+/// The parameters of `filter!`, from `$2` on.
+fn filtering(filter: &Filter) -> [Text<'static>; 7] {
+    let time = |time: Option<Timestamp>| time.map_or(Text::NULL, Text::print);
+    let patterns = || array(filter.words.iter().map(|word| quoted(&format!("%{}%", literal(word)))));
+    [
+        filter.completed.map_or(Text::NULL, Text::print),
+        filter.priority.map_or(Text::NULL, Text::of),
+        time(filter.due_before),
+        time(filter.due_after),
+        filter.overdue.map_or(Text::NULL, Text::print),
+        Text::print(Timestamp::now()),
+        if filter.words.is_empty() { Text::NULL } else { patterns() },
+    ]
+}
+
 /// What the client says that it has seen of a task.
 struct Seen<'a> {
     if_match: &'a IfMatch,
@@ -422,18 +441,28 @@ struct Seen<'a> {
 }
 
 impl Seen<'_> {
-    /// The parameters of [`as_seen`]; none where the client has said nothing.
+    /// The parameters of `as_seen!`; none where the client has said nothing.
     fn condition(&self) -> Option<[Text<'static>; 2]> {
         let versions = self.if_match.versions();
         let has_condition = versions.is_some() || self.updated_at.is_some();
-        has_condition.then(|| [versions.map_or(Text::NULL, array), self.updated_at.map_or(Text::NULL, Text::print)])
+        let versions = versions.map_or(Text::NULL, |versions| array(versions.iter().map(i64::to_string)));
+        has_condition.then(|| [versions, self.updated_at.map_or(Text::NULL, Text::print)])
     }
 }
 
-/// Numbers as PostgreSQL reads an array: `{7,8}`.
-fn array(numbers: &[i64]) -> Text<'static> {
-    let numbers: Vec<_> = numbers.iter().map(i64::to_string).collect();
-    Text::print(format_args!("{{{}}}", numbers.join(",")))
+/// Elements as PostgreSQL reads an array: `{7,8}`.
+fn array(elements: impl Iterator<Item = String>) -> Text<'static> {
+    Text::print(format_args!("{{{}}}", elements.collect::<Vec<_>>().join(",")))
+}
+
+/// A text as an element of an [`array`].
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""))
+}
+
+/// A text as a pattern of `like` that matches only itself.
+fn literal(text: &str) -> String {
+    text.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_")
 }
 
 /// The last column of what changes a task under a condition, and the only one of an unconditional delete.
@@ -623,7 +652,7 @@ mod tests {
         for sort in [Sort::Created, Sort::Updated, Sort::DueDate, Sort::Title, Sort::Priority] {
             for (order, direction) in [(Order::Ascending, "asc"), (Order::Descending, "desc")] {
                 let sql = list_statement(sort, order).sql;
-                assert!(sql.contains(&format!(", id {direction} limit $4")), "{sql}");
+                assert!(sql.contains(&format!(", id {direction} limit $9")), "{sql}");
             }
         }
     }

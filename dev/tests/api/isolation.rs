@@ -257,7 +257,7 @@ async fn a_list_holds_the_callers_tasks_alone() {
             "?status=all".to_owned(),
             "?priority=high&sort=title&order=asc".to_owned(),
             "?limit=1000&offset=0&sort=updated".to_owned(),
-            "?id=1&search=Bob&q=Bob&filter=*".to_owned(),
+            "?id=1&filter=*&search=b&overdue=false".to_owned(),
         ] {
             assert_eq!(ada.get(&format!("{path}{query}")).await.is(200).json, json!([own]), "{query}");
         }

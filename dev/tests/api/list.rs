@@ -42,6 +42,11 @@ async fn the_newest_comes_first() {
     }
 }
 
+/// Whether a task has a due date, and one like this.
+fn due(task: &Value, like: fn(&str) -> bool) -> bool {
+    task["due_date"].as_str().is_some_and(like)
+}
+
 /// Whether a task is to be in the answer.
 type Wanted = Box<dyn Fn(&Value) -> bool>;
 
@@ -68,6 +73,24 @@ async fn a_filter_keeps_the_order_and_drops_the_rest() {
         ("?priority=High", Box::new(priority("high"))),
         ("?priority=high&status=pending", Box::new(|task| task["priority"] == "high" && task["completed"] == false)),
         ("?priority=low&completed=true", Box::new(|task| task["priority"] == "low" && task["completed"] == true)),
+        // Midnight of 2026-11-21 is one of the due dates.
+        ("?due_before=2026-11-21", Box::new(|task| due(task, |due| due < "2026-11-21"))),
+        (
+            "?dueBefore=2026-11-21T02:00:00.000001%2B02:00",
+            Box::new(|task| due(task, |due| due < "2026-11-21T00:00:01")),
+        ),
+        ("?dueBefore=2026-11-21T02:00:00.000001+02:00", Box::new(|task| due(task, |due| due < "2026-11-21T00:00:01"))),
+        ("?due_after=2026-11-21", Box::new(|task| due(task, |due| due > "2026-11-21T00:00:01"))),
+        ("?dueAfter=2026-11-20T23:59:59.999998Z", Box::new(|task| due(task, |_| true))),
+        ("?due_after=2026-11-20&due_before=2026-12-31", Box::new(|task| due(task, |due| due < "2026-12"))),
+        ("?search=ALPHA", Box::new(|task| task["title"] == "alpha" || task["title"] == "ALPHA")),
+        (
+            "?q=am+g&status=pending",
+            Box::new(|task| task["completed"] == false && task["title"].as_str().unwrap().len() > 5),
+        ),
+        ("?search=2", Box::new(|task| task["title"] == "Gamma 2")),
+        ("?search=", Box::new(|_| true)),
+        ("?search=%20%09", Box::new(|_| true)),
         // The last of each counts.
         ("?status=pending&status=completed", Box::new(completed(true))),
         ("?status=nonsense&status=pending", Box::new(completed(false))),
@@ -104,6 +127,10 @@ async fn a_value_that_makes_no_sense_is_refused() {
         ("priority=", &["/priority"]),
         ("priority=high+", &["/priority"]),
         ("priority=null", &["/priority"]),
+        ("search=a%00b", &["/search"]),
+        ("due_before=tomorrow", &["/due_before"]),
+        ("dueAfter=", &["/due_after"]),
+        ("overdue=now", &["/overdue"]),
         ("sort=id", &["/sort"]),
         ("sort=user_id", &["/sort"]),
         ("sort=-created", &["/sort"]),
@@ -176,6 +203,63 @@ const SORTS: [(&str, &str, &[&str]); 5] = [
     ("title", "asc", &["title", "Title"]),
     ("priority", "desc", &["priority", "PRIORITY"]),
 ];
+
+#[tokio::test]
+async fn overdue_is_what_is_pending_and_has_passed() {
+    let ada = api().new_user().await;
+    let values = "kind, due_date, completed from (values
+        ('past', timestamptz '2000-01-01', false), ('done', '2000-01-01', true), ('ahead', '9000-01-01', false),
+        ('never', null, false)) tasks (kind, due_date, completed)";
+    ada.insert("title, due_date, completed", values).await;
+    for (query, titles) in [
+        ("?overdue=true", &["past"][..]),
+        ("?overdue=TRUE&status=pending", &["past"]),
+        ("?overdue=true&status=completed", &[]),
+        ("?overdue=false", &["ahead", "done", "never"]),
+        ("?overdue=false&status=pending", &["ahead", "never"]),
+        ("?overdue=true&due_before=1999-12-31", &[]),
+    ] {
+        let answer = list(&ada, &format!("{query}&sort=title")).await;
+        let found: Vec<&str> = answer.tasks().iter().map(|task| task["title"].as_str().unwrap()).collect();
+        assert_eq!(found, titles, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn words_are_found_as_they_are_written() {
+    let ada = api().new_user().await;
+    for (title, description) in [
+        ("100% wool", json!(null)),
+        ("snake_case", json!("C:\\dir \"quoted\" {1,2}")),
+        ("Zoë's Übung", json!("Bring milk\nand bread")),
+        ("Milk", json!("")),
+    ] {
+        ada.create(json!({"title": title, "description": description})).await;
+    }
+    for (query, titles) in [
+        ("%25", &["100% wool"][..]),
+        ("100%25+WOOL", &["100% wool"]),
+        ("0%25w", &[]),
+        ("_", &["snake_case"]),
+        ("%5C", &["snake_case"]),
+        ("C:%5Cdir", &["snake_case"]),
+        ("%22quoted%22", &["snake_case"]),
+        ("%7B1,2%7D", &["snake_case"]),
+        ("milk", &["Milk", "Zoë's Übung"]),
+        ("bread+milk", &["Zoë's Übung"]),
+        ("milk+zoë%27s", &["Zoë's Übung"]),
+        ("milk+wool", &[]),
+        ("null", &[]),
+        (&"x".repeat(200), &[]),
+    ] {
+        let answer = list(&ada, &format!("?sort=title&search={}", query.replace('ë', "%C3%AB"))).await;
+        let found: Vec<&str> = answer.tasks().iter().map(|task| task["title"].as_str().unwrap()).collect();
+        assert_eq!(found, titles, "{query}");
+    }
+    ada.get(&format!("/api/tasks?q={}", "x".repeat(201))).await.invalid_at(&["/search"]);
+    let grace = api().new_user().await;
+    assert_eq!(list(&grace, "?search=milk").await.json, json!([]));
+}
 
 #[tokio::test]
 async fn every_order_is_total_and_the_same_in_every_spelling() {

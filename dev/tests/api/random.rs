@@ -120,6 +120,9 @@ const NAMES: &[&str] = &[
     "user_id",
     "search",
     "q",
+    "due_before",
+    "dueAfter",
+    "overdue",
     "cursor",
     "x",
     "",
@@ -127,6 +130,9 @@ const NAMES: &[&str] = &[
     "%00",
     "LIMIT",
 ];
+/// Entity tags.
+const SEEN: &[&str] =
+    &["\"1\"", "\"2\", \"3\"", "*", "W/\"1\"", "1", "", "\"", "\"\u{e4}\"", "\"x\",,\"99999999999999999999\""];
 const VALUES: &[&str] = &[
     "all",
     "pending",
@@ -317,6 +323,9 @@ impl World {
             5 => call.bearer(&tokens::mint("another secret that is long enough", &caller.id)),
             _ => call.bearer(&caller.token),
         };
+        if dice.percent(5) {
+            call = call.header(dice.pick(&["if-match", "if-none-match"]), dice.pick(SEEN));
+        }
         if method.starts_with('P') || dice.percent(5) {
             if dice.percent(85) {
                 call = call.header("content-type", "application/json");

@@ -22,7 +22,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// What the lists are asked for, and what it is called in the table.
-const FILTERS: [(&str, &str); 7] = [
+const FILTERS: [(&str, &str); 9] = [
     ("", "list"),
     ("&status=pending", "list pending"),
     ("&status=completed", "list completed"),
@@ -30,6 +30,8 @@ const FILTERS: [(&str, &str); 7] = [
     ("&priority=high", "list priority=high, 1 of 1000"),
     ("&priority=low&status=pending", "list priority=low pending"),
     ("&priority=high&status=completed", "list priority=high completed, 1 of 3000"),
+    ("&overdue=true", "list overdue"),
+    ("&search=no+such+words", "list of what is searched and not found"),
 ];
 const SORTS: [&str; 5] = ["created", "updated", "due_date", "title", "priority"];
 
@@ -96,7 +98,7 @@ async fn of_lists(million: &Million, findings: &mut Findings) {
                 let (_, plans) = million.ask(Method::GET, &path, None, 2).await;
                 let [list, total] = plans.as_slice() else { unreachable!("a list and its total") };
                 statements.insert(list.query().to_owned());
-                let has_an_index = filter.is_empty() || (sort == "created" && !filter.contains("priority"));
+                let has_an_index = filter.is_empty() || (sort == "created" && filter.starts_with("&status"));
                 let demands = [Demand::AtMost(BLOCKS_OF_A_PAGE), Demand::NoSort];
                 let demands = if has_an_index { &demands[..] } else { &[] };
                 findings.note(&format!("{operation} by {sort}"), million, list, demands);

@@ -9,7 +9,7 @@ pub use fields::Fields;
 pub(crate) use fields::MAX_TITLE;
 pub use input::{Completion, FromJson, NewTask, TaskChange};
 pub use query::ListQuery;
-pub(crate) use query::{Order, Sort};
+pub(crate) use query::{Filter, Order, Sort};
 pub use timestamp::Timestamp;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};

@@ -1,13 +1,12 @@
 //! What may be asked for in a list: filter, sort and page.
 
-use super::fields;
+use super::{Timestamp, fields};
 use crate::error::{ApiError, Failure};
 
 /// The query parameters of a list.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ListQuery {
-    pub(crate) completed: Option<bool>,
-    pub(crate) priority: Option<&'static str>,
+    pub(crate) filter: Filter,
     pub(crate) sort: Sort,
     pub(crate) order: Order,
     /// 1 to [`PAGE_MAX`].
@@ -15,8 +14,26 @@ pub struct ListQuery {
     pub(crate) offset: u32,
 }
 
+/// Which tasks. What is absent filters nothing, and the rest must all be true.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Filter {
+    pub(crate) completed: Option<bool>,
+    pub(crate) priority: Option<&'static str>,
+    /// Due earlier than this.
+    pub(crate) due_before: Option<Timestamp>,
+    /// Due later than this.
+    pub(crate) due_after: Option<Timestamp>,
+    /// Whether the due date has passed and the task is pending.
+    pub(crate) overdue: Option<bool>,
+    /// Each is somewhere in the title or the description, in any case. None has white space in it.
+    pub(crate) words: Vec<String>,
+}
+
 /// The most tasks of one page, and what a page has without a limit.
 const PAGE_MAX: u32 = 1000;
+
+/// The longest text to search for, in Unicode code points.
+const SEARCH_MAX: usize = 200;
 
 /// The first key of the order; the id is always the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +56,7 @@ impl ListQuery {
     /// Reads the decoded pairs of a query string. The last of a repeated parameter counts, unknown ones are ignored.
     pub(crate) fn from_pairs(pairs: &[(String, String)]) -> Result<Self, ApiError> {
         let mut parameters = Parameters { pairs, failures: Vec::new() };
-        let completed = parameters.completed();
-        let priority = parameters.read("priority", &["priority"], fields::PRIORITY_RULE, fields::priority);
+        let filter = parameters.filter();
         let sort = parameters.read("sort", &["sort", "sort_by", "sortBy"], SORT_RULE, sort).unwrap_or(Sort::Created);
         let order = parameters.read("order", &["order", "sort_order", "sortOrder"], ORDER_RULE, order);
         let limit = parameters.read("limit", &["limit"], "limit must be a number from 1 to 1000", |text| {
@@ -48,8 +64,7 @@ impl ListQuery {
         });
         let offset = parameters.read("offset", &["offset"], OFFSET_RULE, |text| text.parse().ok());
         let query = Self {
-            completed,
-            priority,
+            filter,
             sort,
             order: order.unwrap_or(sort.usual_order()),
             limit: limit.unwrap_or(PAGE_MAX),
@@ -104,6 +119,20 @@ fn status(text: &str) -> Option<Option<bool>> {
     }
 }
 
+const SEARCH_RULE: &str = "search must have at most 200 characters, and not U+0000";
+const DUE_BEFORE_RULE: &str = "due_before must be a date or a time such as 2026-11-21 or 2026-11-21T17:30:00Z";
+const DUE_AFTER_RULE: &str = "due_after must be a date or a time such as 2026-11-21 or 2026-11-21T17:30:00Z";
+
+fn words(text: &str) -> Option<Vec<String>> {
+    let is_good = text.chars().count() <= SEARCH_MAX && !text.contains('\0');
+    is_good.then(|| text.split_whitespace().map(str::to_owned).collect())
+}
+
+/// A plus that was not encoded has become a space: `2026-11-21T17:30:00 02:00`.
+fn time(text: &str) -> Option<Timestamp> {
+    Timestamp::parse(text).or_else(|| Timestamp::parse(&text.replace(' ', "+")))
+}
+
 fn boolean(text: &str) -> Option<bool> {
     text.to_ascii_lowercase().parse().ok()
 }
@@ -114,6 +143,17 @@ struct Parameters<'a> {
 }
 
 impl Parameters<'_> {
+    fn filter(&mut self) -> Filter {
+        Filter {
+            completed: self.completed(),
+            priority: self.read("priority", &["priority"], fields::PRIORITY_RULE, fields::priority),
+            due_before: self.read("due_before", &["due_before", "dueBefore"], DUE_BEFORE_RULE, time),
+            due_after: self.read("due_after", &["due_after", "dueAfter"], DUE_AFTER_RULE, time),
+            overdue: self.read("overdue", &["overdue"], "overdue must be true or false", boolean),
+            words: self.read("search", &["search", "q"], SEARCH_RULE, words).unwrap_or_default(),
+        }
+    }
+
     /// `status` and `completed` say the same thing; they must not contradict each other.
     fn completed(&mut self) -> Option<bool> {
         let by_status = self.read("status", &["status"], "status must be all, pending or completed", status).flatten();
@@ -155,8 +195,7 @@ mod tests {
     #[test]
     fn without_parameters_the_newest_thousand_come() {
         let query = ListQuery {
-            completed: None,
-            priority: None,
+            filter: Filter::default(),
             sort: Sort::Created,
             order: Order::Descending,
             limit: 1000,
@@ -185,12 +224,25 @@ mod tests {
 
     #[test]
     fn status_and_completed_filter_alike() {
-        let completed = |query| read(query).map(|query| query.completed);
+        let completed = |query| read(query).map(|query| query.filter.completed);
         assert_eq!(completed("status=ALL"), Ok(None));
         assert_eq!(completed("status=Pending"), Ok(Some(false)));
         assert_eq!(completed("completed=True"), Ok(Some(true)));
         assert_eq!(completed("status=pending&status=completed"), Ok(Some(true)));
         assert_eq!(completed("status=pending&completed=true"), Err("completed contradicts status".into()));
+    }
+
+    #[test]
+    fn words_and_times_are_read() {
+        let filter = |query| read(query).expect("a good query").filter;
+        assert_eq!(filter("search=+buy%09Milk++"), filter("q=buy+Milk"));
+        assert_eq!(filter("q=buy+Milk").words, ["buy", "Milk"]);
+        assert_eq!(filter("search="), Filter::default());
+        let at = |text| Timestamp::parse(text);
+        assert_eq!(filter("dueBefore=2026-11-21").due_before, at("2026-11-21T00:00:00Z"));
+        assert_eq!(filter("due_after=2026-11-21T17:30:00+02:00").due_after, at("2026-11-21T15:30:00Z"));
+        assert_eq!(filter("due_after=2026-11-21T17:30:00%2B02:00").due_after, at("2026-11-21T15:30:00Z"));
+        assert_eq!(filter("overdue=True").overdue, Some(true));
     }
 
     #[test]
@@ -200,6 +252,10 @@ mod tests {
             ("status=", "status must be all, pending or completed"),
             ("completed=1", "completed must be true or false"),
             ("priority=urgent", "priority must be low, medium or high"),
+            ("due_before=soon", DUE_BEFORE_RULE),
+            ("due_after=", DUE_AFTER_RULE),
+            ("overdue=1", "overdue must be true or false"),
+            ("q=a%00b", SEARCH_RULE),
             ("sort=-created", "sort must be created, updated, due_date, title or priority"),
             ("sort=color", "sort must be created, updated, due_date, title or priority"),
             ("order=down", "order must be asc or desc"),

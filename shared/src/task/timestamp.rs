@@ -1,6 +1,7 @@
 //! Points in time, to the microsecond, as PostgreSQL keeps them.
 
 use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::civil::DateTime;
 use jiff::fmt::temporal::DateTimePrinter;
@@ -42,6 +43,13 @@ impl Timestamp {
             text.strip_suffix(['Z', 'z']).unwrap_or(text).parse().ok()?
         };
         (MIN..=MAX).contains(&time).then_some(Self(time))
+    }
+
+    /// By the clock of this machine.
+    #[must_use]
+    pub fn now() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self::from_microseconds(since.as_micros().try_into().unwrap_or(i64::MAX))
     }
 
     /// From microseconds since 1970. PostgreSQL knows later years, and infinity: they become the last time there is.
