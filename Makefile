@@ -75,14 +75,8 @@ lint: ## format, clippy and documentation, with warnings as errors
 	$(CARGO) clippy --workspace --all-targets $(FEATURES) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps $(FEATURES)
 
-# What is compared is built apart from it, so that neither gets the features that the other asks for.
-FUNCTIONS := $(addprefix -p ,$(notdir $(wildcard functions/*)))
-
-bench: ## measure the release binaries beside an empty and a bare function; BENCH_REQUESTS=200
-	$(CARGO) build --release $(FUNCTIONS) $(FEATURES)
-	$(CARGO) build --release -p empty -p bare $(if $(FEATURES),--features native-tls/vendored)
-	$(CARGO) build --quiet -p dev $(FEATURES)
-	@exec $(PROGRAMS)/dev bench --binaries $(dir $(PROGRAMS))release --output $(dir $(PROGRAMS))bench.json
+bench: programs ## measure what is deployed beside an empty and a bare function; BENCH_REQUESTS=200
+	@exec $(PROGRAMS)/dev bench --output $(dir $(PROGRAMS))bench.json
 
 .PHONY: programs
 programs:

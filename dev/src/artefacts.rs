@@ -1,5 +1,6 @@
 //! What is deployed: one program per function, built by one run of `cargo lambda build` into `target/lambda`.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -28,6 +29,21 @@ const LIBRARIES: [&str; 8] = [
 
 /// The authorities that the functions trust, beside each program in what is deployed.
 const ROOTS: &str = "shared/roots.pem";
+
+/// What `make bench` compares the functions with. Never deployed.
+pub const YARDSTICKS: [&str; 2] = ["bare", "empty"];
+
+/// The feature by which the functions get an OpenSSL of their own. Without it that would be the image's, which AWS trims
+/// and changes.
+const OWN_OPENSSL: &str = "shared/vendored-openssl";
+
+/// For rustc: addresses are fixed when the program is linked. OpenSSL has half a megabyte of pointers in tables; in a
+/// program that can be loaded anywhere each of them is written anew at every start, from a list that is larger still.
+/// What is lost is that the program's own code lies at a random address; libraries, heap and stack still do.
+const RUSTFLAGS: &str = "-C relocation-model=static";
+/// For the C compiler, and so for OpenSSL, which is more than half of a program: small, as the Rust of the release
+/// profile, for half a megabyte less of memory. Most of what has to be fast in it is assembly.
+const CFLAGS: &str = "-Os";
 
 /// The processor of the functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -87,13 +103,22 @@ fn folder() -> PathBuf {
     root().join("target/lambda")
 }
 
+/// The program of one of [`YARDSTICKS`].
+pub fn yardstick(name: &str) -> PathBuf {
+    yardsticks().join(name).join("bootstrap")
+}
+
+fn yardsticks() -> PathBuf {
+    root().join("target/bench")
+}
+
 /// Builds every function for Lambda and looks whether Lambda can run it.
 ///
 /// # Errors
 /// [`BuildError`].
 pub async fn build(architecture: Architecture) -> Result<(), BuildError> {
     let functions = functions()?;
-    run(&functions, architecture, &folder(), "binary").await?;
+    run(&functions, OWN_OPENSSL, architecture, &folder(), "binary").await?;
     for function in &functions {
         let program = program(function);
         inspect(&program, architecture)?;
@@ -108,21 +133,37 @@ pub async fn build(architecture: Architecture) -> Result<(), BuildError> {
 /// # Errors
 /// [`BuildError`].
 pub async fn zip(architecture: Architecture) -> Result<(), BuildError> {
-    run(&functions()?, architecture, &root().join("target/lambda-zip"), "zip").await
+    run(&functions()?, OWN_OPENSSL, architecture, &root().join("target/lambda-zip"), "zip").await
 }
 
-/// One run of cargo for all functions: what they share is compiled once.
-async fn run(functions: &[String], architecture: Architecture, folder: &Path, format: &str) -> Result<(), BuildError> {
+/// Builds [`YARDSTICKS`] in the same way, but apart: neither side gets the features that the other asks for.
+///
+/// # Errors
+/// [`BuildError`].
+pub async fn build_yardsticks(architecture: Architecture) -> Result<(), BuildError> {
+    run(&YARDSTICKS, "native-tls/vendored", architecture, &yardsticks(), "binary").await
+}
+
+/// One run of cargo for all packages: what they share is compiled once.
+async fn run(
+    packages: &[impl fmt::Display],
+    features: &str,
+    architecture: Architecture,
+    folder: &Path,
+    format: &str,
+) -> Result<(), BuildError> {
     let cargo_lambda = cargo_lambda().await?;
     let warden = Warden::of_group().map_err(BuildError::Run)?;
     let mut command = warden.command(&cargo_lambda);
-    // Without an own OpenSSL it would be the image's, which AWS trims and changes. The check of targets calls rustup.
+    // The check of targets calls rustup.
     command
-        .args(["lambda", "build", "--release", "--skip-target-check", "--features", "shared/vendored-openssl"])
+        .args(["lambda", "build", "--release", "--skip-target-check", "--features", features])
         .args(["--output-format", format, "--lambda-dir"])
         .arg(folder)
-        .args(functions.iter().map(|function| format!("--package={function}")))
+        .args(packages.iter().map(|package| format!("--package={package}")))
         .args(if format == "zip" { &["--include", ROOTS][..] } else { &[] })
+        .env("RUSTFLAGS", RUSTFLAGS)
+        .env("CFLAGS", CFLAGS)
         .current_dir(root())
         .stdin(Stdio::null())
         .stdout(std::io::stderr());
@@ -161,6 +202,9 @@ fn is_at_home(architecture: Architecture) -> bool {
 }
 
 impl Architecture {
+    /// That of this machine.
+    pub const NATIVE: Self = if cfg!(target_arch = "aarch64") { Self::Arm64 } else { Self::X86_64 };
+
     /// The name in a target triple.
     fn machine(self) -> &'static str {
         match self {

@@ -46,9 +46,9 @@ enum Command {
     /// Measures the functions beside an empty and a bare one.
     #[cfg(target_os = "linux")]
     Bench {
-        /// The folder with the binaries that are measured.
-        #[arg(long, default_value = "target/release")]
-        binaries: std::path::PathBuf,
+        /// Measure the binaries in this folder, instead of building what is deployed and measuring that.
+        #[arg(long)]
+        binaries: Option<std::path::PathBuf>,
         /// Requests in a block of what is compared; everything else is in proportion.
         #[arg(long, env = "BENCH_REQUESTS", default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..))]
         requests: u16,
@@ -137,6 +137,14 @@ async fn execute(command: Command) -> Result<(), Box<dyn Error>> {
         #[cfg(target_os = "linux")]
         Command::Bench { binaries, requests, without_sizes, output } => {
             let requests = requests.into();
+            let binaries = match binaries {
+                Some(folder) => bench::Binaries::In(folder),
+                None => {
+                    artefacts::build(Architecture::NATIVE).await?;
+                    artefacts::build_yardsticks(Architecture::NATIVE).await?;
+                    bench::Binaries::Deployed
+                }
+            };
             bench::run(&bench::Options { binaries, requests, with_sizes: !without_sizes, output }).await?;
         }
     }

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn results() -> Value {
     let dev = Path::new(env!("CARGO_BIN_EXE_dev"));
@@ -34,12 +34,18 @@ fn every_operation_is_measured_and_takes_the_round_trips_that_it_may() {
             assert!(row["value"].as_f64().is_some_and(f64::is_finite), "{row:#}");
         }
     }
-    let counted = sections.iter().find(|section| section["title"] == "Round trips to the database");
-    let counted = counted.and_then(|section| section["rows"].as_array()).expect("round trips");
+    let rows = |title: &str| {
+        let section = sections.iter().find(|section| section["title"] == title);
+        section.and_then(|section| section["rows"].as_array()).expect("a section of this title")
+    };
+    let (counted, memory) = (rows("Round trips to the database"), rows("Memory"));
     for row in counted {
         assert_eq!(row["met"], true, "{row:#}");
     }
     for function in ["list-tasks", "get-task", "create-task", "update-task", "complete-task", "delete-task"] {
         assert!(counted.iter().any(|row| row["name"] == function), "{function}");
+        let peak = memory.iter().find(|row| row["name"] == function).expect("its memory");
+        assert!(peak["unit"] == "MB" && peak["goal"] == json!({ "at_most": 8.0 }), "{peak:#}");
+        assert!(peak["value"].as_f64().is_some_and(|megabytes| (1.0..100.0).contains(&megabytes)), "{peak:#}");
     }
 }

@@ -1,7 +1,6 @@
 //! The measurements.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -13,13 +12,21 @@ use super::operation::{HEALTH, OPERATIONS};
 use super::processors::Processors;
 use super::report::{Goal, Report, Section, Unit};
 use super::site::{Authentication, Security, Site, Subject};
-use super::{BenchError, Options};
+use super::{BenchError, Binaries, Options};
+use crate::artefacts::{YARDSTICKS, functions};
 
 /// What a round trip takes to the database that is not on this machine.
 const DISTANCE: Duration = Duration::from_millis(5);
 /// What a warm request may cost beside the bare function, here and there.
 const LOOPBACK_GOAL: Goal = Goal::AtMost(1.3);
 const DISTANCE_GOAL: Goal = Goal::AtMost(1.1);
+/// What a start may take until the first question for an event, connected beside the bare function and without a
+/// connection beside the empty one.
+const START_GOAL: Goal = Goal::AtMost(1.15);
+const UNCONNECTED_START_GOAL: Goal = Goal::AtMost(1.5);
+/// The most that a zip, and a process at its peak, may have, in MB.
+const ZIP_GOAL: Goal = Goal::AtMost(3.5);
+const MEMORY_GOAL: Goal = Goal::AtMost(8.0);
 /// What making TLS ready and shaking hands may cost of processor time, in milliseconds.
 const TLS_GOAL: Goal = Goal::AtMost(3.0);
 /// How far the same binary under two names may be apart for the rest to be believed.
@@ -70,7 +77,7 @@ pub(super) struct Bench {
     site: Site,
     api: RuntimeApi,
     processors: Processors,
-    binaries: PathBuf,
+    binaries: Binaries,
     effort: Effort,
     with_sizes: bool,
     /// A copy of the bare function.
@@ -111,14 +118,14 @@ type Candidate = (Launch, Vec<u8>);
 impl Bench {
     pub(super) fn new(options: &Options, site: Site, processors: Processors) -> Result<Self, BenchError> {
         let functions = OPERATIONS.iter().chain([&HEALTH]).map(|operation| operation.function);
-        for name in functions.chain(["bare", "empty"]) {
-            let binary = options.binaries.join(name);
+        for name in functions.chain(YARDSTICKS) {
+            let binary = options.binaries.program(name);
             if !binary.is_file() {
                 return Err(BenchError::Missing(binary));
             }
         }
         let twin = tempfile::NamedTempFile::new()?.into_temp_path();
-        std::fs::copy(options.binaries.join("bare"), &twin)?;
+        std::fs::copy(options.binaries.program("bare"), &twin)?;
         let (api, effort) = (RuntimeApi::start()?, Effort::of(options.requests));
         Ok(Self {
             site,
@@ -154,9 +161,10 @@ impl Bench {
         let (started, tls) = self.starts(near, &link)?;
         progress("round trips");
         let round_trips = self.round_trips()?;
-        let mut sections = vec![calibration, warm, distant, authentication, started, round_trips, tls];
+        let mut sections = vec![calibration, warm, distant, authentication, started, round_trips, tls, memory];
         if self.with_sizes {
-            sections.push(self.size(&memory)?);
+            progress("sizes");
+            sections.push(self.sizes()?);
         }
         Ok(Report { about, sections })
     }
@@ -175,31 +183,34 @@ impl Bench {
         section.row("bare, processor time", ratio, Unit::Ratio, Some(CALIBRATION), detail);
         let event = self.event(subject, None)?;
         let [twin, bare] = self.start_in_turns([&(twin, event.clone()), &(bare, event)])?;
-        compare_starts(&mut section, "bare", &twin, &bare, Some(CALIBRATION));
+        compare_starts(&mut section, "bare", &twin, &bare, [Some(CALIBRATION); 3]);
         Ok(section)
     }
 
-    /// With the peaks of memory of each function and of what it is compared with.
-    fn warm(&self, port: u16) -> Result<(Section, BTreeMap<&'static str, [u64; 2]>), BenchError> {
+    /// With the memory that it took.
+    fn warm(&self, port: u16) -> Result<(Section, Section), BenchError> {
         let mut section = Section::new(
             "Warm requests, the database on this machine",
             "Ratio to the bare function with a statement for the same purpose; health to the empty function. \
              Median of the ratios of neighbouring blocks; of a block the median latency and the mean processor time.",
         );
-        let mut memory = BTreeMap::new();
+        let mut memory = Section::new(
+            "Memory",
+            "The most that a process had in memory at once (VmHWM), from its start to the end of its warm requests.",
+        );
         for subject in &self.site.subjects {
             let authentication = self.site.hs256(&subject.user);
             let ours = self.ours(subject, &authentication, port, Security::Requested);
             let bare = self.bare(subject, port, Security::Requested);
             let event = || self.event(subject, Some(&authentication));
             let compared = self.compare(&ours, &bare, self.effort.requests, event)?;
-            memory.insert(subject.operation.function, compared.peak_memory);
             compared.tell(&mut section, subject.operation.function, Some(LOOPBACK_GOAL));
+            compared.tell_memory(&mut memory, subject.operation.function, "bare");
         }
         let event = || self.site.event(&HEALTH, 0, None);
         let compared = self.compare(&self.health(), &self.empty(), self.effort.requests, event)?;
-        memory.insert(HEALTH.function, compared.peak_memory);
         compared.tell(&mut section, HEALTH.function, None);
+        compared.tell_memory(&mut memory, HEALTH.function, "empty");
         Ok((section, memory))
     }
 
@@ -254,10 +265,11 @@ impl Bench {
         let (one, other) = ((self.health(), health.clone()), (self.empty(), health));
         let [one, other, started_ours, started_bare, started_far_ours, started_far_bare, plain] =
             self.start_in_turns([&one, &other, &near_ours, &near_bare, &far_ours, &far_bare, &without_tls])?;
-        compare_starts(&mut section, HEALTH.function, &one, &other, None);
-        compare_starts(&mut section, "get-task", &started_ours, &started_bare, None);
+        let goals = |first_question| [Some(first_question), None, None];
+        compare_starts(&mut section, HEALTH.function, &one, &other, goals(UNCONNECTED_START_GOAL));
+        compare_starts(&mut section, "get-task", &started_ours, &started_bare, goals(START_GOAL));
         let distance = format!("get-task, database {} ms away", DISTANCE.as_millis());
-        compare_starts(&mut section, &distance, &started_far_ours, &started_far_bare, None);
+        compare_starts(&mut section, &distance, &started_far_ours, &started_far_bare, goals(START_GOAL));
 
         let mut tls = Section::new(
             "TLS at a start",
@@ -328,29 +340,12 @@ impl Bench {
         Ok((at_start, first, count((link.counted() - first).total()) / count(COUNTED)))
     }
 
-    fn size(&self, memory: &BTreeMap<&'static str, [u64; 2]>) -> Result<Section, BenchError> {
-        let mut section = Section::new(
-            "Size and memory",
-            "Beside the bare function, health beside the empty one: the binary as a zip has it, and the most memory \
-             that a process had after its warm requests.",
-        );
-        for operation in OPERATIONS.iter().chain([&HEALTH]) {
-            let name = operation.function;
-            let beside = if name == HEALTH.function { "empty" } else { "bare" };
-            let [ours, other] = [name, beside].map(|name| zipped(&self.binaries.join(name)));
-            let ((ours, binary), (other, other_binary)) = (ours?, other?);
-            let detail = format!(
-                "{} / {}, unzipped {} / {}",
-                megabytes(ours),
-                megabytes(other),
-                megabytes(binary),
-                megabytes(other_binary)
-            );
-            section.row(format!("{name}, zip"), ratio(ours, other), Unit::Ratio, None, detail);
-            if let Some([ours, other]) = memory.get(name).copied() {
-                let detail = format!("{} / {}", megabytes(ours), megabytes(other));
-                section.row(format!("{name}, memory"), ratio(ours, other), Unit::Ratio, None, detail);
-            }
+    fn sizes(&self) -> Result<Section, BenchError> {
+        let mut section = Section::new("Size", "Each binary as a zip has it, which is deflated like what gzip writes.");
+        for name in functions()? {
+            let (size, unzipped) = zipped(&self.binaries.program(&name))?;
+            let detail = format!("unzipped {:.2} MB", megabytes(unzipped));
+            section.row(name, megabytes(size), Unit::Megabytes, Some(ZIP_GOAL), detail);
         }
         Ok(section)
     }
@@ -428,13 +423,18 @@ impl Bench {
         let name = subject.operation.function;
         let mut variables = self.variables(port, security);
         variables.extend(authentication.variables.iter().cloned());
-        Launch { name: name.to_owned(), program: self.binaries.join(name), variables, status: subject.operation.status }
+        Launch {
+            name: name.to_owned(),
+            program: self.binaries.program(name),
+            variables,
+            status: subject.operation.status,
+        }
     }
 
     fn health(&self) -> Launch {
         let subject = self.subject();
         let launch = self.ours(subject, &self.site.hs256(&subject.user), self.site.address.port(), Security::Requested);
-        let (name, program) = (HEALTH.function.to_owned(), self.binaries.join(HEALTH.function));
+        let (name, program) = (HEALTH.function.to_owned(), self.binaries.program(HEALTH.function));
         Launch { name, program, status: HEALTH.status, ..launch }
     }
 
@@ -442,11 +442,11 @@ impl Bench {
         let mut variables = self.variables(port, security);
         variables.push(("USER_ID", subject.user.id.clone()));
         variables.push(("STATEMENT", subject.operation.statement.to_owned()));
-        Launch { name: "bare".to_owned(), program: self.binaries.join("bare"), variables, status: 200 }
+        Launch { name: "bare".to_owned(), program: self.binaries.program("bare"), variables, status: 200 }
     }
 
     fn empty(&self) -> Launch {
-        Launch { name: "empty".to_owned(), program: self.binaries.join("empty"), variables: Vec::new(), status: 200 }
+        Launch { name: "empty".to_owned(), program: self.binaries.program("empty"), variables: Vec::new(), status: 200 }
     }
 
     fn variables(&self, port: u16, security: Security) -> Vec<(&'static str, String)> {
@@ -472,6 +472,11 @@ impl Comparison {
         section.row(format!("{name}, latency"), self.ratio.latency, Unit::Ratio, goal, self.latencies());
         let detail = self.processor_times();
         section.row(format!("{name}, processor time"), self.ratio.processor_time, Unit::Ratio, goal, detail);
+    }
+
+    fn tell_memory(&self, section: &mut Section, name: &str, beside: &str) {
+        let [ours, other] = self.peak_memory.map(megabytes);
+        section.row(name, ours, Unit::Megabytes, Some(MEMORY_GOAL), format!("{beside} {other:.2} MB"));
     }
 
     fn latencies(&self) -> String {
@@ -500,13 +505,13 @@ fn block(
     Ok(Cost { latency: median(latencies), processor_time })
 }
 
-fn compare_starts(section: &mut Section, name: &str, one: &[Start], other: &[Start], goal: Option<Goal>) {
+fn compare_starts(section: &mut Section, name: &str, one: &[Start], other: &[Start], goals: [Option<Goal>; 3]) {
     let phases: [(&str, Phase); 3] = [
         ("first question", |start| start.first_poll),
         ("first answer", |start| start.first_answer),
         ("processor time", |start| start.processor_time),
     ];
-    for (phase, of) in phases {
+    for ((phase, of), goal) in phases.into_iter().zip(goals) {
         let ratio = median(one.iter().zip(other).map(|(one, other)| of(one) / of(other)));
         let detail = format!("{} / {}", time(median(one.iter().map(of))), time(median(other.iter().map(of))));
         section.row(format!("{name}, {phase}"), ratio, Unit::Ratio, goal, detail);
@@ -518,7 +523,7 @@ fn more_processor_time(one: &[Start], other: &[Start]) -> f64 {
     median(one.iter().zip(other).map(|(one, other)| (one.processor_time - other.processor_time) * 1000.0))
 }
 
-/// Sizes of a binary: in a zip, which is deflated like what gzip writes, and as it is.
+/// The sizes of a binary, zipped and as it is.
 fn zipped(binary: &Path) -> Result<(u64, u64), BenchError> {
     let zipped = Command::new("gzip").args(["-9", "--stdout"]).arg(binary).stdin(Stdio::null()).output()?;
     Ok((zipped.stdout.len() as u64, std::fs::metadata(binary)?.len()))
@@ -538,12 +543,8 @@ fn count(number: usize) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no file and no process is that large")]
-fn ratio(one: u64, other: u64) -> f64 {
-    one as f64 / other as f64
-}
-
-fn megabytes(bytes: u64) -> String {
-    format!("{:.2} MB", ratio(bytes, 1_000_000))
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1_000_000.0
 }
 
 /// Of seconds.

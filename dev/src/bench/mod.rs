@@ -15,9 +15,11 @@ mod site;
 use std::io;
 use std::path::PathBuf;
 
+use crate::artefacts::{self, YARDSTICKS};
 use crate::database;
 use crate::postgres::{PostgresError, Prepared};
 use crate::template::TemplateError;
+use crate::workspace::WorkspaceError;
 
 use function::FunctionError;
 use measure::Bench;
@@ -27,14 +29,33 @@ use site::Site;
 /// What the command line asks for.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where the binaries are: those of the functions, `bare` and `empty`.
-    pub binaries: PathBuf,
+    /// What is measured.
+    pub binaries: Binaries,
     /// Requests in a block of what is compared. Everything else is in proportion.
     pub requests: usize,
     /// Whether the binaries are zipped, which takes long for those that were not built to be small.
     pub with_sizes: bool,
     /// Where the results go as JSON.
     pub output: PathBuf,
+}
+
+/// Where the binaries are: those of the functions, `bare` and `empty`.
+#[derive(Debug, Clone)]
+pub enum Binaries {
+    /// Where [`artefacts`] makes them.
+    Deployed,
+    /// In this folder, by their names.
+    In(PathBuf),
+}
+
+impl Binaries {
+    fn program(&self, name: &str) -> PathBuf {
+        match self {
+            Self::Deployed if YARDSTICKS.contains(&name) => artefacts::yardstick(name),
+            Self::Deployed => artefacts::program(name),
+            Self::In(folder) => folder.join(name),
+        }
+    }
 }
 
 /// Why there are no results, as one sentence.
@@ -46,6 +67,9 @@ pub enum BenchError {
     /// A function did not do what is measured.
     #[error(transparent)]
     Function(#[from] FunctionError),
+    /// The names of the functions cannot be read.
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
     /// No PostgreSQL.
     #[error(transparent)]
     Postgres(#[from] PostgresError),

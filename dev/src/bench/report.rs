@@ -37,6 +37,7 @@ pub(super) enum Unit {
     Ratio,
     Count,
     Milliseconds,
+    Megabytes,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +94,7 @@ impl Unit {
             Self::Ratio => format!("{value:.2}"),
             Self::Count => format!("{value:.0}"),
             Self::Milliseconds => format!("{value:.2} ms"),
+            Self::Megabytes => format!("{value:.2} MB"),
         }
     }
 
@@ -101,6 +103,7 @@ impl Unit {
             Self::Ratio => "ratio",
             Self::Count => "count",
             Self::Milliseconds => "ms",
+            Self::Megabytes => "MB",
         }
     }
 }
@@ -152,7 +155,10 @@ impl fmt::Display for Report {
                 writeln!(formatter, "{}", line.trim_end())?;
             }
         }
-        Ok(())
+        let rows = || self.sections.iter().flat_map(|section| &section.rows);
+        let goals = rows().filter(|row| row.goal.is_some()).count();
+        let missed = rows().filter(|row| row.verdict() == Some(false)).count();
+        writeln!(formatter, "\nGoals: {goals}, of which {missed} are missed.")
     }
 }
 
@@ -168,17 +174,21 @@ mod tests {
         section.row("c", 2.0, Unit::Count, Some(Goal::Exactly(1.0)), "");
         section.row("d", 0.95, Unit::Ratio, Some(Goal::NearOne(0.05)), "");
         section.row("e", 2.5, Unit::Milliseconds, None, "");
+        section.row("f", 3.1, Unit::Megabytes, Some(Goal::AtMost(3.5)), "");
         let report = Report { about: vec![("PostgreSQL", "18.1".to_owned())], sections: vec![section] };
         let text = [
             "PostgreSQL: 18.1",
             "",
             "Warm",
             "  How.",
-            "  a      1.30    ≤ 1.30  ok",
-            "  bb     1.31    ≤ 1.30  MISSED  131 µs / 100 µs",
-            "  c         2       = 1  MISSED",
-            "  d      0.95  1 ± 0.05  ok",
+            "  a      1.30     ≤ 1.30  ok",
+            "  bb     1.31     ≤ 1.30  MISSED  131 µs / 100 µs",
+            "  c         2        = 1  MISSED",
+            "  d      0.95   1 ± 0.05  ok",
             "  e   2.50 ms",
+            "  f   3.10 MB  ≤ 3.50 MB  ok",
+            "",
+            "Goals: 5, of which 2 are missed.",
             "",
         ];
         assert_eq!(report.to_string(), text.join("\n"));
