@@ -50,7 +50,7 @@ deploy: programs ## deploy to AWS: STAGE=dev or prod of samconfig.toml, paramete
 	@exec $(PROGRAMS)/dev deploy
 
 smoke: programs ## try the API at URL=… with TOKEN=…: ten requests that leave nothing behind
-	@exec $(PROGRAMS)/dev smoke
+	@exec $(PROGRAMS)/smoke
 
 scan: programs ## look for known mistakes of security in template.yaml
 	@exec $(PROGRAMS)/dev scan

@@ -16,6 +16,8 @@
 //   ID_FORMAT                  optional, uuid: ids, and the columns that hold them, are of type uuid, not text
 //   USER_TABLE                 optional: name of the table of users, whose columns are then snake_case
 //   COOKIE_CACHE               optional, jwt: the session also in a cookie, as a JWT signed with the secret
+//   SESSIONS_ONLY              optional, 1: without the plugin jwt, and so without /api/auth/token
+//   SIGN_IN_WINDOW             optional: the seconds within which there are three sign-ins; ten in production
 //   UNTIL_STDIN_CLOSES         optional, 1: exit with the process at the other end of stdin, however that one ends
 
 import { once } from "node:events";
@@ -68,7 +70,9 @@ function authOptions(baseURL) {
   const idFormat = oneOf("ID_FORMAT", ["uuid"]);
   const cookieCache = oneOf("COOKIE_CACHE", ["jwt"]);
   const userTable = process.env.USER_TABLE;
+  const sessionsOnly = oneOf("SESSIONS_ONLY", ["1"]);
   const rotation = process.env.ROTATION_INTERVAL_SECONDS;
+  const signInWindow = process.env.SIGN_IN_WINDOW;
 
   return {
     baseURL,
@@ -86,17 +90,20 @@ function authOptions(baseURL) {
     ...(cookieCache && { session: { cookieCache: { enabled: true, strategy: cookieCache } } }),
     ...(idFormat && { advanced: { database: { generateId: idFormat } } }),
     plugins: [
-      jwt({
+      ...(sessionsOnly ? [] : [jwt({
         jwks: {
           ...(alg && { keyPairConfig: { alg } }),
           ...(rotation && { rotationInterval: Number(rotation) }),
         },
         jwt: { expirationTime: process.env.JWT_EXPIRATION || "15m" },
-      }),
+      })]),
       bearer(),
     ],
     // All callers of a test have one address, and would share one limit.
-    rateLimit: { enabled: false },
+    rateLimit: {
+      enabled: Boolean(signInWindow),
+      customRules: { "/sign-in/*": { window: Number(signInWindow), max: 3 } },
+    },
     telemetry: { enabled: false },
   };
 }

@@ -137,17 +137,26 @@ impl Function {
     /// # Errors
     /// [`Silence`]
     pub async fn ask_by(&mut self, deadline: SystemTime, event: &Value) -> Result<Answer, Silence> {
+        Ok(Answer::read(&self.invoke(deadline, &event.to_string()).await?))
+    }
+
+    /// What the function returns for an event with this deadline, as it is.
+    ///
+    /// # Errors
+    /// [`Silence`]
+    pub async fn invoke(&mut self, deadline: SystemTime, event: &str) -> Result<String, Silence> {
+        let time_left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
         // One that has ended takes no events.
-        let _ = self.events.try_send(Invocation { event: event.to_string(), deadline });
+        let _ = self.events.try_send(Invocation { event: event.to_owned(), deadline });
         tokio::select! {
             biased;
             outcome = self.outcomes.recv() => match outcome {
-                Some(Outcome::Returned(answer)) => Ok(Answer::read(&answer)),
+                Some(Outcome::Returned(answer)) => Ok(answer),
                 Some(Outcome::Failed(report)) => Err(Silence::Failed(report)),
                 None => Err(Silence::Nothing),
             },
             status = self.process.wait() => Err(Silence::Ended(status.ok())),
-            () = tokio::time::sleep(PATIENCE) => Err(Silence::Nothing),
+            () = tokio::time::sleep(PATIENCE.max(time_left)) => Err(Silence::Nothing),
         }
     }
 

@@ -7,7 +7,7 @@
 //!
 //! `template.yaml` tells gateway and functions what to do, as in AWS ([`template`]). [`stack`] puts the parts together and
 //! takes them down. [`testkit`], [`function`], [`fault_proxy`], [`tokens`] and [`database`] are what tests use.
-//! [`artefacts`], [`deploy`] and [`smoke`] are the way to AWS: what is built, how it gets there, and whether it works.
+//! [`artefacts`] and [`deploy`] are the way to AWS: what is built, and how it gets there.
 
 mod answer;
 pub mod artefacts;
@@ -34,7 +34,6 @@ mod random;
 pub mod ready;
 pub mod routes;
 mod runtime_api;
-pub mod smoke;
 pub mod stack;
 pub mod template;
 pub mod testkit;

@@ -10,7 +10,6 @@ use dev::bench;
 use dev::deploy::deploy;
 use dev::environment::Environment;
 use dev::python::scan;
-use dev::smoke::smoke;
 use dev::stack::{Mode, Options, StackError, run};
 use dev::tokens;
 
@@ -79,15 +78,6 @@ enum Command {
     },
     /// Looks for known mistakes of security in the template.
     Scan,
-    /// Tries a deployed API with ten requests, and leaves nothing behind.
-    Smoke {
-        /// The base URL.
-        #[arg(long, env)]
-        url: String,
-        /// A token of a user who may have a task more for a moment.
-        #[arg(long, env, hide_env_values = true)]
-        token: String,
-    },
 }
 
 #[derive(Args)]
@@ -133,7 +123,6 @@ async fn execute(command: Command) -> Result<(), Box<dyn Error>> {
         }
         Command::Deploy { stage, arch } => deploy(&stage, arch).await?,
         Command::Scan => scan().await?,
-        Command::Smoke { url, token } => smoke(&url, &token).await?,
         #[cfg(target_os = "linux")]
         Command::Bench { binaries, requests, without_sizes, output } => {
             let requests = requests.into();

@@ -30,7 +30,7 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// A function in the emulator. Dropping it ends both.
-struct Emulator {
+pub(crate) struct Emulator {
     process: Child,
     url: String,
     client: Client,
@@ -95,6 +95,14 @@ impl Site {
     }
 
     async fn emulate(&self, function: &str) -> Emulator {
+        let variables = [("DATABASE_URL", self.database_url.as_str()), ("BETTER_AUTH_SECRET", SECRET)];
+        Emulator::start(function, &variables).await
+    }
+}
+
+impl Emulator {
+    /// Starts it for a function with these settings.
+    pub(crate) async fn start(function: &str, variables: &[(&str, &str)]) -> Self {
         let (api, runtime) = (free_port(), free_port());
         let mut command = Command::new(emulator().await);
         command
@@ -104,8 +112,7 @@ impl Site {
             .env("AWS_LAMBDA_FUNCTION_NAME", function)
             .env("AWS_LAMBDA_FUNCTION_TIMEOUT", "15")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
-            .env("DATABASE_URL", &self.database_url)
-            .env("BETTER_AUTH_SECRET", SECRET)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -117,13 +124,11 @@ impl Site {
             assert!(Instant::now() < end, "the emulator does not listen");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Emulator { process, url, client: Client::builder().timeout(LIMIT).build().unwrap() }
+        Self { process, url, client: Client::builder().timeout(LIMIT).build().unwrap() }
     }
-}
 
-impl Emulator {
     /// What the function returns. The emulator takes one event at a time, which `&mut` ensures.
-    async fn invoke(&mut self, event: &Value) -> Value {
+    pub(crate) async fn invoke(&mut self, event: &Value) -> Value {
         let response = self.client.post(&self.url).json(event).send().await.unwrap();
         let (status, text) = (response.status(), response.text().await.unwrap());
         serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: {text}"))

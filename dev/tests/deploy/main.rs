@@ -5,8 +5,14 @@
 mod artefacts;
 mod documents;
 mod emulator;
+mod pre_traffic;
 mod smoke;
 mod template;
+
+/// A binary beside the one of dev: it takes `cargo build --workspace`.
+fn binary(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_BIN_EXE_dev")).with_file_name(name)
+}
 
 /// What a command prints on standard output, if it succeeds.
 fn output(command: &mut std::process::Command) -> String {

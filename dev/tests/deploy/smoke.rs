@@ -1,4 +1,4 @@
-//! `dev smoke` against an API that works, and against one that does not.
+//! `smoke` at a terminal, against an API that works, and against one that does not.
 
 use std::process::Output;
 use std::sync::Arc;
@@ -12,6 +12,8 @@ use dev::database::{connect, new_user};
 use dev::testkit::{Settings, Stack};
 use reqwest::Client;
 use tokio::sync::OnceCell;
+
+use crate::binary;
 
 async fn stack() -> &'static Stack {
     static STACK: OnceCell<Stack> = OnceCell::const_new();
@@ -42,9 +44,12 @@ impl User {
     }
 
     async fn smoke(&self, url: &str) -> Output {
-        let token = stack().await.token(&self.id);
-        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_dev"));
-        command.arg("smoke").env("URL", url).env("TOKEN", token).kill_on_drop(true).output().await.unwrap()
+        self.smoke_with(&stack().await.token(&self.id), url).await
+    }
+
+    async fn smoke_with(&self, token: &str, url: &str) -> Output {
+        let mut command = tokio::process::Command::new(binary("smoke"));
+        command.env("URL", url).env("TOKEN", token).kill_on_drop(true).output().await.unwrap()
     }
 }
 
@@ -98,6 +103,16 @@ async fn ten_requests_try_a_good_api_and_leave_nothing_behind() {
     let lines = lines(&output.stdout);
     let statuses: Vec<_> = lines.iter().map(|line| &line[..3]).collect();
     assert_eq!(statuses, ["200", "200", "401", "201", "200", "200", "200", "200", "204", "404"], "{lines:?}");
+    assert_eq!(user.tasks().await, 0);
+}
+
+#[tokio::test]
+async fn a_deployment_that_requires_if_match_is_tried_too() {
+    let user = User::new().await;
+    let settings = Settings::new(env!("CARGO_BIN_EXE_dev")).with_database(stack().await.database_url());
+    let strict = Stack::start_async(settings.with("REQUIRE_IF_MATCH", "1")).await.unwrap();
+    let output = user.smoke_with(&strict.token(&user.id), strict.base_url()).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(user.tasks().await, 0);
 }
 

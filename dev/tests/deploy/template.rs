@@ -11,13 +11,17 @@ use tokio::sync::OnceCell;
 use crate::artefacts::built;
 use crate::output;
 
-/// The resources after SAM's transform, with these parameters.
-async fn resources(parameters: &[&str]) -> Map<String, Value> {
+/// The template after SAM's transform, with these parameters.
+async fn transformed(parameters: &[&str]) -> Value {
     let mut python = SAM.command("python").await.unwrap();
     let script = root().join("dev/tests/deploy/transform.py");
     let text = output(python.arg(script).args(parameters).env("AWS_DEFAULT_REGION", "us-east-1"));
-    let template: Value = serde_json::from_str(&text).unwrap();
-    template["Resources"].as_object().unwrap().clone()
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Its resources.
+async fn resources(parameters: &[&str]) -> Map<String, Value> {
+    transformed(parameters).await["Resources"].as_object().unwrap().clone()
 }
 
 /// The resources with the defaults of all parameters.
@@ -88,36 +92,168 @@ async fn the_template_names_every_function() {
 async fn functions_may_write_logs_and_traces_and_nothing_else() {
     let resources = by_default().await;
     let roles: BTreeSet<_> = of_type(resources, "AWS::IAM::Role").map(|(name, _)| name.as_str()).collect();
-    // The second is for CodeDeploy, and no function has it.
-    assert_eq!(roles, ["CodeDeployServiceRole", "FunctionRole"].into());
+    // The first is for CodeDeploy, and no function has it.
+    assert_eq!(roles, ["CodeDeployServiceRole", "FunctionRole", "SmokeRole"].into());
     for (name, function) in of_type(resources, "AWS::Lambda::Function") {
-        assert_eq!(function["Properties"]["Role"], json!({ "Fn::GetAtt": ["FunctionRole", "Arn"] }), "{name}");
+        let role = if name == "SmokeFunction" { "SmokeRole" } else { "FunctionRole" };
+        assert_eq!(function["Properties"]["Role"], json!({ "Fn::GetAtt": [role, "Arn"] }), "{name}");
     }
-    let role = &resources["FunctionRole"]["Properties"];
-    assert_eq!(role.get("ManagedPolicyArns"), None);
-    let policies = role["Policies"].as_array().unwrap().iter();
-    let statements: Vec<_> =
-        policies.flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap()).collect();
-    assert_eq!(
-        statements,
-        [
-            &json!({
-                "Effect": "Allow",
-                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-                "Resource": { "Fn::GetAtt": ["Logs", "Arn"] },
-            }),
-            &json!({
-                "Effect": "Allow",
-                "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
-                "Resource": "*",
-            }),
-        ]
-    );
+    let of_all = [
+        json!({
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": { "Fn::GetAtt": ["Logs", "Arn"] },
+        }),
+        json!({
+            "Effect": "Allow",
+            "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
+            "Resource": "*",
+        }),
+    ];
+    assert_eq!(rights(&resources["FunctionRole"]), of_all);
+    // Versions of those functions that CodeDeploy deploys, and the answer to CodeDeploy.
+    let arn = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:";
+    let versions: Vec<_> = deployed(resources)
+        .map(|function| json!({ "Fn::Sub": format!("{arn}{}:*", function["FunctionName"]["Fn::Sub"].as_str().unwrap()) }))
+        .collect();
+    assert_eq!(versions.len(), 7);
+    let groups = "arn:${AWS::Partition}:codedeploy:${AWS::Region}:${AWS::AccountId}:deploymentgroup:${Application}/*";
+    let of_the_check = [
+        json!({ "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": versions }),
+        json!({
+            "Effect": "Allow",
+            "Action": "codedeploy:PutLifecycleEventHookExecutionStatus",
+            "Resource": { "Fn::Sub": [groups, { "Application": { "Ref": "ServerlessDeploymentApplication" } }] },
+        }),
+    ];
+    assert_eq!(rights(&resources["SmokeRole"]), [of_all, of_the_check].concat());
     assert_eq!(of_type(resources, "AWS::IAM::Policy").count(), 0);
     assert_eq!(of_type(resources, "AWS::Lambda::Url").count(), 0);
     for (name, permission) in of_type(resources, "AWS::Lambda::Permission") {
         assert_eq!(permission["Properties"]["Principal"], "apigateway.amazonaws.com", "{name}");
     }
+}
+
+/// The statements of a role.
+fn rights(role: &Value) -> Vec<Value> {
+    let role = &role["Properties"];
+    assert_eq!(role.get("ManagedPolicyArns"), None);
+    let policies = role["Policies"].as_array().unwrap().iter();
+    policies.flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap()).cloned().collect()
+}
+
+/// The properties of the functions that have versions.
+fn deployed(resources: &Map<String, Value>) -> impl Iterator<Item = &Value> {
+    let versions = of_type(resources, "AWS::Lambda::Version");
+    versions.map(|(_, version)| {
+        let function = version["Properties"]["FunctionName"]["Ref"].as_str().unwrap();
+        &resources[function]["Properties"]
+    })
+}
+
+#[tokio::test]
+async fn new_versions_are_tried_before_they_get_a_request() {
+    let resources = by_default().await;
+    for (name, alias) in of_type(resources, "AWS::Lambda::Alias") {
+        let hook = &alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["BeforeAllowTrafficHook"];
+        let expected = json!({ "Fn::If": ["HasCheck", { "Ref": "SmokeFunction" }, { "Ref": "AWS::NoValue" }] });
+        assert_eq!(*hook, expected, "{name}");
+    }
+    let check = &resources["SmokeFunction"];
+    assert_eq!((&check["Condition"], &resources["SmokeRole"]["Condition"]), (&json!("HasCheck"), &json!("HasCheck")));
+    // What CodeDeploy's role may call. The id of a stack has 36 characters.
+    let name = check["Properties"]["FunctionName"]["Fn::Sub"][0].as_str().unwrap();
+    assert_eq!(name, "CodeDeployHook_${Id}");
+    let variables = check["Properties"]["Environment"]["Variables"].as_object().unwrap();
+    let versions: BTreeSet<_> = of_type(resources, "AWS::Lambda::Version").map(|(name, _)| name.as_str()).collect();
+    let mut tried = BTreeSet::new();
+    for (variable, value) in variables {
+        let Some(function) = variable.strip_suffix("_VERSION") else { continue };
+        let version = value["Ref"].as_str().unwrap();
+        let of = resources[version]["Properties"]["FunctionName"]["Ref"].as_str().unwrap();
+        let code = resources[of]["Properties"]["Code"]["S3Key"].as_str().unwrap();
+        assert_eq!(code, format!("target/lambda/{}/", function.to_lowercase().replace('_', "-")));
+        tried.insert(version);
+    }
+    assert_eq!(tried, versions);
+}
+
+#[tokio::test]
+async fn functions_that_are_turned_off_are_not_tried() {
+    let template = transformed(&[]).await;
+    let is_tried = |given: &[(&str, &str)]| {
+        let value = |name: &str| {
+            let given = given.iter().find(|(parameter, _)| *parameter == name).map(|(_, value)| json!(value));
+            given.unwrap_or_else(|| template["Parameters"][name]["Default"].clone())
+        };
+        holds(&template["Conditions"]["HasCheck"], &value)
+    };
+    assert!(!is_tried(&[]));
+    assert!(is_tried(&[("PreTrafficCheck", "on")]));
+    assert!(is_tried(&[("PreTrafficCheck", "on"), ("ReservedConcurrency", "10")]));
+    assert!(!is_tried(&[("PreTrafficCheck", "on"), ("ReservedConcurrency", "0")]));
+}
+
+/// Whether a condition is true with these values of the parameters.
+fn holds(condition: &Value, value: &impl Fn(&str) -> Value) -> bool {
+    let (function, arguments) = condition.as_object().unwrap().iter().next().unwrap();
+    let arguments = arguments.as_array().unwrap();
+    let resolved = |argument: &Value| argument["Ref"].as_str().map_or_else(|| argument.clone(), value);
+    match function.as_str() {
+        "Fn::And" => arguments.iter().all(|condition| holds(condition, value)),
+        "Fn::Not" => !holds(&arguments[0], value),
+        "Fn::Equals" => resolved(&arguments[0]) == resolved(&arguments[1]),
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn nothing_waits_for_itself() {
+    /// Whether `name` is met on the way from what `value` refers to.
+    fn leads<'a>(
+        resources: &'a Map<String, Value>,
+        value: &'a Value,
+        name: &str,
+        seen: &mut BTreeSet<&'a str>,
+    ) -> bool {
+        references(value).into_iter().any(|next| {
+            next == name
+                || resources
+                    .get_key_value(next)
+                    .is_some_and(|(next, resource)| seen.insert(next) && leads(resources, resource, name, seen))
+        })
+    }
+    let resources = by_default().await;
+    for (name, resource) in resources {
+        assert!(!leads(resources, resource, name, &mut BTreeSet::new()), "{name}");
+    }
+}
+
+/// The names that a part of a template refers to.
+fn references(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(references).collect(),
+        Value::Object(members) => members
+            .iter()
+            .flat_map(|(key, value)| match (key.as_str(), value) {
+                ("Ref" | "DependsOn", Value::String(name)) => vec![name.as_str()],
+                ("Fn::GetAtt", Value::Array(parts)) => parts.first().and_then(Value::as_str).into_iter().collect(),
+                ("Fn::Sub", Value::String(text)) => substituted(text),
+                ("Fn::Sub", Value::Array(parts)) => {
+                    let text = parts.first().and_then(Value::as_str).unwrap_or_default();
+                    parts.iter().flat_map(references).chain(substituted(text)).collect()
+                }
+                ("DependsOn", Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
+                (_, value) => references(value),
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// `${Name}` and `${Name.Attribute}`.
+fn substituted(text: &str) -> Vec<&str> {
+    text.split("${").skip(1).filter_map(|rest| rest.split(['}', '.']).next()).collect()
 }
 
 #[tokio::test]
@@ -138,7 +274,8 @@ async fn a_release_makes_a_version_of_every_function() {
 async fn the_schema_is_there_before_the_functions() {
     for (name, function) in of_type(by_default().await, "AWS::Lambda::Function") {
         let waits = function.get("DependsOn").is_some_and(|other| other == "Migration");
-        assert_eq!(waits, name != "MigrateFunction", "{name}");
+        // The check waits for the versions of the others.
+        assert_eq!(waits, !["MigrateFunction", "SmokeFunction"].contains(&name.as_str()), "{name}");
     }
     let migration = &by_default().await["Migration"]["Properties"];
     // Without its own time-out CloudFormation waits an hour for an answer that was lost.
