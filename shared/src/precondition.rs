@@ -3,7 +3,7 @@
 //!
 //! The entity tag of a task is its version, `"7"`. A list has a weak one, made of what is answered.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::ApiError;
 
@@ -36,9 +36,7 @@ pub(crate) fn of_version(version: i64) -> String {
 
 /// The entity tag of any other answer. Weak, because an answer of equal meaning may be written otherwise.
 pub(crate) fn of_body(body: &str) -> String {
-    let mut hasher = DefaultHasher::new();
-    body.hash(&mut hasher);
-    format!("W/\"{:016x}\"", hasher.finish())
+    format!("W/\"{:016x}\"", xxh3_64(body.as_bytes()))
 }
 
 /// Whether a client that sends this `If-None-Match` has the answer with this entity tag. A header that cannot be read
