@@ -369,7 +369,7 @@ impl Instance {
     }
 
     /// Remembers that the process has registered an extension.
-    pub(crate) fn is_extended(&self) {
+    pub(crate) fn note_extension(&self) {
         self.extended.store(true, Ordering::Relaxed);
     }
 

@@ -79,7 +79,7 @@ async fn init_error() -> Response {
 
 async fn register(State(instances): State<Known>, Path(id): Path<String>) -> Response {
     let Some(instance) = instances.get().and_then(|instances| instances.find(&id)) else { return unknown() };
-    instance.is_extended();
+    instance.note_extension();
     let told =
         serde_json::json!({ "functionName": instance.name, "functionVersion": "$LATEST", "handler": "bootstrap" });
     ([("lambda-extension-identifier", uuid::Uuid::new_v4().to_string())], json(StatusCode::OK, &told)).into_response()

@@ -57,9 +57,9 @@ struct Tag<'a> {
 
 impl Tag<'_> {
     fn version(&self) -> Option<i64> {
-        let version = self.text.parse().ok()?;
+        let version: i64 = self.text.parse().ok()?;
         // `"+7"` and `"07"` were never given out.
-        (of_version(version).trim_matches('"') == self.text).then_some(version)
+        (version.to_string() == self.text).then_some(version)
     }
 }
 

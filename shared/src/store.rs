@@ -104,6 +104,12 @@ static CREATE: Statement = Statement {
 static GET: Statement =
     Statement { name: "get", sql: concat!("select ", columns!(), " from tasks where user_id = $1 and id = $2") };
 
+/// A statement that changes a task, and the same for a client that says what it has seen.
+struct Change {
+    always: Statement,
+    conditional: Statement,
+}
+
 /// Of each pair of parameters the first says whether the column changes, so that null can be a new value.
 macro_rules! update {
     () => {
@@ -172,20 +178,17 @@ macro_rules! delete {
     };
 }
 
-static DELETE: Statement = Statement { name: "delete", sql: concat!(delete!(), " returning true") };
-
-static DELETE_CONDITIONAL: Statement =
-    Statement { name: "conditional delete", sql: conditional!(concat!(delete!(), " and ", of_version!("$3")), "id") };
-
-/// A statement that changes a task, and the same for a client that says what it has seen.
-struct Change {
-    always: Statement,
-    conditional: Statement,
-}
+static DELETE: Change = Change {
+    always: Statement { name: "delete", sql: concat!(delete!(), " returning true") },
+    conditional: Statement {
+        name: "conditional delete",
+        sql: conditional!(concat!(delete!(), " and ", of_version!("$3")), "id"),
+    },
+};
 
 /// Null filters nothing. The planner sees the values, so what filters nothing costs nothing, and with the value of `$2`
 /// the condition becomes `completed is true` or `completed is not true`, each of which has an index; without one a task
-/// is pending. A time is compared before it is looked at for null, which has no type to learn it from. `$7` is now.
+/// is pending. A time is compared before it is looked at for null, which has no type to learn it from. `$7` is now, for `$6`.
 macro_rules! filter {
     () => {
         " from tasks
@@ -339,8 +342,8 @@ impl UserTasks {
     /// As [`UserTasks::update`].
     pub async fn delete(&self, id: &TaskId, if_match: &IfMatch) -> Result<(), ApiError> {
         let query = match if_match.versions() {
-            None => self.about(&DELETE, id, []),
-            Some(versions) => self.about(&DELETE_CONDITIONAL, id, [array(versions.iter().map(i64::to_string))]),
+            None => self.about(&DELETE.always, id, []),
+            Some(versions) => self.about(&DELETE.conditional, id, [array(versions.iter().map(i64::to_string))]),
         };
         let answer = self.database.query(query).await.map_err(refused_for_the_task)?;
         match answer.rows.first() {
@@ -429,7 +432,7 @@ fn filtering(filter: &Filter) -> [Text<'static>; 7] {
         time(filter.due_before),
         time(filter.due_after),
         filter.overdue.map_or(Text::NULL, Text::print),
-        Text::print(Timestamp::now()),
+        filter.overdue.map_or(Text::NULL, |_| Text::print(Timestamp::now())),
         if filter.words.is_empty() { Text::NULL } else { patterns() },
     ]
 }
@@ -616,8 +619,8 @@ mod tests {
             &UPDATE.conditional,
             &COMPLETE.always,
             &COMPLETE.conditional,
-            &DELETE,
-            &DELETE_CONDITIONAL,
+            &DELETE.always,
+            &DELETE.conditional,
             &COUNT,
             &LIST_CREATED_ASC,
             &LIST_CREATED_DESC,

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
-use reqwest::{Client, Response};
+use reqwest::{Client, Response, redirect};
 
 use crate::http::{causes, client};
 
@@ -48,7 +48,7 @@ impl Endpoint {
         let (key, secret) = (required("AWS_ACCESS_KEY_ID")?, required("AWS_SECRET_ACCESS_KEY")?);
         let session = required("AWS_SESSION_TOKEN")?;
         let credentials = Credentials::new(key, secret, Some(session), None, "environment");
-        Ok(Self { client: client(limit)?, service, url, region, credentials })
+        Ok(Self { client: client(limit, redirect::Policy::none())?, service, url, region, credentials })
     }
 
     /// Sends a request once. The path has its percent signs already.

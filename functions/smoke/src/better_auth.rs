@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::header::{COOKIE, ORIGIN, SET_COOKIE};
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Client, Response, StatusCode, Url, redirect};
 use serde_json::{Value, json};
 
 use crate::environment::{required, variable};
@@ -53,7 +53,7 @@ impl TestUser {
         // An empty AUTH_MODE is jwks where there is a BETTER_AUTH_URL.
         let takes_jwt = variable("AUTH_MODE").is_none_or(|modes| modes.split(',').any(|mode| mode.trim() == "jwks"));
         let base = format!("{origin}{mount}");
-        Ok(Some(Self { client: client(LIMIT)?, base, origin, email, password, takes_jwt }))
+        Ok(Some(Self { client: client(LIMIT, redirect::Policy::none())?, base, origin, email, password, takes_jwt }))
     }
 
     /// Signs in, and asks for a JWT. Where Better Auth has no plugin `jwt()`, or the functions do not accept its

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use reqwest::Client;
 use reqwest::header::{CONTENT_TYPE, IF_MATCH};
+use reqwest::{Client, redirect};
 
 use crate::api::{Request, Response};
-use crate::http::causes;
+use crate::http::{causes, client};
 
 /// How long one request may take: longer than the gateway waits.
 const REQUEST_LIMIT: Duration = Duration::from_secs(35);
@@ -22,8 +22,7 @@ impl Gateway {
     /// # Errors
     /// There is no client, as a sentence.
     pub(crate) fn at(url: &str) -> Result<Self, String> {
-        let client = Client::builder().timeout(REQUEST_LIMIT).build();
-        let client = client.map_err(|error| format!("no HTTP client: {}", causes(&error)))?;
+        let client = client(REQUEST_LIMIT, redirect::Policy::default())?;
         Ok(Self { client, url: url.trim_end_matches('/').to_owned() })
     }
 

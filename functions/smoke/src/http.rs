@@ -1,4 +1,4 @@
-//! What goes for every request that does not go through the gateway.
+//! The client of every request, and when one is sent again.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ const TRIES: u32 = 3;
 /// The time between two tries, unless the answer names another.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// A client that goes where it is sent and nowhere else.
+/// A client whose requests may take as long as `limit`.
 ///
 /// # Errors
 /// There is none, as a sentence.
-pub(crate) fn client(limit: Duration) -> Result<Client, String> {
-    let client = Client::builder().timeout(limit).redirect(redirect::Policy::none()).build();
+pub(crate) fn client(limit: Duration, redirects: redirect::Policy) -> Result<Client, String> {
+    let client = Client::builder().timeout(limit).redirect(redirects).build();
     client.map_err(|error| format!("no HTTP client: {}", causes(&error)))
 }
 

@@ -85,7 +85,7 @@ impl<'a> Fields<'a> {
         match value.as_str() {
             Some("") => Some(None),
             Some(text) if let Some(time) = Timestamp::parse(text) => Some(Some(time)),
-            _ => self.fail("due_date", "due_date must be a date or a time such as 2026-11-21 or 2026-11-21T17:30:00Z"),
+            _ => self.fail("due_date", time_rule!("due_date")),
         }
     }
 

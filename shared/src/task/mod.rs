@@ -1,5 +1,12 @@
 //! A task: what is stored, what may be sent, what may be asked for.
 
+/// The sentence for a time that is none, of a field or a parameter of this name.
+macro_rules! time_rule {
+    ($name:literal) => {
+        concat!($name, " must be a date or a time such as 2026-11-21 or 2026-11-21T17:30:00Z")
+    };
+}
+
 mod fields;
 mod input;
 mod query;

@@ -120,8 +120,6 @@ fn status(text: &str) -> Option<Option<bool>> {
 }
 
 const SEARCH_RULE: &str = "search must have at most 200 characters, and not U+0000";
-const DUE_BEFORE_RULE: &str = "due_before must be a date or a time such as 2026-11-21 or 2026-11-21T17:30:00Z";
-const DUE_AFTER_RULE: &str = "due_after must be a date or a time such as 2026-11-21 or 2026-11-21T17:30:00Z";
 
 fn words(text: &str) -> Option<Vec<String>> {
     let is_good = text.chars().count() <= SEARCH_MAX && !text.contains('\0');
@@ -147,8 +145,8 @@ impl Parameters<'_> {
         Filter {
             completed: self.completed(),
             priority: self.read("priority", &["priority"], fields::PRIORITY_RULE, fields::priority),
-            due_before: self.read("due_before", &["due_before", "dueBefore"], DUE_BEFORE_RULE, time),
-            due_after: self.read("due_after", &["due_after", "dueAfter"], DUE_AFTER_RULE, time),
+            due_before: self.read("due_before", &["due_before", "dueBefore"], time_rule!("due_before"), time),
+            due_after: self.read("due_after", &["due_after", "dueAfter"], time_rule!("due_after"), time),
             overdue: self.read("overdue", &["overdue"], "overdue must be true or false", boolean),
             words: self.read("search", &["search", "q"], SEARCH_RULE, words).unwrap_or_default(),
         }
@@ -252,8 +250,8 @@ mod tests {
             ("status=", "status must be all, pending or completed"),
             ("completed=1", "completed must be true or false"),
             ("priority=urgent", "priority must be low, medium or high"),
-            ("due_before=soon", DUE_BEFORE_RULE),
-            ("due_after=", DUE_AFTER_RULE),
+            ("due_before=soon", "due_before must be a date or a time such as 2026-11-21 or 2026-11-21T17:30:00Z"),
+            ("due_after=", "due_after must be a date or a time such as 2026-11-21 or 2026-11-21T17:30:00Z"),
             ("overdue=1", "overdue must be true or false"),
             ("q=a%00b", SEARCH_RULE),
             ("sort=-created", "sort must be created, updated, due_date, title or priority"),
