@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use database_url::DatabaseUrl;
 use serde::{Deserialize, Serialize};
-use shared::DatabaseUrl;
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::environment::Environment;

@@ -1,6 +1,6 @@
 //! The connection string of the functions, for the driver of the migrations.
 
-use shared::DatabaseUrl;
+use database_url::DatabaseUrl;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};

@@ -58,7 +58,6 @@ mod tls;
 
 pub use auth::VerifiedUser;
 pub use config::{Config, StartError};
-pub use db::DatabaseUrl;
 pub use error::{ApiError, Failure, Remedy};
 pub use precondition::IfMatch;
 pub use request::Request;

@@ -6,8 +6,8 @@ mod identity;
 
 use std::fmt;
 
-use crate::db::DatabaseUrl;
 use crate::task::MAX_TITLE;
+use database_url::DatabaseUrl;
 pub(crate) use identity::{Identity, KeySource, Secret, TokenRules};
 
 /// Everything a function can be told from outside.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use database_url::DatabaseUrl;
 use postgres_native_tls::{TlsConnector, TlsStream, set_postgresql_alpn};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::sync::Notify;
@@ -22,7 +23,6 @@ use tokio_postgres::tls::TlsConnect;
 use tokio_postgres::{Client, Config};
 
 use super::error::is_verdict;
-use super::url::is_on_neon;
 use super::wire::{Probe, Wire};
 use crate::tls::Trust;
 
@@ -83,14 +83,20 @@ pub(super) struct Dialed {
 /// Makes connections, and remembers how this server wants TLS to be begun.
 pub(super) struct Dialer {
     config: Config,
+    is_on_neon: bool,
     trust: Trust,
     /// Set once the direct way has failed: it saves a round trip where it is understood, and others reset it, or hang.
     direct_failed: AtomicBool,
 }
 
 impl Dialer {
-    pub(super) fn new(config: &Config) -> Self {
-        Self { config: config.clone(), trust: Trust::new(set_postgresql_alpn), direct_failed: AtomicBool::new(false) }
+    pub(super) fn new(url: &DatabaseUrl) -> Self {
+        Self {
+            config: url.config().clone(),
+            is_on_neon: url.is_on_neon(),
+            trust: Trust::new(set_postgresql_alpn),
+            direct_failed: AtomicBool::new(false),
+        }
     }
 
     /// Makes a connection.
@@ -119,7 +125,7 @@ impl Dialer {
     fn begins_directly(&self) -> bool {
         let asked = self.config.get_ssl_negotiation() == SslNegotiation::Direct;
         self.config.get_ssl_mode() == SslMode::Require
-            && (asked || is_on_neon(&self.config))
+            && (asked || self.is_on_neon)
             && !self.direct_failed.load(Ordering::Relaxed)
     }
 

@@ -13,12 +13,12 @@ mod repeat;
 mod slot;
 mod tally;
 mod text;
-mod url;
 mod wire;
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use database_url::DatabaseUrl;
 use tokio::sync::Mutex;
 use tokio_postgres::Row;
 
@@ -29,7 +29,6 @@ use slot::Slot;
 use tally::Tallied;
 pub(crate) use tally::{Connect, Reason, Tally};
 pub(crate) use text::Text;
-pub use url::DatabaseUrl;
 
 /// A statement, of which a second execution changes nothing: its answer may get lost, and it is sent again.
 #[derive(Debug)]
@@ -78,7 +77,7 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) fn new(url: &DatabaseUrl) -> Self {
-        Self { dialer: Arc::new(Dialer::new(url.config())), slot: Mutex::default(), tallied: Tallied::default() }
+        Self { dialer: Arc::new(Dialer::new(url)), slot: Mutex::default(), tallied: Tallied::default() }
     }
 
     /// Connects before the first request needs it. A failure is left to that request, which tries again; a connection

@@ -1,4 +1,7 @@
-//! `DATABASE_URL` as people paste it, read without ever repeating what it contains.
+//! Reads `DATABASE_URL` in every form that Neon, Vercel, Prisma, SQLAlchemy and libpq hand out.
+//!
+//! A crate of its own, because the functions and the migrations read the same connection strings. No error repeats a
+//! part of the string: it contains a password.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,14 +9,14 @@ use std::net::IpAddr;
 use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding, Host, SslMode};
 
-/// Where the database is and how to sign in; known to be complete, and to use TLS where the network is not our own.
+/// Host, database and credentials. Always complete; requires TLS unless the server is on this machine.
 #[derive(Clone)]
 pub struct DatabaseUrl {
     config: Config,
     ignored: Vec<&'static str>,
 }
 
-/// What the driver understands.
+/// Parameters that are passed to the driver.
 const KNOWN: [&str; 11] = [
     "application_name",
     "channel_binding",
@@ -28,8 +31,9 @@ const KNOWN: [&str; 11] = [
     "user",
 ];
 
-/// What Prisma, SQLAlchemy, libpq and poolers read, and what makes no difference here: one connection, unnamed
-/// statements, verified TLS, time limits for each phase of a connect. Time limits of statements belong to the role, because poolers refuse them at connect.
+/// Parameters of Prisma, SQLAlchemy, libpq and poolers that have no effect here: there is one connection with unnamed
+/// statements, TLS is always verified, and each phase of connecting has its own timeout. Statement timeouts belong to the
+/// role, because poolers refuse them as start-up parameters.
 const WITHOUT_EFFECT: [&str; 26] = [
     "command_timeout",
     "connect_timeout",
@@ -71,8 +75,8 @@ impl DatabaseUrl {
         if !matches!(scheme.split('+').next(), Some("postgres" | "postgresql")) {
             return refuse("must begin with postgres:// or postgresql://");
         }
-        // Such a character in a password ends the host for every reader of URLs, and the rest of the password would
-        // then be taken for a database or a parameter, and be named in an error.
+        // Every URL parser ends the authority at such a character, so the rest of the password would be read as a database
+        // or a parameter, and an error would repeat it.
         let after_host = rest.find(['/', '?', '#']).and_then(|end| rest.get(end..)).unwrap_or_default();
         if after_host.contains(['@', '#']) {
             return refuse("has a password with characters that must be percent-encoded: @ / ? # are %40 %2F %3F %23");
@@ -105,17 +109,25 @@ impl DatabaseUrl {
         Ok(Self { config, ignored })
     }
 
-    /// The parameters that were read past because they make no difference here.
-    pub(crate) fn ignored(&self) -> &[&'static str] {
+    /// The parameters that were accepted and have no effect here.
+    #[must_use]
+    pub fn ignored(&self) -> &[&'static str] {
         &self.ignored
     }
 
-    pub(super) fn config(&self) -> &Config {
+    /// Whether the server is Neon's proxy, which accepts TLS without PostgreSQL's request for it.
+    #[must_use]
+    pub fn is_on_neon(&self) -> bool {
+        is_on_neon(&self.config)
+    }
+
+    /// The configuration for the driver.
+    #[must_use]
+    pub fn config(&self) -> &Config {
         &self.config
     }
 }
 
-/// For programs around the functions, which know the driver; the functions do not.
 impl From<DatabaseUrl> for Config {
     fn from(url: DatabaseUrl) -> Self {
         url.config
@@ -135,7 +147,7 @@ fn complete(config: &Config) -> Result<(), String> {
     Ok(())
 }
 
-/// Requires TLS on every network that is not our own, and on Neon that nobody stands in between.
+/// Requires TLS for servers on other machines, and channel binding on Neon.
 fn secure(config: &mut Config, mode: Option<SslMode>) -> Result<(), String> {
     let is_here =
         config.get_hosts().iter().all(is_on_this_machine) && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
@@ -153,12 +165,13 @@ fn secure(config: &mut Config, mode: Option<SslMode>) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether Neon's proxy answers, which understands more than PostgreSQL has to.
-pub(super) fn is_on_neon(config: &Config) -> bool {
+/// Whether the server is Neon's proxy.
+fn is_on_neon(config: &Config) -> bool {
     config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(name) if name.ends_with(".neon.tech")))
 }
 
-/// libpq's and other drivers' words. `Require` verifies the certificate and the name here, so it covers the stricter.
+/// The values of libpq and other drivers. `Require` verifies certificate and host name here, so it includes the stricter
+/// modes.
 fn ssl_mode(value: &str) -> Option<SslMode> {
     match value {
         "disable" | "false" | "0" => Some(SslMode::Disable),
@@ -168,7 +181,7 @@ fn ssl_mode(value: &str) -> Option<SslMode> {
     }
 }
 
-/// A socket or a loopback address: nobody can listen in between.
+/// A Unix socket or a loopback address.
 fn is_on_this_machine(host: &Host) -> bool {
     match host {
         Host::Tcp(name) => {
@@ -179,7 +192,7 @@ fn is_on_this_machine(host: &Host) -> bool {
     }
 }
 
-/// What the driver says of a connection string names options, and never quotes a value.
+/// The driver's error names the option and never quotes its value.
 fn problem(error: &tokio_postgres::Error) -> String {
     let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     match cause.strip_prefix("invalid value for option ") {
