@@ -4,12 +4,11 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use dev::artefacts::{self, Architecture};
 #[cfg(target_os = "linux")]
 use dev::bench;
-use dev::deploy::deploy;
+use dev::deploy::artifacts::{self, Architecture};
+use dev::deploy::{deploy, scan};
 use dev::environment::Environment;
-use dev::python::scan;
 use dev::stack::{Mode, Options, StackError, run};
 use dev::tokens;
 
@@ -116,9 +115,9 @@ async fn execute(command: Command) -> Result<(), Box<dyn Error>> {
         Command::Watch { stack, features } => run(Mode::Watch { features }, &stack.into()).await?,
         Command::Token { user_id, expires_in } => print_token(&user_id, expires_in)?,
         Command::Build { arch, zip } => {
-            artefacts::build(arch).await?;
+            artifacts::build(arch).await?;
             if zip {
-                artefacts::zip(arch).await?;
+                artifacts::zip(arch).await?;
             }
         }
         Command::Deploy { stage, arch } => deploy(&stage, arch).await?,
@@ -129,8 +128,8 @@ async fn execute(command: Command) -> Result<(), Box<dyn Error>> {
             let binaries = match binaries {
                 Some(folder) => bench::Binaries::In(folder),
                 None => {
-                    artefacts::build(Architecture::NATIVE).await?;
-                    artefacts::build_yardsticks(Architecture::NATIVE).await?;
+                    artifacts::build(Architecture::NATIVE).await?;
+                    artifacts::build_baselines(Architecture::NATIVE).await?;
                     bench::Binaries::Deployed
                 }
             };
