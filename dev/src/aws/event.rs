@@ -18,11 +18,8 @@ use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::aws::routes::{Match, decoded};
-
-/// The account and the API that the events claim to come from.
-pub(crate) const ACCOUNT: &str = "123456789012";
-const API_ID: &str = "local";
+use super::identity::{ACCOUNT_ID, API_ID};
+use super::routes::{Match, decoded};
 
 /// What the gateway knows about a request beyond the request itself.
 #[derive(Debug)]
@@ -54,7 +51,7 @@ pub(crate) fn request_event(parts: &Parts, body: &Bytes, found: &Match<'_>, cont
         "rawQueryString": query,
         "headers": headers,
         "requestContext": {
-            "accountId": ACCOUNT,
+            "accountId": ACCOUNT_ID,
             "apiId": API_ID,
             "domainName": domain,
             "domainPrefix": domain.split('.').next().unwrap_or_default(),

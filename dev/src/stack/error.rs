@@ -3,7 +3,7 @@
 use std::io;
 
 use super::ready::NotReady;
-use crate::aws::instances::InstanceError;
+use crate::aws::instance::InstanceError;
 use crate::aws::template::TemplateError;
 use crate::environment::SettingError;
 use crate::install::ToolError;

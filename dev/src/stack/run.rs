@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -14,8 +14,9 @@ use super::options::{Mode, Options};
 use super::ready::{Caller, Ready, until_ok};
 use super::watch::{self, CargoLambda};
 use crate::aws::gateway::{self, Gateway};
-use crate::aws::instances::{InstanceConfig, Instances, beside_this_binary};
-use crate::aws::runtime_api;
+use crate::aws::instance::{InstanceConfig, binaries_folder};
+use crate::aws::pool::Instances;
+use crate::aws::runtime_api::RuntimeApi;
 use crate::aws::template::Template;
 use crate::environment::Environment;
 use crate::process::LogOutput;
@@ -141,7 +142,7 @@ impl Stack<'_> {
             secret,
             users,
             pid: std::process::id(),
-            functions_dir: beside_this_binary()?,
+            functions_dir: binaries_folder()?,
         };
         match self.mode.clone() {
             Mode::Serve => self.serve(ready, parts).await,
@@ -243,17 +244,15 @@ impl Stack<'_> {
 
     /// Starts the Runtime API and one instance of each function.
     async fn start_functions(&self, ready: &Ready, parts: &mut Parts) -> Result<Arc<Instances>, StackError> {
-        let listener = bind(0).await?;
+        let runtime_api = RuntimeApi::start().await?;
         let config = InstanceConfig {
             binaries: ready.functions_dir.clone(),
             variables: variables(&self.environment, ready),
-            runtime_api: listener.local_addr()?.to_string(),
             concurrency: usize::try_from(self.concurrency).unwrap_or(usize::MAX),
         };
-        let instances = Arc::new(Instances::new(&self.template.functions, config, Arc::clone(&self.output))?);
+        let instances =
+            Arc::new(Instances::new(&self.template.functions, config, runtime_api, Arc::clone(&self.output))?);
         parts.instances = Some(Arc::clone(&instances));
-        let known = Arc::new(OnceLock::from(Arc::clone(&instances)));
-        tokio::spawn(axum::serve(listener, runtime_api::router(known)).into_future());
         instances.start_one_each().await?;
         Ok(instances)
     }
