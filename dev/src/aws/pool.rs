@@ -1,7 +1,7 @@
 //! The instances of all functions: started, reused, replaced and stopped as Lambda does it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -14,6 +14,7 @@ use super::instance::{Instance, InstanceConfig, InstanceError, Starting};
 use super::runtime_api::RuntimeApi;
 use super::template::Function;
 use crate::process::{LogOutput, ProcessGroup};
+use crate::sync::lock;
 
 /// How long a response waits until its instance asks for the next event. Then the next of several requests in a row
 /// meets the same instance.
@@ -200,8 +201,4 @@ impl Pool {
         });
         Ok(starting)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,8 +4,11 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::ops::Sub;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+use crate::services::postgres_protocol::{SSL_REQUEST, TLS_HANDSHAKE};
+use crate::sync::lock;
 
 /// Round trips by purpose.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -125,11 +128,8 @@ fn deliver(mut to: TcpStream, delayed: &Receiver<Delayed>) {
     let _ = to.shutdown(Shutdown::Both);
 }
 
-/// The message with which a client of PostgreSQL asks for TLS.
-const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
-/// Types of TLS records.
+/// A type of TLS records.
 const CHANGE_CIPHER_SPEC: u8 = 20;
-const HANDSHAKE: u8 = 22;
 
 /// Whether the bytes of a client are an `SSLRequest` or part of a TLS handshake.
 fn is_tls_setup(mut bytes: &[u8]) -> bool {
@@ -138,7 +138,7 @@ fn is_tls_setup(mut bytes: &[u8]) -> bool {
     }
     loop {
         match bytes {
-            [HANDSHAKE, ..] => return true,
+            [TLS_HANDSHAKE, ..] => return true,
             // Sent for compatibility only. Handshake or data follow.
             [CHANGE_CIPHER_SPEC, _, _, high, low, rest @ ..] => {
                 let length = usize::from(u16::from_be_bytes([*high, *low]));
@@ -147,10 +147,6 @@ fn is_tls_setup(mut bytes: &[u8]) -> bool {
             _ => return false,
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

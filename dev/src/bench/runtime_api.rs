@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::aws::runtime_api::protocol::{EXTENSION_ID, NEXT_EXTENSION_EVENT, NEXT_INVOCATION, REGISTER_EXTENSION};
+use crate::sync::lock;
 
 /// How often a waiting thread checks whether the other side still exists.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
@@ -206,8 +207,4 @@ fn is_complete(request: &[u8]) -> Option<bool> {
 
 fn head_length(request: &[u8]) -> Option<usize> {
     request.windows(4).position(|bytes| bytes == b"\r\n\r\n").map(|position| position + 4)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

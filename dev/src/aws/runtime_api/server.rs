@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -22,6 +22,8 @@ use super::protocol::{
     NEXT_INVOCATION, REGISTER_EXTENSION, invocation_headers,
 };
 use super::session::{FunctionError, RuntimeSession};
+
+use crate::sync::lock;
 
 /// The largest response of a function, in bytes.
 const MAX_RESPONSE_SIZE: usize = 6 * 1024 * 1024;
@@ -170,8 +172,4 @@ fn error_response(status: StatusCode, kind: &str) -> Response {
 
 fn json_response(status: StatusCode, body: &Value) -> Response {
     (status, [(CONTENT_TYPE, "application/json")], body.to_string()).into_response()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

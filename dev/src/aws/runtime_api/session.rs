@@ -1,11 +1,13 @@
 //! One function process as the Runtime API sees it.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use axum::body::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::sync::lock;
 
 /// The function reported an error instead of a response: its report, which is JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,8 +122,4 @@ impl RuntimeSession {
     pub(super) fn register_extension(&self) {
         self.has_extension.store(true, Ordering::Relaxed);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
