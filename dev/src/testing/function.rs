@@ -6,7 +6,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use axum::body::Bytes;
@@ -24,6 +24,7 @@ use crate::aws::event::{RequestContext, request_event};
 use crate::aws::routes::{Match, Route};
 use crate::aws::runtime_api::{FunctionError, RuntimeApi, RuntimeSession, protocol};
 use crate::process::Process;
+use crate::sync::lock;
 
 /// Longer than any request may take.
 const INVOKE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -152,7 +153,7 @@ impl Function {
     /// What the process has printed so far.
     #[must_use]
     pub fn output(&self) -> String {
-        let output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        let output = lock(&self.output);
         String::from_utf8_lossy(&output).into_owned()
     }
 }
@@ -199,6 +200,6 @@ pub fn event(method: &str, path: &str) -> Value {
 async fn collect(mut pipe: impl AsyncRead + Unpin, into: Arc<Mutex<Vec<u8>>>) {
     let mut buffer = [0; 8192];
     while let Ok(read @ 1..) = pipe.read(&mut buffer).await {
-        into.lock().unwrap_or_else(PoisonError::into_inner).extend(&buffer[..read]);
+        lock(&into).extend(&buffer[..read]);
     }
 }
