@@ -22,6 +22,7 @@ mod process;
 mod random;
 pub mod services;
 pub mod stack;
+mod sync;
 pub mod testing;
 pub mod tokens;
 pub mod workspace;

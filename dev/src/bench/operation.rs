@@ -1,29 +1,30 @@
-//! What is asked of the functions, and the statement by which the bare function does the same.
+//! The requests that are measured, and the statements with which the bare function does the same.
 
-/// One operation.
+/// One operation of the API.
 #[derive(Debug)]
 pub(super) struct Operation {
-    /// The binary.
+    /// The name of the function.
     pub(super) function: &'static str,
     pub(super) method: &'static str,
-    /// With `{id}` where the task stands.
+    /// The path, with `{id}` for the id of a task.
     pub(super) path: &'static str,
+    /// The body of the request.
     pub(super) body: &'static str,
-    /// Of the answer.
+    /// The status of the response.
     pub(super) status: u16,
-    /// How many tasks its user has.
+    /// How many tasks the user has.
     pub(super) tasks: Tasks,
-    /// For the bare function: `$1` is the user and `$2` the task.
+    /// The statement of the bare function. `$1` is the user and `$2` the task.
     pub(super) statement: &'static str,
 }
 
 /// How many tasks a user needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tasks {
-    /// So many, always.
+    /// This number.
     Some(usize),
-    /// One for each request.
-    OneEach,
+    /// One for each request, because the request deletes it.
+    OnePerRequest,
 }
 
 macro_rules! columns {
@@ -32,7 +33,7 @@ macro_rules! columns {
     };
 }
 
-/// Those on tasks.
+/// The operations on tasks.
 pub(super) const OPERATIONS: [Operation; 6] = [
     Operation {
         function: "list-tasks",
@@ -100,12 +101,12 @@ pub(super) const OPERATIONS: [Operation; 6] = [
         path: "/api/tasks/{id}",
         body: "",
         status: 204,
-        tasks: Tasks::OneEach,
+        tasks: Tasks::OnePerRequest,
         statement: concat!("delete from tasks where user_id = $1 and id = $2 returning ", columns!()),
     },
 ];
 
-/// The one without a database.
+/// The operation that needs no database.
 pub(super) const HEALTH: Operation = Operation {
     function: "health",
     method: "GET",

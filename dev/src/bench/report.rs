@@ -1,10 +1,10 @@
-//! The results, for people and for programs.
+//! The results as a table and as JSON.
 
 use std::fmt;
 
 use serde_json::{Value, json};
 
-/// Everything that was measured.
+/// All results.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     /// Under what context.
@@ -12,11 +12,11 @@ pub(super) struct Report {
     pub(super) sections: Vec<Section>,
 }
 
-/// Results that were had in the same way.
+/// Results of one method.
 #[derive(Debug)]
 pub(super) struct Section {
     pub(super) title: String,
-    /// How they were had.
+    /// A description of the method.
     pub(super) method: String,
     pub(super) rows: Vec<Row>,
 }
@@ -28,7 +28,7 @@ pub(super) struct Row {
     pub(super) value: f64,
     pub(super) unit: Unit,
     pub(super) goal: Option<Goal>,
-    /// What the value was made from.
+    /// What the value was calculated from.
     pub(super) detail: String,
 }
 
@@ -44,7 +44,7 @@ pub(super) enum Unit {
 pub(super) enum Goal {
     AtMost(f64),
     Exactly(f64),
-    /// At most so far from 1.
+    /// At most this far from 1.
     NearOne(f64),
 }
 

@@ -5,3 +5,4 @@ mod certificates;
 pub mod database;
 pub mod pgbouncer;
 pub mod postgres;
+pub(crate) mod postgres_protocol;
