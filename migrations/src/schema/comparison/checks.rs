@@ -46,7 +46,7 @@ async fn is_violated(
     ExpectedCheck { column, condition, .. }: &ExpectedCheck,
 ) -> Result<bool, sqlx::Error> {
     // A missing column has no values yet, and a column of another type is reported as such.
-    if !tasks.column(column).is_some_and(|column| type_family(&column.type_name) == "text") {
+    if tasks.column(column).is_none_or(|column| type_family(&column.type_name) != "text") {
         return Ok(false);
     }
     let sql = format!("select exists (select from tasks where not ({condition}))");
