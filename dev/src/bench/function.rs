@@ -46,7 +46,7 @@ pub enum FunctionError {
     },
 }
 
-/// What is started: a binary and the variables of its environment.
+/// How to start a function: the binary and the variables of its environment.
 #[derive(Debug, Clone)]
 pub(super) struct Launch {
     pub(super) name: String,

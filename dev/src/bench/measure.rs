@@ -103,7 +103,7 @@ impl Bench {
     fn calibration(&self, port: u16) -> Result<Section, BenchError> {
         let mut section = Section::new(
             "Calibration: the same binary under two names",
-            "What the method makes of no difference at all. Where it is missed, the rest is no better.",
+            "Two copies of one binary. If these results miss their goals, the other results are no better.",
         );
         let user = self.user();
         let bare = self.bare(user, port, TlsMode::Requested);
@@ -122,12 +122,12 @@ impl Bench {
     fn warm(&self, port: u16) -> Result<(Section, Section), BenchError> {
         let mut section = Section::new(
             "Warm requests, the database on this machine",
-            "Ratio to the bare function with a statement for the same purpose; health to the empty function. \
-             Median of the ratios of neighbouring blocks; of a block the median latency and the mean processor time.",
+            "Ratio to the bare function with a statement for the same purpose; of health, to the empty function. \
+             Median of the ratios of neighbouring blocks. A block has the median latency and the mean processor time.",
         );
         let mut memory = Section::new(
             "Memory",
-            "The most that a process had in memory at once (VmHWM), from its start to the end of its warm requests.",
+            "The peak resident memory of a process (VmHWM), from its start to the end of its warm requests.",
         );
         for user in &self.env.users {
             let authentication = self.env.hs256(&user.account);
@@ -147,7 +147,7 @@ impl Bench {
 
     fn distant(&self, link: &Link) -> Result<Section, BenchError> {
         let title = format!("Warm requests, the database {} ms away", DISTANCE.as_millis());
-        let mut section = Section::new(title, "The same, through a proxy that delays what passes in either direction.");
+        let mut section = Section::new(title, "The same, through a proxy that delays both directions.");
         for user in &self.env.users {
             let authentication = self.env.hs256(&user.account);
             let ours = self.ours(user, &authentication, link.port(), TlsMode::Requested);
@@ -163,7 +163,7 @@ impl Bench {
     fn authentication(&self, port: u16) -> Result<Section, BenchError> {
         let mut section = Section::new(
             "Warm requests by AUTH_MODE, the database on this machine",
-            "get-task beside the bare function, which looks at no token. A session is looked up in the database.",
+            "get-task compared with the bare function, which ignores the token. A session is looked up in the database.",
         );
         let user = self.user();
         let account = &user.account;
@@ -181,9 +181,9 @@ impl Bench {
     fn starts(&self, near: u16, link: &Link) -> Result<(Section, Section), BenchError> {
         let mut section = Section::new(
             "Starts",
-            "From the start of the process, with its binary in memory, to the first question for an event and to its \
-             answer; and the processor time until then. health beside the empty function, \
-             get-task beside the bare one.",
+            "From the start of the process, with its binary in memory, until it asks for its first event and until it \
+             has responded, with the processor time until then. health is compared with the empty function, \
+             get-task with the bare one.",
         );
         let user = self.user();
         let authentication = self.env.hs256(&user.account);
@@ -205,7 +205,7 @@ impl Bench {
 
         let mut tls = Section::new(
             "TLS at a start",
-            "Processor time of a bare function until its first answer, less that of one that connects without TLS.",
+            "Processor time of the bare function until its first response, minus that without TLS.",
         );
         let small = "SSL_CERT_FILE with one authority";
         tls.row(small, extra_processor_time(&started_bare, &plain), Unit::Milliseconds, Some(TLS_GOAL), "");
@@ -225,7 +225,7 @@ impl Bench {
         let major = self.env.major_version();
         let mut section = Section::new(
             "Round trips to the database",
-            "Counted by a proxy: how often the client speaks after the server, and one for each TCP connection.",
+            "Counted by a proxy: how often the client sends after the server has sent, and one for each TCP connection.",
         );
         for user in &self.env.users {
             let (_, _, warm) = self.count_round_trips(user, &self.env.hs256(&user.account), TlsMode::Requested)?;
@@ -273,7 +273,7 @@ impl Bench {
     }
 
     fn sizes(&self) -> Result<Section, BenchError> {
-        let mut section = Section::new("Size", "Each binary as a zip has it, which is deflated like what gzip writes.");
+        let mut section = Section::new("Size", "Each binary compressed with gzip, which uses the method of zip files.");
         for name in function_names()? {
             let (size, unzipped) = zipped(&self.binaries.path(&name))?;
             let detail = format!("unzipped {:.2} MB", megabytes(unzipped));
@@ -338,9 +338,12 @@ fn add_memory(compared: &Comparison, section: &mut Section, name: &str, beside: 
     section.row(name, ours, Unit::Megabytes, Some(MEMORY_GOAL), format!("{beside} {other:.2} MB"));
 }
 
+/// A time of a start.
+type Phase = fn(&StartCost) -> f64;
+
 /// Adds a row for each phase of a start.
 fn add_starts(section: &mut Section, name: &str, first: &[StartCost], second: &[StartCost], goals: [Option<Goal>; 3]) {
-    let phases: [(&str, fn(&StartCost) -> f64); 3] = [
+    let phases: [(&str, Phase); 3] = [
         ("first question", |start| start.first_poll),
         ("first answer", |start| start.first_response),
         ("processor time", |start| start.processor_time),

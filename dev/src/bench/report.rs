@@ -67,7 +67,7 @@ impl Section {
 
 impl Row {
     fn verdict(&self) -> Option<bool> {
-        // Judged as it is printed: nobody can see that 1.304 is more than 1.30.
+        // Compares the rounded value, as it is printed: 1.304 meets the goal 1.30.
         let value = (self.value * 100.0).round() / 100.0;
         self.goal.map(|goal| match goal {
             Goal::AtMost(most) => value <= most,
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_result_is_held_against_its_goal() {
+    fn results_are_compared_with_their_goals() {
         let mut section = Section::new("Warm", "How.");
         section.row("a", 1.304, Unit::Ratio, Some(Goal::AtMost(1.3)), "");
         section.row("bb", 1.31, Unit::Ratio, Some(Goal::AtMost(1.3)), "131 µs / 100 µs");

@@ -1,9 +1,9 @@
 //! The part of the Lambda Runtime API that a measurement needs.
 //!
-//! This is a second server beside [`crate::aws::runtime_api`], for the sake of timing: a latency lies between the moment
-//! right before an event is written and the moment right after the response has been read, taken by the thread that
-//! writes and reads. In an asynchronous server, its scheduling and its HTTP implementation would lie between, which cost
-//! as much as an empty function. Paths, headers and variables are those of `aws::runtime_api::protocol`.
+//! The stack and the tests use [`crate::aws::runtime_api`]. The benchmark has a server of its own because of its timing: a
+//! latency is measured from right before the thread writes an event until right after it has read the response. With an
+//! asynchronous server, the latency would include its scheduler and its HTTP implementation, which cost as much as the
+//! empty function. Paths, headers and variables are shared, see [`crate::aws::runtime_api::protocol`].
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -28,7 +28,7 @@ pub(super) struct RuntimeApi {
 
 type Functions = Arc<Mutex<BTreeMap<u64, Arc<RuntimeApiState>>>>;
 
-/// What one function and the bench tell each other.
+/// What one function and the benchmark exchange.
 #[derive(Debug, Default)]
 pub(super) struct RuntimeApiState {
     progress: Mutex<Progress>,
@@ -153,7 +153,7 @@ fn serve(mut stream: TcpStream, functions: &Functions) -> Option<()> {
                 lock(&state.progress).event_written = Some(Instant::now());
                 stream.write_all(&event).ok()?;
             }
-            // A response or an error. Which of them it was shows in its body.
+            // A response or an error. The body shows which of them it is.
             _ => {
                 stream.write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n").ok()?;
                 lock(&state.progress).response = Some((request.read_at, request.body.to_vec()));

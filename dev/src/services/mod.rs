@@ -1,4 +1,4 @@
-//! The servers beside the functions: PostgreSQL, PgBouncer and Better Auth; and what is in their database.
+//! The servers that the functions work with: PostgreSQL, PgBouncer and Better Auth.
 
 pub(crate) mod better_auth;
 mod certificates;

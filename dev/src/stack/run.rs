@@ -224,7 +224,7 @@ impl Stack<'_> {
         Err(StackError::WatchEnded)
     }
 
-    /// What is printed when the stack is ready.
+    /// The text that is printed when the stack is ready.
     fn text(&self, ready: &Ready) -> String {
         if self.options.json {
             return ready.json();

@@ -1,6 +1,6 @@
 //! One process of a function behind a Runtime API of its own.
 //!
-//! It gets events exactly as they are written, also those that no gateway would let through, with any deadline.
+//! It gets events exactly as they are, also those that no gateway would pass on, with any deadline.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -159,7 +159,7 @@ impl Function {
 }
 
 impl FunctionResponse {
-    /// Parses a response in the format of API Gateway. What is missing there is 0 or null.
+    /// Parses a response in the format of API Gateway. Missing members are 0 or null.
     fn parse(response: &str) -> Self {
         let response: Value = serde_json::from_str(response).unwrap_or_default();
         let body = response["body"].as_str().unwrap_or_default();

@@ -111,7 +111,7 @@ impl RuntimeSession {
         let completed = lock(&self.pending).take_if(|pending| pending.request_id == request_id);
         match completed {
             Some(pending) => {
-                // If nobody waits for the result any more, nobody needs it.
+                // The receiver is gone if the invocation has timed out. The result is of no use then.
                 let _ = pending.result.send(result);
                 true
             }
