@@ -53,16 +53,18 @@ fn claims(user_id: &str, lifetime: u64) -> Value {
 
 /// A token with any header and any claims, signed with HMAC-SHA-256.
 pub fn mint_claims(secret: &str, header: &Value, claims: &Value) -> String {
-    mint_raw(secret, &header.to_string(), &claims.to_string())
+    let key = EncodingKey::from_secret(secret.as_bytes());
+    sign(Algorithm::HS256, &key, header.to_string(), claims.to_string())
 }
 
-/// A token of any two texts, which need not be JSON, signed with HMAC-SHA-256.
-pub fn mint_raw(secret: &str, header: &str, claims: &str) -> String {
-    let encode = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
-    let message = format!("{}.{}", encode(header), encode(claims));
-    let key = EncodingKey::from_secret(secret.as_bytes());
-    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256);
-    format!("{message}.{}", signature.expect("an HMAC takes keys of any length"))
+/// A token of any two texts, which need not be JSON, signed with this key.
+///
+/// # Panics
+/// The key cannot sign with this algorithm.
+pub fn sign(algorithm: Algorithm, key: &EncodingKey, header: impl AsRef<[u8]>, claims: impl AsRef<[u8]>) -> String {
+    let message = format!("{}.{}", BASE64_URL_SAFE_NO_PAD.encode(header), BASE64_URL_SAFE_NO_PAD.encode(claims));
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), key, algorithm);
+    format!("{message}.{}", signature.expect("a key of the algorithm"))
 }
 
 /// Seconds since 1970.

@@ -25,6 +25,8 @@ use crate::aws::routes::{Match, Route};
 use crate::aws::runtime_api::{FunctionError, RuntimeApi, RuntimeSession, protocol};
 use crate::process::Process;
 use crate::sync::lock;
+use crate::testing::binaries::binary;
+use crate::testing::client::TestResponse;
 
 /// Longer than any request may take.
 const INVOKE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -43,17 +45,6 @@ pub struct Function {
     readers: JoinSet<()>,
 }
 
-/// The HTTP response in what a function returned.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FunctionResponse {
-    /// The HTTP status.
-    pub status: u64,
-    /// An object: names in lower case, and values.
-    pub headers: Value,
-    /// The body: parsed if it is JSON, and a string otherwise.
-    pub body: Value,
-}
-
 /// An event without a response.
 #[derive(Debug, thiserror::Error)]
 pub enum InvokeError {
@@ -69,6 +60,14 @@ pub enum InvokeError {
 }
 
 impl Function {
+    /// Starts a function of the workspace, such as `list-tasks`, with [`Function::start`].
+    ///
+    /// # Panics
+    /// The binary is missing: run `cargo build --workspace`.
+    pub async fn start_built(name: &str, variables: &[(&str, &str)]) -> Self {
+        Self::start(&binary(name), variables).await.expect("a function")
+    }
+
     /// Starts a function with these variables and none of the environment of the test. Waits until the function asks
     /// for an event, or ends.
     ///
@@ -109,7 +108,7 @@ impl Function {
     ///
     /// # Errors
     /// [`InvokeError`].
-    pub async fn invoke(&mut self, event: &Value) -> Result<FunctionResponse, InvokeError> {
+    pub async fn invoke(&mut self, event: &Value) -> Result<TestResponse, InvokeError> {
         self.invoke_by(SystemTime::now() + INVOKE_TIMEOUT, event).await
     }
 
@@ -117,8 +116,12 @@ impl Function {
     ///
     /// # Errors
     /// [`InvokeError`].
-    pub async fn invoke_by(&mut self, deadline: SystemTime, event: &Value) -> Result<FunctionResponse, InvokeError> {
-        Ok(FunctionResponse::parse(&self.invoke_raw(deadline, &event.to_string()).await?))
+    pub async fn invoke_by(&mut self, deadline: SystemTime, event: &Value) -> Result<TestResponse, InvokeError> {
+        let payload = self.invoke_raw(deadline, &event.to_string()).await?;
+        let context = &event["requestContext"]["http"];
+        let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+        let request = format!("{} {}", text(&context["method"]), text(&event["rawPath"]));
+        Ok(TestResponse::from_payload(request, &payload))
     }
 
     /// What the function returns for an event with this deadline, without interpretation.
@@ -155,19 +158,6 @@ impl Function {
     pub fn output(&self) -> String {
         let output = lock(&self.output);
         String::from_utf8_lossy(&output).into_owned()
-    }
-}
-
-impl FunctionResponse {
-    /// Parses a response in the format of API Gateway. Missing members are 0 or null.
-    fn parse(response: &str) -> Self {
-        let response: Value = serde_json::from_str(response).unwrap_or_default();
-        let body = response["body"].as_str().unwrap_or_default();
-        Self {
-            status: response["statusCode"].as_u64().unwrap_or_default(),
-            headers: response["headers"].clone(),
-            body: serde_json::from_str(body).unwrap_or_else(|_| body.into()),
-        }
     }
 }
 

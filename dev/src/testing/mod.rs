@@ -1,10 +1,30 @@
-//! What tests use: a whole stack, one function, a database, and a proxy that injects network faults.
+//! The kit that all test suites use.
+//!
+//! | module | what it starts or does |
+//! |---|---|
+//! | [`stack`] | a whole local stack, with PostgreSQL, the gateway and the functions |
+//! | [`better_auth`] | such a stack with the real Better Auth |
+//! | [`function`] | one function, which gets events exactly as they are written |
+//! | [`database`] | databases: empty, migrated, or with the tables of another back end |
+//! | [`fault_proxy`] | a proxy in front of a database that counts and injects faults |
+//! | [`client`] | requests, responses, and users with their tokens |
+//! | [`processes`], [`random`], [`wait`] | child processes, repeatable random numbers, waiting for a condition |
+//!
+//! A failure panics: a test cannot continue without what it has asked for. Tokens come from [`crate::tokens`].
+#![allow(clippy::panic, clippy::missing_panics_doc, reason = "this is how a test fails")]
 
-mod database;
+pub mod better_auth;
+mod binaries;
+pub mod client;
+pub mod database;
 pub mod fault_proxy;
 pub mod function;
+pub mod processes;
+pub mod random;
 mod skipped;
 pub mod stack;
+pub mod wait;
 
+pub use binaries::binary;
 pub use database::new_database;
 pub use skipped::report_skipped;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::stack::ready::Ready;
 use crate::sync::lock;
+use crate::testing::binaries::binary;
 use crate::tokens;
 
 /// How long a stack may take to become ready. The first one may have to install PostgreSQL.
@@ -50,11 +51,11 @@ pub struct StartError {
 }
 
 impl Settings {
-    /// An ephemeral stack with an empty private database on a free port. Tests give `env!("CARGO_BIN_EXE_dev")`.
-    pub fn new(binary: impl Into<PathBuf>) -> Self {
+    /// An ephemeral stack with a private database, on a free port.
+    pub fn new() -> Self {
         let arguments = ["serve", "--json", "--until-stdin-closes", "--port", "0", "--ephemeral"];
         Self {
-            binary: binary.into(),
+            binary: binary("dev"),
             // A folder without `.env`.
             folder: Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
             arguments: arguments.map(str::to_owned).into(),
@@ -95,6 +96,12 @@ impl Settings {
     pub fn with_arguments(mut self, arguments: &[&str]) -> Self {
         self.arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         self
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

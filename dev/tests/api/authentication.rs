@@ -1,15 +1,16 @@
 //! Who may call: what every operation does without a good token.
 
+use dev::testing::client::{TestRequest, TestResponse};
 use dev::tokens;
 use serde_json::{Value, json};
 
-use crate::kit::{Answer, Call, api, good_body, path, routes, task_routes};
+use crate::kit::{api, database, path, routes, task_routes, valid_body};
 
 #[track_caller]
-fn is_unauthenticated(answer: Answer) -> Answer {
-    let answer = answer.problem(401, "unauthenticated", "Not authenticated");
-    assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
-    answer
+fn is_unauthenticated(response: TestResponse) -> TestResponse {
+    let response = response.expect_problem(401, "unauthenticated", "Not authenticated");
+    assert_eq!(response.header("www-authenticate"), Some("Bearer"));
+    response
 }
 
 #[tokio::test]
@@ -17,20 +18,21 @@ async fn every_route_but_health_wants_a_token() {
     let api = api();
     let ada = api.new_user().await;
     let id = ada.create_id(json!({"title": "Buy milk"})).await;
-    let before = ada.rows().await;
+    let before = database::rows_of(&ada).await;
     let mut wanted = 0;
     for (method, route) in routes() {
-        let body = good_body(&method, &route);
-        let answer = api.send(Call::new(&method, &path(&route, &ada.id, &id)).maybe_json(body.as_ref())).await;
+        let body = valid_body(&method, &route);
+        let response =
+            api.client.send(TestRequest::new(&method, &path(&route, &ada.id, &id)).maybe_json(body.as_ref())).await;
         if route.starts_with("/health") {
-            answer.is(200);
+            response.expect_status(200);
         } else {
-            is_unauthenticated(answer);
+            is_unauthenticated(response);
             wanted += 1;
         }
     }
     assert_eq!(wanted, 18);
-    assert_eq!(ada.rows().await, before);
+    assert_eq!(database::rows_of(&ada).await, before);
 }
 
 /// Tokens of the user that are not good, with what is wrong with them.
@@ -60,10 +62,10 @@ fn bad_tokens(secret: &str, user_id: &str) -> Vec<(&'static str, String)> {
 async fn a_bad_token_is_refused_without_a_hint() {
     let api = api();
     let ada = api.new_user().await;
-    let without = is_unauthenticated(api.get("/api/tasks").await).without_request();
+    let without = is_unauthenticated(api.client.get("/api/tasks").await).without_request_id();
     for (fault, token) in bad_tokens(api.stack().secret(), &ada.id) {
-        let answer = api.send(Call::new("GET", "/api/tasks").bearer(&token)).await;
-        assert_eq!(is_unauthenticated(answer).without_request(), without, "{fault}");
+        let response = api.client.send(TestRequest::new("GET", "/api/tasks").bearer(&token)).await;
+        assert_eq!(is_unauthenticated(response).without_request_id(), without, "{fault}");
     }
 }
 
@@ -72,14 +74,14 @@ async fn a_bad_token_reaches_no_operation() {
     let api = api();
     let ada = api.new_user().await;
     let id = ada.create_id(json!({"title": "Buy milk"})).await;
-    let before = ada.rows().await;
+    let before = database::rows_of(&ada).await;
     let (_, expired) = bad_tokens(api.stack().secret(), &ada.id).swap_remove(2);
     for (method, route) in task_routes() {
-        let body = good_body(&method, &route);
-        let call = Call::new(&method, &path(&route, &ada.id, &id)).bearer(&expired);
-        is_unauthenticated(api.send(call.maybe_json(body.as_ref())).await);
+        let body = valid_body(&method, &route);
+        let request = TestRequest::new(&method, &path(&route, &ada.id, &id)).bearer(&expired);
+        is_unauthenticated(api.client.send(request.maybe_json(body.as_ref())).await);
     }
-    assert_eq!(ada.rows().await, before);
+    assert_eq!(database::rows_of(&ada).await, before);
 }
 
 /// A foreign path, a task that is not there and a body that is no JSON tell nothing to who has no token.
@@ -88,17 +90,17 @@ async fn who_is_not_authenticated_learns_nothing_else() {
     let api = api();
     let ada = api.new_user().await;
     let task = ada.create_path(json!({"title": "Buy milk"})).await;
-    for call in [
-        Call::new("GET", &task),
-        Call::new("GET", "/api/tasks/0"),
-        Call::new("GET", &format!("/api/{}/tasks", ada.id)),
-        Call::new("GET", "/api/nobody/tasks"),
-        Call::new("GET", "/api/tasks?limit=0"),
-        Call::new("POST", "/api/tasks").typed("text/plain", "{"),
-        Call::new("POST", "/api/tasks").json(&json!({"user_id": "nobody"})),
-        Call::new("PATCH", &format!("{task}/complete")).typed("application/json", vec![b' '; 70_000]),
+    for request in [
+        TestRequest::new("GET", &task),
+        TestRequest::new("GET", "/api/tasks/0"),
+        TestRequest::new("GET", &format!("/api/{}/tasks", ada.id)),
+        TestRequest::new("GET", "/api/nobody/tasks"),
+        TestRequest::new("GET", "/api/tasks?limit=0"),
+        TestRequest::new("POST", "/api/tasks").typed("text/plain", "{"),
+        TestRequest::new("POST", "/api/tasks").json(&json!({"user_id": "nobody"})),
+        TestRequest::new("PATCH", &format!("{task}/complete")).typed("application/json", vec![b' '; 70_000]),
     ] {
-        is_unauthenticated(api.send(call).await);
+        is_unauthenticated(api.client.send(request).await);
     }
 }
 
@@ -107,23 +109,25 @@ async fn only_a_bearer_token_counts() {
     let api = api();
     let ada = api.new_user().await;
     for authorization in ["", "Bearer", "Bearer ", &ada.token, &format!("Basic {}", ada.token)] {
-        is_unauthenticated(api.send(Call::new("GET", "/api/tasks").header("authorization", authorization)).await);
+        is_unauthenticated(
+            api.client.send(TestRequest::new("GET", "/api/tasks").header("authorization", authorization)).await,
+        );
     }
     let beside = [("x-authorization", "Bearer "), ("cookie", "better-auth.session_token="), ("x-user-id", "")];
     for (name, value) in beside {
         is_unauthenticated(
-            api.send(Call::new("GET", "/api/tasks").header(name, format!("{value}{}", ada.token))).await,
+            api.client.send(TestRequest::new("GET", "/api/tasks").header(name, format!("{value}{}", ada.token))).await,
         );
     }
-    is_unauthenticated(api.get(&format!("/api/tasks?token={0}&access_token={0}", ada.token)).await);
+    is_unauthenticated(api.client.get(&format!("/api/tasks?token={0}&access_token={0}", ada.token)).await);
 }
 
 #[tokio::test]
 async fn the_scheme_is_read_in_any_case() {
     let ada = api().new_user().await;
     for scheme in ["bearer", "BEARER", "Bearer "] {
-        let call = Call::new("GET", "/api/tasks").header("authorization", format!("{scheme} {}", ada.token));
-        ada.send(call).await.is(200);
+        let request = TestRequest::new("GET", "/api/tasks").header("authorization", format!("{scheme} {}", ada.token));
+        ada.send(request).await.expect_status(200);
     }
 }
 
@@ -131,9 +135,11 @@ async fn the_scheme_is_read_in_any_case() {
 async fn two_tokens_are_not_one() {
     let api = api();
     let ada = api.new_user().await;
-    is_unauthenticated(ada.send(ada.call("GET", "/api/tasks").bearer(&ada.token)).await);
-    is_unauthenticated(ada.send(ada.call("GET", "/api/tasks").bearer("garbage")).await);
-    is_unauthenticated(api.send(Call::new("GET", "/api/tasks").bearer("garbage").bearer(&ada.token)).await);
+    is_unauthenticated(ada.send(ada.request("GET", "/api/tasks").bearer(&ada.token)).await);
+    is_unauthenticated(ada.send(ada.request("GET", "/api/tasks").bearer("garbage")).await);
+    is_unauthenticated(
+        api.client.send(TestRequest::new("GET", "/api/tasks").bearer("garbage").bearer(&ada.token)).await,
+    );
 }
 
 #[tokio::test]
@@ -148,24 +154,24 @@ async fn the_cookie_cache_of_better_auth_is_a_token() {
             "user": {"id": user, "email": "ada@example.com"},
             "updatedAt": 1, "iat": tokens::now(), "exp": tokens::now() + 300,
         });
-        Call::new("GET", "/api/tasks").bearer(&tokens::mint_claims(api.stack().secret(), &header, &claims))
+        TestRequest::new("GET", "/api/tasks").bearer(&tokens::mint_claims(api.stack().secret(), &header, &claims))
     };
-    assert_eq!(ada.send(cached(&ada.id, &ada.id)).await.is(200).json, json!([task]));
-    is_unauthenticated(api.send(cached(&ada.id, "somebody else")).await);
+    assert_eq!(ada.send(cached(&ada.id, &ada.id)).await.expect_status(200).json, json!([task]));
+    is_unauthenticated(api.client.send(cached(&ada.id, "somebody else")).await);
 }
 
 #[tokio::test]
 async fn a_user_whom_the_database_does_not_know_has_no_tasks_and_can_make_none() {
     let api = api();
-    let nobody = api.nobody();
+    let nobody = api.unknown_user();
     let someones = api.new_user().await.create_path(json!({"title": "Buy milk"})).await;
     is_unauthenticated(nobody.post("/api/tasks", &json!({"title": "Buy milk"})).await);
-    assert_eq!(nobody.get("/api/tasks").await.is(200).json, json!([]));
+    assert_eq!(nobody.get("/api/tasks").await.expect_status(200).json, json!([]));
     for task in ["/api/tasks/1", &someones] {
-        nobody.get(task).await.problem(404, "task_not_found", "Task not found");
-        nobody.patch(task, &json!({"title": "t"})).await.is(404);
-        nobody.patch(&format!("{task}/complete"), &json!({})).await.is(404);
-        nobody.delete(task).await.is(404);
+        nobody.get(task).await.expect_problem(404, "task_not_found", "Task not found");
+        nobody.patch(task, &json!({"title": "t"})).await.expect_status(404);
+        nobody.patch(&format!("{task}/complete"), &json!({})).await.expect_status(404);
+        nobody.delete(task).await.expect_status(404);
     }
 }
 
@@ -173,8 +179,8 @@ async fn a_user_whom_the_database_does_not_know_has_no_tasks_and_can_make_none()
 async fn the_token_of_a_user_who_was_deleted_makes_no_task() {
     let ada = api().new_user().await;
     let task = ada.create_path(json!({"title": "Buy milk"})).await;
-    ada.delete_user().await;
+    database::delete_user(&ada).await;
     is_unauthenticated(ada.post("/api/tasks", &json!({"title": "Buy milk"})).await);
-    assert_eq!(ada.get("/api/tasks").await.is(200).json, json!([]));
-    ada.get(&task).await.is(404);
+    assert_eq!(ada.get("/api/tasks").await.expect_status(200).json, json!([]));
+    ada.get(&task).await.expect_status(404);
 }

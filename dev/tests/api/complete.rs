@@ -1,25 +1,26 @@
 //! `PATCH /api/tasks/{id}/complete`, also `/toggle` and `/status`
 
+use dev::testing::client::{TaskId, TestRequest, TestUser};
 use serde_json::{Value, json};
 
-use crate::kit::{Call, Caller, Id, api};
+use crate::kit::{api, database};
 
 const ENDINGS: [&str; 3] = ["complete", "toggle", "status"];
 
 /// The ways to ask for a toggle.
-fn toggles(call: &Call) -> Vec<Call> {
+fn toggles(request: &TestRequest) -> Vec<TestRequest> {
     vec![
-        call.clone(),
-        call.clone().header("content-type", "application/json"),
-        call.clone().json(&json!({})),
-        call.clone().typed("application/json", " \r\n\t"),
-        call.clone().body("  "),
-        call.clone().json(&json!({"completed": null})),
-        call.clone().json(&json!({"done": true, "user_id": null})),
+        request.clone(),
+        request.clone().header("content-type", "application/json"),
+        request.clone().json(&json!({})),
+        request.clone().typed("application/json", " \r\n\t"),
+        request.clone().body("  "),
+        request.clone().json(&json!({"completed": null})),
+        request.clone().json(&json!({"done": true, "user_id": null})),
     ]
 }
 
-async fn new_path(ada: &Caller) -> String {
+async fn new_path(ada: &TestUser) -> String {
     ada.create_path(json!({"title": "Buy milk", "priority": "low"})).await
 }
 
@@ -29,12 +30,12 @@ async fn without_a_value_it_toggles() {
     for ending in ENDINGS {
         let path = new_path(&ada).await;
         let mut expected = ada.get(&path).await.json;
-        for call in toggles(&ada.call("PATCH", &format!("{path}/{ending}"))) {
-            let answer = ada.send(call).await.is(200);
-            assert!(answer["updated_at"].as_str() > expected["updated_at"].as_str());
+        for request in toggles(&ada.request("PATCH", &format!("{path}/{ending}"))) {
+            let response = ada.send(request).await.expect_status(200);
+            assert!(response["updated_at"].as_str() > expected["updated_at"].as_str());
             expected["completed"] = json!(!expected["completed"].as_bool().expect("a boolean"));
-            expected["updated_at"] = answer["updated_at"].clone();
-            assert_eq!(answer.json, expected);
+            expected["updated_at"] = response["updated_at"].clone();
+            assert_eq!(response.json, expected);
             assert_eq!(ada.get(&path).await.json, expected);
         }
     }
@@ -47,9 +48,10 @@ async fn a_value_is_set_and_can_be_set_again() {
         let path = new_path(&ada).await;
         for completed in [false, true, true, false, false] {
             let before = ada.get(&path).await.json;
-            let answer = ada.patch(&format!("{path}/{ending}"), &json!({"completed": completed})).await.is(200);
-            assert_eq!(answer["completed"], completed);
-            assert_eq!(answer["updated_at"] == before["updated_at"], before["completed"] == completed);
+            let response =
+                ada.patch(&format!("{path}/{ending}"), &json!({"completed": completed})).await.expect_status(200);
+            assert_eq!(response["completed"], completed);
+            assert_eq!(response["updated_at"] == before["updated_at"], before["completed"] == completed);
         }
     }
 }
@@ -60,8 +62,11 @@ async fn every_route_completes_a_task() {
     for ending in ENDINGS {
         for prefix in ["/api".to_owned(), format!("/api/{}", ada.id)] {
             let id = ada.create_id(json!({"title": "Buy milk"})).await;
-            let answer = ada.patch(&format!("{prefix}/tasks/{id}/{ending}"), &json!({"completed": true})).await.is(200);
-            assert_eq!((Id::of(&answer.json).to_string(), &answer["completed"]), (id, &json!(true)));
+            let response = ada
+                .patch(&format!("{prefix}/tasks/{id}/{ending}"), &json!({"completed": true}))
+                .await
+                .expect_status(200);
+            assert_eq!((TaskId::from_task(&response.json).to_string(), &response["completed"]), (id, &json!(true)));
         }
     }
 }
@@ -73,11 +78,11 @@ async fn anything_but_a_boolean_is_refused() {
     let before = ada.get(&path).await.json;
     for ending in ENDINGS {
         for wrong in [json!("true"), json!(1), json!([]), json!({}), json!("")] {
-            let answer = ada.patch(&format!("{path}/{ending}"), &json!({"completed": wrong})).await;
-            assert_eq!(answer.invalid_at(&["/completed"])["detail"], "completed must be true or false");
+            let response = ada.patch(&format!("{path}/{ending}"), &json!({"completed": wrong})).await;
+            assert_eq!(response.expect_invalid_at(&["/completed"])["detail"], "completed must be true or false");
         }
         for not_an_object in [json!([]), json!(true), json!(null), json!("done")] {
-            ada.patch(&format!("{path}/{ending}"), &not_an_object).await.invalid_at(&[""]);
+            ada.patch(&format!("{path}/{ending}"), &not_an_object).await.expect_invalid_at(&[""]);
         }
     }
     assert_eq!(ada.get(&path).await.json, before);
@@ -89,10 +94,10 @@ async fn nothing_else_is_changed_by_it() {
     let path = new_path(&ada).await;
     let mut expected = ada.get(&path).await.json;
     let body = json!({"title": "Buy oat milk", "description": 5, "priority": "urgent", "completed": true});
-    let answer = ada.patch(&format!("{path}/complete"), &body).await.is(200);
+    let response = ada.patch(&format!("{path}/complete"), &body).await.expect_status(200);
     expected["completed"] = json!(true);
-    expected["updated_at"] = answer["updated_at"].clone();
-    assert_eq!(answer.json, expected);
+    expected["updated_at"] = response["updated_at"].clone();
+    assert_eq!(response.json, expected);
 }
 
 #[tokio::test]
@@ -102,13 +107,13 @@ async fn toggles_at_the_same_time_are_all_counted() {
     let toggled = (0..21).map(|_| {
         tokio::spawn({
             let (ada, path) = (ada.clone(), path.clone());
-            async move { ada.send(ada.call("PATCH", &path)).await.is(200)["completed"].clone() }
+            async move { ada.send(ada.request("PATCH", &path)).await.expect_status(200)["completed"].clone() }
         })
     });
     let mut completed = 0;
     for toggle in toggled.collect::<Vec<_>>() {
-        completed += i32::from(toggle.await.expect("an answer") == Value::Bool(true));
+        completed += i32::from(toggle.await.expect("a response") == Value::Bool(true));
     }
     assert_eq!(completed, 11);
-    assert_eq!(ada.rows().await[0]["completed"], true);
+    assert_eq!(database::rows_of(&ada).await[0]["completed"], true);
 }

@@ -1,8 +1,9 @@
 //! What browsers are told about other origins.
 
+use dev::testing::client::{TestRequest, TestResponse};
 use serde_json::json;
 
-use crate::kit::{Answer, Api, Call, api, api_with};
+use crate::kit::{Api, api, api_with};
 
 /// The default of `CORS_ORIGINS`.
 const FRONT_END: &str = "http://localhost:3000";
@@ -17,31 +18,32 @@ const FOREIGN: [&str; 8] = [
     "*",
 ];
 
-fn preflight(path: &str, origin: &str, method: &str) -> Call {
-    let call = Call::new("OPTIONS", path).header("origin", origin).header("access-control-request-method", method);
-    call.header("access-control-request-headers", "authorization,content-type")
+fn preflight(path: &str, origin: &str, method: &str) -> TestRequest {
+    let request =
+        TestRequest::new("OPTIONS", path).header("origin", origin).header("access-control-request-method", method);
+    request.header("access-control-request-headers", "authorization,content-type")
 }
 
-fn list(answer: &Answer, name: &str) -> Vec<String> {
-    let items = answer.header(name).unwrap_or_default().split(',');
+fn list(response: &TestResponse, name: &str) -> Vec<String> {
+    let items = response.header(name).unwrap_or_default().split(',');
     let mut items: Vec<String> = items.map(|item| item.trim().to_lowercase()).collect();
     items.sort();
     items
 }
 
 #[track_caller]
-fn is_shared_with(answer: &Answer, origin: &str) {
-    assert_eq!(answer.header("access-control-allow-origin"), Some(origin), "{}", answer.call);
-    assert_eq!(answer.header("access-control-allow-credentials"), Some("true"));
+fn is_shared_with(response: &TestResponse, origin: &str) {
+    assert_eq!(response.header("access-control-allow-origin"), Some(origin), "{}", response.request);
+    assert_eq!(response.header("access-control-allow-credentials"), Some("true"));
     let exposed = ["etag", "idempotency-replayed", "link", "location", "retry-after", "x-request-id"];
-    assert_eq!(list(answer, "access-control-expose-headers"), exposed);
-    assert!(list(answer, "vary").contains(&"origin".to_owned()));
+    assert_eq!(list(response, "access-control-expose-headers"), exposed);
+    assert!(list(response, "vary").contains(&"origin".to_owned()));
 }
 
 #[track_caller]
-fn is_shared_with_nobody(answer: &Answer) {
-    let names: Vec<_> = answer.headers.keys().filter(|name| name.as_str().starts_with("access-control-")).collect();
-    assert!(names.is_empty(), "{}: {names:?}", answer.call);
+fn is_shared_with_nobody(response: &TestResponse) {
+    let names: Vec<_> = response.headers.keys().filter(|name| name.as_str().starts_with("access-control-")).collect();
+    assert!(names.is_empty(), "{}: {names:?}", response.request);
 }
 
 #[tokio::test]
@@ -49,11 +51,11 @@ async fn a_preflight_needs_no_token() {
     let api = api();
     for path in ["/api/tasks", "/api/ada/tasks/42", "/api/tasks/42/complete", "/nowhere"] {
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
-            let answer = api.send_unchecked(preflight(path, FRONT_END, method)).await.is(204);
-            is_shared_with(&answer, FRONT_END);
-            assert!(answer.body.is_empty());
+            let response = api.client.send_unchecked(preflight(path, FRONT_END, method)).await.expect_status(204);
+            is_shared_with(&response, FRONT_END);
+            assert!(response.body.is_empty());
             let methods = ["delete", "get", "patch", "post", "put"];
-            assert_eq!(list(&answer, "access-control-allow-methods"), methods);
+            assert_eq!(list(&response, "access-control-allow-methods"), methods);
             let headers = [
                 "authorization",
                 "content-type",
@@ -63,8 +65,8 @@ async fn a_preflight_needs_no_token() {
                 "prefer",
                 "traceparent",
             ];
-            assert_eq!(list(&answer, "access-control-allow-headers"), headers);
-            assert!(answer.header("access-control-max-age").is_some_and(|age| age.parse::<u32>().is_ok()));
+            assert_eq!(list(&response, "access-control-allow-headers"), headers);
+            assert!(response.header("access-control-max-age").is_some_and(|age| age.parse::<u32>().is_ok()));
         }
     }
 }
@@ -74,11 +76,11 @@ async fn a_foreign_origin_is_not_allowed() {
     let api = api();
     let ada = api.new_user().await;
     for origin in FOREIGN {
-        is_shared_with_nobody(&api.send_unchecked(preflight("/api/tasks", origin, "GET")).await);
-        let answer = ada.send(ada.call("GET", "/api/tasks").header("origin", origin)).await;
-        is_shared_with_nobody(&answer.is(200));
+        is_shared_with_nobody(&api.client.send_unchecked(preflight("/api/tasks", origin, "GET")).await);
+        let response = ada.send(ada.request("GET", "/api/tasks").header("origin", origin)).await;
+        is_shared_with_nobody(&response.expect_status(200));
     }
-    is_shared_with_nobody(&ada.get("/api/tasks").await.is(200));
+    is_shared_with_nobody(&ada.get("/api/tasks").await.expect_status(200));
 }
 
 #[tokio::test]
@@ -86,22 +88,22 @@ async fn every_answer_to_the_front_end_can_be_read_by_it() {
     let api = api();
     let ada = api.new_user().await;
     let task = ada.create_path(json!({"title": "Buy milk"})).await;
-    for (status, call) in [
-        (200, Call::new("GET", "/health")),
-        (200, ada.call("GET", "/api/tasks")),
-        (201, ada.call("POST", "/api/tasks").json(&json!({"title": "t"}))),
-        (204, ada.call("DELETE", &task)),
-        (400, ada.call("POST", "/api/tasks").body("{")),
-        (401, Call::new("GET", "/api/tasks")),
-        (403, ada.call("GET", "/api/somebody/tasks")),
-        (404, ada.call("GET", &task)),
-        (404, Call::new("GET", "/nowhere")),
-        (405, Call::new("DELETE", "/api/tasks")),
-        (405, Call::new("OPTIONS", "/api/tasks")),
-        (415, ada.call("POST", "/api/tasks").typed("text/plain", "{}")),
-        (422, ada.call("POST", "/api/tasks").json(&json!({}))),
+    for (status, request) in [
+        (200, TestRequest::new("GET", "/health")),
+        (200, ada.request("GET", "/api/tasks")),
+        (201, ada.request("POST", "/api/tasks").json(&json!({"title": "t"}))),
+        (204, ada.request("DELETE", &task)),
+        (400, ada.request("POST", "/api/tasks").body("{")),
+        (401, TestRequest::new("GET", "/api/tasks")),
+        (403, ada.request("GET", "/api/somebody/tasks")),
+        (404, ada.request("GET", &task)),
+        (404, TestRequest::new("GET", "/nowhere")),
+        (405, TestRequest::new("DELETE", "/api/tasks")),
+        (405, TestRequest::new("OPTIONS", "/api/tasks")),
+        (415, ada.request("POST", "/api/tasks").typed("text/plain", "{}")),
+        (422, ada.request("POST", "/api/tasks").json(&json!({}))),
     ] {
-        is_shared_with(&api.send(call.header("origin", FRONT_END)).await.is(status), FRONT_END);
+        is_shared_with(&api.client.send(request.header("origin", FRONT_END)).await.expect_status(status), FRONT_END);
     }
 }
 
@@ -110,11 +112,19 @@ async fn each_of_several_origins_is_echoed_alone() {
     let origins = ["https://one.example", "https://two.example:8443", "http://localhost:5173"];
     let api: Api = api_with(&[("CORS_ORIGINS", &format!("{},{}, {}", origins[0], origins[1], origins[2]))]);
     for origin in origins {
-        is_shared_with(&api.send_unchecked(preflight("/api/tasks", origin, "PATCH")).await.is(204), origin);
-        is_shared_with(&api.send(Call::new("GET", "/api/tasks").header("origin", origin)).await.is(401), origin);
+        is_shared_with(
+            &api.client.send_unchecked(preflight("/api/tasks", origin, "PATCH")).await.expect_status(204),
+            origin,
+        );
+        is_shared_with(
+            &api.client.send(TestRequest::new("GET", "/api/tasks").header("origin", origin)).await.expect_status(401),
+            origin,
+        );
     }
     for origin in [FRONT_END, "https://one.example:443", "https://two.example", "https://one.example,"] {
-        is_shared_with_nobody(&api.send_unchecked(preflight("/api/tasks", origin, "GET")).await);
-        is_shared_with_nobody(&api.send(Call::new("GET", "/health").header("origin", origin)).await.is(200));
+        is_shared_with_nobody(&api.client.send_unchecked(preflight("/api/tasks", origin, "GET")).await);
+        is_shared_with_nobody(
+            &api.client.send(TestRequest::new("GET", "/health").header("origin", origin)).await.expect_status(200),
+        );
     }
 }

@@ -1,28 +1,29 @@
 //! `POST /api/tasks`
 
+use dev::testing::client::{TaskId, TestUser};
 use serde_json::{Value, json};
 
-use crate::kit::{Caller, Id, api, schema};
+use crate::kit::{api, database};
 
 const DUE_DATE: &str = "due_date must be a date or a time such as 2026-11-21 or 2026-11-21T17:30:00Z";
 
 /// Asserts that the sent value of a member is answered, and stored, as another.
-async fn becomes(ada: &Caller, member: &str, sent: Value, kept: Value) {
+async fn becomes(ada: &TestUser, member: &str, sent: Value, kept: Value) {
     let mut body = json!({"title": "Buy milk"});
     body[member] = sent;
     let task = ada.create(body.clone()).await;
     let snake_case = if member == "dueDate" { "due_date" } else { member };
     assert_eq!(task[snake_case], kept, "{body}");
-    assert_eq!(ada.get(&format!("/api/tasks/{}", Id::of(&task))).await.is(200).json, task);
+    assert_eq!(ada.get(&format!("/api/tasks/{}", TaskId::from_task(&task))).await.expect_status(200).json, task);
 }
 
 /// Asserts that the value of a member is refused with this sentence.
-async fn is_refused(ada: &Caller, member: &str, sent: Value, detail: &str) {
+async fn is_refused(ada: &TestUser, member: &str, sent: Value, detail: &str) {
     let mut body = json!({"title": "Buy milk"});
     body[member] = sent;
     let pointer = format!("/{member}").replace("dueDate", "due_date");
-    let answer = ada.post("/api/tasks", &body).await.invalid_at(&[&pointer]);
-    assert_eq!((&answer["detail"], &answer["errors"][0]["detail"]), (&json!(detail), &json!(detail)), "{body}");
+    let response = ada.post("/api/tasks", &body).await.expect_invalid_at(&[&pointer]);
+    assert_eq!((&response["detail"], &response["errors"][0]["detail"]), (&json!(detail), &json!(detail)), "{body}");
 }
 
 #[tokio::test]
@@ -30,18 +31,18 @@ async fn a_title_is_enough() {
     for route in ["/api/tasks", "/api/{user_id}/tasks"] {
         let ada = api().new_user().await;
         let path = route.replace("{user_id}", &ada.id);
-        let answer = ada.post(&path, &json!({"title": "Buy milk"})).await.is(201);
-        let id = Id::of(&answer.json);
-        assert_eq!(matches!(id, Id::Number(_)), schema::counts_tasks(), "{id}");
-        let created_at = &answer["created_at"];
+        let response = ada.post(&path, &json!({"title": "Buy milk"})).await.expect_status(201);
+        let id = TaskId::from_task(&response.json);
+        assert_eq!(matches!(id, TaskId::Number(_)), database::has_number_ids(), "{id}");
+        let created_at = &response["created_at"];
         let expected = json!({
-            "id": answer["id"], "user_id": ada.id, "title": "Buy milk", "description": null, "completed": false,
+            "id": response["id"], "user_id": ada.id, "title": "Buy milk", "description": null, "completed": false,
             "priority": null, "due_date": null, "created_at": created_at, "updated_at": created_at
         });
-        assert_eq!(answer.json, expected);
-        let location = answer.header("location").expect("where it is");
+        assert_eq!(response.json, expected);
+        let location = response.header("location").expect("where it is");
         assert_eq!(location, format!("{path}/{id}"));
-        assert_eq!(ada.get(location).await.is(200).json, expected);
+        assert_eq!(ada.get(location).await.expect_status(200).json, expected);
     }
 }
 
@@ -49,12 +50,12 @@ async fn a_title_is_enough() {
 async fn the_time_is_now() {
     let ada = api().new_user().await;
     let clock = "select (extract(epoch from now()) * 1000000)::bigint";
-    let now = async || ada.api.sql().await.query_one(clock, &[]).await.expect("the time").get::<_, i64>(0);
+    let now = async || database::connect().await.query_one(clock, &[]).await.expect("the time").get::<_, i64>(0);
     let stored = "select (extract(epoch from created_at) * 1000000)::bigint, to_char(created_at at time zone 'utc',
                   'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') from tasks where user_id::text = $1";
     let before = now().await;
     let task = ada.create(json!({"title": "Buy milk"})).await;
-    let row = ada.api.sql().await.query_one(stored, &[&ada.id]).await.expect("the task");
+    let row = database::connect().await.query_one(stored, &[&ada.id]).await.expect("the task");
     assert!((before..=now().await).contains(&row.get::<_, i64>(0)));
     assert_eq!(task["created_at"], row.get::<_, &str>(1));
 }
@@ -66,11 +67,11 @@ async fn every_member_can_be_given() {
         "title": "Buy milk", "description": "The good one", "completed": true, "priority": "high",
         "due_date": "2026-11-21T17:30:00.123456Z"
     });
-    let answer = ada.post("/api/tasks", &task).await.is(201);
+    let response = ada.post("/api/tasks", &task).await.expect_status(201);
     for name in ["id", "user_id", "created_at", "updated_at"] {
-        task[name] = answer[name].clone();
+        task[name] = response[name].clone();
     }
-    assert_eq!(answer.json, task);
+    assert_eq!(response.json, task);
 }
 
 #[tokio::test]
@@ -83,7 +84,7 @@ async fn what_the_server_decides_cannot_be_sent() {
     });
     let task = ada.create(body).await;
     assert_ne!(task["id"], json!(7));
-    let row = &ada.rows().await[0];
+    let row = &database::rows_of(&ada).await[0];
     assert_eq!((&row["id"], &row["version"]), (&task["id"], &json!(1)));
     assert!(task["created_at"].as_str() > Some("2020") && task["created_at"] == task["updated_at"]);
 }
@@ -106,8 +107,8 @@ async fn a_title_has_1_to_200_code_points_after_trimming() {
     for wrong in [json!(5), json!(true), json!(["a"]), json!({"a": 1}), json!(1.5)] {
         is_refused(&ada, "title", wrong, "title must be a text").await;
     }
-    let answer = ada.post("/api/tasks", &json!({"description": "no title"})).await;
-    assert_eq!(answer.invalid_at(&["/title"])["detail"], "title is required");
+    let response = ada.post("/api/tasks", &json!({"description": "no title"})).await;
+    assert_eq!(response.expect_invalid_at(&["/title"])["detail"], "title is required");
 }
 
 #[tokio::test]
@@ -212,14 +213,14 @@ async fn camel_case_is_read_too() {
 async fn all_that_is_wrong_is_said_at_once() {
     let ada = api().new_user().await;
     let body = json!({"title": " ", "description": 5, "completed": "no", "priority": "urgent", "due_date": "soon"});
-    let answer = ada.post("/api/tasks", &body).await;
-    let answer = answer.invalid_at(&["/title", "/description", "/completed", "/priority", "/due_date"]);
-    let detail = answer["detail"].as_str().expect("one sentence");
+    let response = ada.post("/api/tasks", &body).await;
+    let response = response.expect_invalid_at(&["/title", "/description", "/completed", "/priority", "/due_date"]);
+    let detail = response["detail"].as_str().expect("one sentence");
     assert_eq!(detail.split("; ").count(), 5, "{detail}");
     for name in ["title", "description", "completed", "priority", "due_date"] {
         assert!(detail.contains(name), "{name} is not in {detail}");
     }
-    assert_eq!(ada.rows().await, Vec::<Value>::new());
+    assert_eq!(database::rows_of(&ada).await, Vec::<Value>::new());
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! What no route matches.
 
-use crate::kit::{Call, api, path, routes};
+use dev::testing::client::TestRequest;
+
+use crate::kit::{api, path, routes};
 
 const OTHER_METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PURGE"];
 
@@ -36,10 +38,10 @@ async fn a_path_that_does_not_exist_is_not_found() {
         "/?path=/health",
     ] {
         for method in OTHER_METHODS {
-            for call in [Call::new(method, path), ada.call(method, path)] {
-                let answer = api.send(call).await.is(404);
+            for request in [TestRequest::new(method, path), ada.request(method, path)] {
+                let response = api.client.send(request).await.expect_status(404);
                 if method != "HEAD" {
-                    answer.problem(404, "route_not_found", "There is nothing at this path");
+                    response.expect_problem(404, "route_not_found", "There is nothing at this path");
                 }
             }
         }
@@ -57,11 +59,11 @@ async fn another_method_is_answered_with_those_that_there_are() {
         allowed.sort_unstable();
         let path = path(route, &ada.id, "42");
         for method in OTHER_METHODS.into_iter().filter(|method| !allowed.contains(method)) {
-            for call in [Call::new(method, &path), ada.call(method, &path).typed("text/plain", "{")] {
-                let answer = api.send(call).await.is(405);
-                assert_eq!(answer.header("allow"), Some(allowed.join(", ").as_str()));
+            for request in [TestRequest::new(method, &path), ada.request(method, &path).typed("text/plain", "{")] {
+                let response = api.client.send(request).await.expect_status(405);
+                assert_eq!(response.header("allow"), Some(allowed.join(", ").as_str()));
                 if method != "HEAD" {
-                    assert_eq!(answer["code"], "method_not_allowed");
+                    assert_eq!(response["code"], "method_not_allowed");
                 }
             }
         }
@@ -74,9 +76,9 @@ async fn a_method_is_not_refused_in_favour_of_itself() {
     let api = api();
     for path in ["/api%2ftasks", "/%61pi/tasks", "/api/tasks%2f42", "/api/%74asks/42/complete"] {
         for method in ["GET", "PATCH"] {
-            let answer = api.send(Call::new(method, path)).await;
-            let allowed = answer.header("allow").unwrap_or_default();
-            assert!(!allowed.split(", ").any(|allowed| allowed == method), "{} allows {allowed}", answer.call);
+            let response = api.client.send(TestRequest::new(method, path)).await;
+            let allowed = response.header("allow").unwrap_or_default();
+            assert!(!allowed.split(", ").any(|allowed| allowed == method), "{} allows {allowed}", response.request);
         }
     }
 }

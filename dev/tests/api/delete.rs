@@ -1,8 +1,9 @@
 //! `DELETE /api/tasks/{id}`
 
+use dev::testing::client::TaskId;
 use serde_json::json;
 
-use crate::kit::{Id, api, path};
+use crate::kit::{api, database, path};
 
 #[tokio::test]
 async fn a_deleted_task_is_gone() {
@@ -10,19 +11,19 @@ async fn a_deleted_task_is_gone() {
     for route in ["/api/tasks/{id}", "/api/{user_id}/tasks/{id}"] {
         let kept = ada.create(json!({"title": "Buy milk"})).await;
         let deleted = ada.create(json!({"title": "Buy bread"})).await;
-        let path = path(route, &ada.id, &Id::of(&deleted).to_string());
-        let answer = ada.delete(&path).await.is(204);
-        assert!(answer.body.is_empty());
+        let path = path(route, &ada.id, &TaskId::from_task(&deleted).to_string());
+        let response = ada.delete(&path).await.expect_status(204);
+        assert!(response.body.is_empty());
         for method in ["GET", "DELETE"] {
-            let again = ada.send(ada.call(method, &path)).await;
-            again.problem(404, "task_not_found", "Task not found");
+            let again = ada.send(ada.request(method, &path)).await;
+            again.expect_problem(404, "task_not_found", "Task not found");
         }
-        ada.put(&path, &json!({"title": "t"})).await.is(404);
-        ada.patch(&format!("{path}/complete"), &json!({})).await.is(404);
+        ada.put(&path, &json!({"title": "t"})).await.expect_status(404);
+        ada.patch(&format!("{path}/complete"), &json!({})).await.expect_status(404);
         assert_eq!(ada.get("/api/tasks").await.json, json!([kept]));
-        ada.delete(&format!("/api/tasks/{}", Id::of(&kept))).await.is(204);
+        ada.delete(&format!("/api/tasks/{}", TaskId::from_task(&kept))).await.expect_status(204);
     }
-    assert!(ada.rows().await.is_empty());
+    assert!(database::rows_of(&ada).await.is_empty());
 }
 
 #[tokio::test]
@@ -30,7 +31,7 @@ async fn a_body_is_not_looked_at() {
     let ada = api().new_user().await;
     for body in [&b"{"[..], b"\xff", br#"{"user_id": "somebody else"}"#] {
         let path = ada.create_path(json!({"title": "Buy milk"})).await;
-        ada.send(ada.call("DELETE", &path).typed("text/plain", body)).await.is(204);
+        ada.send(ada.request("DELETE", &path).typed("text/plain", body)).await.expect_status(204);
     }
 }
 

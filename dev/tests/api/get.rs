@@ -1,17 +1,18 @@
 //! `GET /api/tasks/{id}`
 
+use dev::testing::client::TaskId;
 use serde_json::json;
 
-use crate::kit::{Id, api, path, schema};
+use crate::kit::{api, database, path};
 
 #[tokio::test]
 async fn a_task_is_read_as_it_was_created() {
     let ada = api().new_user().await;
     let task = ada.create(json!({"title": "Buy milk", "priority": "low", "due_date": "2026-11-21"})).await;
     for route in ["/api/tasks/{id}", "/api/{user_id}/tasks/{id}"] {
-        let answer = ada.get(&path(route, &ada.id, &Id::of(&task).to_string())).await.is(200);
-        assert_eq!(answer.json, task);
-        assert_eq!(answer.header("cache-control"), Some("private, no-cache"));
+        let response = ada.get(&path(route, &ada.id, &TaskId::from_task(&task).to_string())).await.expect_status(200);
+        assert_eq!(response.json, task);
+        assert_eq!(response.header("cache-control"), Some("private, no-cache"));
     }
 }
 
@@ -19,21 +20,22 @@ async fn a_task_is_read_as_it_was_created() {
 async fn a_query_changes_nothing() {
     let ada = api().new_user().await;
     let task = ada.create(json!({"title": "Buy milk"})).await;
-    let answer = ada.get(&format!("/api/tasks/{}?status=wrong&limit=-1&id=0&user_id=x", Id::of(&task))).await;
-    assert_eq!(answer.is(200).json, task);
+    let response =
+        ada.get(&format!("/api/tasks/{}?status=wrong&limit=-1&id=0&user_id=x", TaskId::from_task(&task))).await;
+    assert_eq!(response.expect_status(200).json, task);
 }
 
 /// Another back end wrote it: the columns take more than this one would.
 #[tokio::test]
 async fn what_others_have_stored_is_passed_on() {
     let ada = api().new_user().await;
-    let longest = schema::longest_title();
+    let longest = database::max_title_length();
     let values = format!("repeat('x', {longest}), 'infinity', '-infinity', '2026-01-01'");
-    ada.insert("title, due_date, created_at, updated_at", &values).await;
-    let id = Id::of(&ada.rows().await[0]);
-    let answer = ada.get(&format!("/api/tasks/{id}")).await.is(200);
-    assert_eq!(answer["title"], "x".repeat(longest));
-    assert_eq!(answer["due_date"], "9999-12-31T23:59:59.999999Z");
-    assert_eq!(answer["created_at"], "0001-01-01T00:00:00.000000Z");
-    assert_eq!(answer["updated_at"], "2026-01-01T00:00:00.000000Z");
+    database::insert_tasks(&ada, "title, due_date, created_at, updated_at", &values).await;
+    let id = TaskId::from_task(&database::rows_of(&ada).await[0]);
+    let response = ada.get(&format!("/api/tasks/{id}")).await.expect_status(200);
+    assert_eq!(response["title"], "x".repeat(longest));
+    assert_eq!(response["due_date"], "9999-12-31T23:59:59.999999Z");
+    assert_eq!(response["created_at"], "0001-01-01T00:00:00.000000Z");
+    assert_eq!(response["updated_at"], "2026-01-01T00:00:00.000000Z");
 }

@@ -1,8 +1,9 @@
 //! Bodies as such, of every operation that reads one: their form, size and type, before what they say.
 
+use dev::testing::client::{TaskId, TestRequest, TestResponse, TestUser};
 use serde_json::{Value, json};
 
-use crate::kit::{Answer, Call, Caller, Id, api, path, routes};
+use crate::kit::{api, database, path, routes};
 
 /// 64 KiB
 const LIMIT: usize = 64 * 1024;
@@ -16,25 +17,25 @@ fn routes_with_body() -> Vec<(String, String)> {
 }
 
 /// A request to each of these routes, without a body yet.
-async fn calls(ada: &Caller) -> Vec<Call> {
+async fn requests(ada: &TestUser) -> Vec<TestRequest> {
     let id = ada.create_id(json!({"title": "Buy milk"})).await;
-    let call = |(method, route): (String, String)| ada.call(&method, &path(&route, &ada.id, &id));
-    routes_with_body().into_iter().map(call).collect()
+    let request = |(method, route): (String, String)| ada.request(&method, &path(&route, &ada.id, &id));
+    routes_with_body().into_iter().map(request).collect()
 }
 
 #[track_caller]
-fn is_malformed(answer: Answer) {
-    answer.problem(400, "malformed_request", "The request body is not valid JSON");
+fn is_malformed(response: TestResponse) {
+    response.expect_problem(400, "malformed_request", "The request body is not valid JSON");
 }
 
 #[track_caller]
-fn is_of_wrong_type(answer: Answer) {
-    answer.problem(415, "unsupported_media_type", "The request body must be application/json");
+fn is_of_wrong_type(response: TestResponse) {
+    response.expect_problem(415, "unsupported_media_type", "The request body must be application/json");
 }
 
 #[track_caller]
-fn is_good(answer: &Answer) {
-    assert!([200, 201].contains(&answer.status), "{} was answered with {}", answer.call, answer.json);
+fn is_good(response: &TestResponse) {
+    assert!([200, 201].contains(&response.status), "{} was answered with {}", response.request, response.json);
 }
 
 #[tokio::test]
@@ -65,22 +66,22 @@ async fn what_is_not_json_is_malformed() {
         deep.as_bytes(),
         deep_member.as_bytes(),
     ];
-    for call in calls(&ada).await {
+    for request in requests(&ada).await {
         for body in bodies {
-            is_malformed(ada.send(call.clone().typed("application/json", body)).await);
-            is_malformed(ada.send(call.clone().body(body)).await);
+            is_malformed(ada.send(request.clone().typed("application/json", body)).await);
+            is_malformed(ada.send(request.clone().body(body)).await);
         }
     }
-    assert_eq!(ada.rows().await.len(), 1);
+    assert_eq!(database::rows_of(&ada).await.len(), 1);
 }
 
 #[tokio::test]
 async fn json_that_is_no_object_is_invalid() {
     let ada = api().new_user().await;
-    for call in calls(&ada).await {
+    for request in requests(&ada).await {
         for body in ["null", "true", "5", "\"title\"", "[]", "[{\"title\": \"t\"}]"] {
-            let answer = ada.send(call.clone().typed("application/json", body)).await;
-            assert_eq!(answer.invalid_at(&[""])["detail"], "the request body must be a JSON object");
+            let response = ada.send(request.clone().typed("application/json", body)).await;
+            assert_eq!(response.expect_invalid_at(&[""])["detail"], "the request body must be a JSON object");
         }
     }
 }
@@ -88,12 +89,12 @@ async fn json_that_is_no_object_is_invalid() {
 #[tokio::test]
 async fn no_body_is_malformed_where_one_is_needed() {
     let ada = api().new_user().await;
-    for call in calls(&ada).await {
-        let is_optional = ["/complete", "/toggle", "/status"].iter().any(|ending| call.path.ends_with(ending));
+    for request in requests(&ada).await {
+        let is_optional = ["/complete", "/toggle", "/status"].iter().any(|ending| request.path.ends_with(ending));
         for empty in [&b""[..], b" ", b"\r\n\t "] {
-            for call in [call.clone().body(empty), call.clone().typed("application/json", empty)] {
-                let answer = ada.send(call).await;
-                if is_optional { is_good(&answer) } else { is_malformed(answer) }
+            for request in [request.clone().body(empty), request.clone().typed("application/json", empty)] {
+                let response = ada.send(request).await;
+                if is_optional { is_good(&response) } else { is_malformed(response) }
             }
         }
     }
@@ -102,18 +103,18 @@ async fn no_body_is_malformed_where_one_is_needed() {
 #[tokio::test]
 async fn a_body_has_up_to_64_kib() {
     let ada = api().new_user().await;
-    for call in calls(&ada).await {
+    for request in requests(&ada).await {
         let padded = |length: usize| {
             let mut body = br#"{"title": "t", "completed": true}"#.to_vec();
             body.resize(length, b' ');
             body
         };
-        is_good(&ada.send(call.clone().typed("application/json", padded(LIMIT))).await);
+        is_good(&ada.send(request.clone().typed("application/json", padded(LIMIT))).await);
         for length in [LIMIT + 1, 200_000] {
-            let answer = ada.send(call.clone().typed("application/json", padded(length))).await;
-            answer.problem(413, "body_too_large", "The request body is larger than 64 KiB");
+            let response = ada.send(request.clone().typed("application/json", padded(length))).await;
+            response.expect_problem(413, "body_too_large", "The request body is larger than 64 KiB");
         }
-        let blank = call.path.ends_with("/complete").then(|| call.clone().body(vec![b' '; LIMIT + 1]));
+        let blank = request.path.ends_with("/complete").then(|| request.clone().body(vec![b' '; LIMIT + 1]));
         if let Some(blank) = blank {
             is_good(&ada.send(blank).await);
         }
@@ -130,16 +131,16 @@ async fn the_size_is_counted_after_decoding() {
         body.extend(b"\xff\"}");
         body
     };
-    is_malformed(ada.send(ada.call("POST", "/api/tasks").body(of(LIMIT))).await);
-    ada.send(ada.call("POST", "/api/tasks").body(of(LIMIT + 1))).await.is(413);
+    is_malformed(ada.send(ada.request("POST", "/api/tasks").body(of(LIMIT))).await);
+    ada.send(ada.request("POST", "/api/tasks").body(of(LIMIT + 1))).await.expect_status(413);
 }
 
 #[tokio::test]
 async fn a_type_is_json_or_absent() {
     let ada = api().new_user().await;
     let body = r#"{"title": "t", "completed": true}"#;
-    for call in calls(&ada).await {
-        is_good(&ada.send(call.clone().body(body)).await);
+    for request in requests(&ada).await {
+        is_good(&ada.send(request.clone().body(body)).await);
         for good in [
             "application/json",
             "application/json; charset=utf-8",
@@ -148,7 +149,7 @@ async fn a_type_is_json_or_absent() {
             "application/merge-patch+json",
             "application/vnd.api+json; v=1",
         ] {
-            is_good(&ada.send(call.clone().typed(good, body)).await);
+            is_good(&ada.send(request.clone().typed(good, body)).await);
         }
         for wrong in [
             "text/plain",
@@ -162,7 +163,7 @@ async fn a_type_is_json_or_absent() {
             "image/svg+json",
             "json",
         ] {
-            is_of_wrong_type(ada.send(call.clone().typed(wrong, body)).await);
+            is_of_wrong_type(ada.send(request.clone().typed(wrong, body)).await);
         }
     }
 }
@@ -172,31 +173,34 @@ async fn a_type_is_json_or_absent() {
 async fn a_base64_body_is_decoded() {
     let ada = api().new_user().await;
     let task = json!({"title": "Bücher & \u{1f4da}"});
-    let call = ada.call("POST", "/api/tasks").typed("", task.to_string());
-    assert_eq!(ada.send(call).await.is(201)["title"], task["title"]);
-    is_of_wrong_type(ada.send(ada.call("POST", "/api/tasks").typed("application/octet-stream", "\u{0}")).await);
+    let request = ada.request("POST", "/api/tasks").typed("", task.to_string());
+    assert_eq!(ada.send(request).await.expect_status(201)["title"], task["title"]);
+    is_of_wrong_type(ada.send(ada.request("POST", "/api/tasks").typed("application/octet-stream", "\u{0}")).await);
 }
 
 #[tokio::test]
 async fn of_equal_members_the_last_counts() {
     let ada = api().new_user().await;
-    let send = async |body: &str| ada.send(ada.call("POST", "/api/tasks").typed("application/json", body)).await;
-    let answer =
+    let send = async |body: &str| ada.send(ada.request("POST", "/api/tasks").typed("application/json", body)).await;
+    let response =
         send(r#"{"title": 5, "title": "first", "priority": "urgent", "title": "last", "priority": "low"}"#).await;
-    let answer = answer.is(201);
-    assert_eq!((&answer["title"], &answer["priority"]), (&json!("last"), &json!("low")));
-    send(r#"{"title": "first", "title": null}"#).await.invalid_at(&["/title"]);
-    send(r#"{"title": "t", "user_id": null, "user_id": "somebody else"}"#).await.is(403);
-    send(r#"{"title": "t", "user_id": "somebody else", "user_id": null}"#).await.is(201);
+    let response = response.expect_status(201);
+    assert_eq!((&response["title"], &response["priority"]), (&json!("last"), &json!("low")));
+    send(r#"{"title": "first", "title": null}"#).await.expect_invalid_at(&["/title"]);
+    send(r#"{"title": "t", "user_id": null, "user_id": "somebody else"}"#).await.expect_status(403);
+    send(r#"{"title": "t", "user_id": "somebody else", "user_id": null}"#).await.expect_status(201);
 }
 
 #[tokio::test]
 async fn escapes_and_a_byte_order_mark_are_read_as_json_has_them() {
     let ada = api().new_user().await;
-    let send = async |body: &str| ada.send(ada.call("POST", "/api/tasks").typed("application/json", body)).await;
-    assert_eq!(send(r#"{"\u0074itle": "\ud83e\udd5b \u00fc \/ \"\\"}"#).await.is(201)["title"], "🥛 ü / \"\\");
+    let send = async |body: &str| ada.send(ada.request("POST", "/api/tasks").typed("application/json", body)).await;
+    assert_eq!(
+        send(r#"{"\u0074itle": "\ud83e\udd5b \u00fc \/ \"\\"}"#).await.expect_status(201)["title"],
+        "🥛 ü / \"\\"
+    );
     is_malformed(send("\u{feff}{\"title\": \"t\"}").await);
-    send(r#"{"title": "a\u0000b"}"#).await.invalid_at(&["/title"]);
+    send(r#"{"title": "a\u0000b"}"#).await.expect_invalid_at(&["/title"]);
 }
 
 #[tokio::test]
@@ -211,8 +215,8 @@ async fn what_is_not_known_is_ignored_however_large_or_odd() {
         r#""a\u0000b": "a\u0000b", "$where": "1=1", "": """#.to_owned(),
     ] {
         let body = format!(r#"{{{member}, "title": "t"}}"#);
-        let answer = ada.send(ada.call("POST", "/api/tasks").typed("application/json", &body)).await;
-        assert_eq!(answer.is(201)["title"], "t", "{body}");
+        let response = ada.send(ada.request("POST", "/api/tasks").typed("application/json", &body)).await;
+        assert_eq!(response.expect_status(201)["title"], "t", "{body}");
     }
 }
 
@@ -239,29 +243,31 @@ async fn sql_in_a_body_is_data() {
     for text in INJECTIONS {
         let task = ada.create(json!({"title": text, "description": text})).await;
         assert_eq!((&task["title"], &task["description"]), (&json!(text), &json!(text)));
-        let answer = ada.put(&path, &json!({"title": text, "description": text})).await.is(200);
-        assert_eq!((&answer["title"], &answer["description"]), (&json!(text), &json!(text)));
-        ada.put(&path, &json!({"priority": text, "due_date": text})).await.invalid_at(&["/priority", "/due_date"]);
-        ada.patch(&format!("{path}/complete"), &json!({"completed": text})).await.invalid_at(&["/completed"]);
-        ada.post("/api/tasks", &json!({"title": "t", "user_id": text})).await.is(403);
+        let response = ada.put(&path, &json!({"title": text, "description": text})).await.expect_status(200);
+        assert_eq!((&response["title"], &response["description"]), (&json!(text), &json!(text)));
+        ada.put(&path, &json!({"priority": text, "due_date": text}))
+            .await
+            .expect_invalid_at(&["/priority", "/due_date"]);
+        ada.patch(&format!("{path}/complete"), &json!({"completed": text})).await.expect_invalid_at(&["/completed"]);
+        ada.post("/api/tasks", &json!({"title": "t", "user_id": text})).await.expect_status(403);
     }
-    assert_eq!(ada.rows().await.len(), 1 + INJECTIONS.len());
+    assert_eq!(database::rows_of(&ada).await.len(), 1 + INJECTIONS.len());
 }
 
 #[tokio::test]
 async fn sql_in_a_path_names_nothing() {
     let ada = api().new_user().await;
     ada.create(json!({"title": "Buy milk"})).await;
-    let before = ada.rows().await;
+    let before = database::rows_of(&ada).await;
     for text in INJECTIONS.map(encoded) {
         for (method, body) in [("GET", None), ("PUT", Some(json!({"title": "t"}))), ("DELETE", None)] {
-            let call = |path: &str| ada.call(method, path).maybe_json(body.as_ref());
-            ada.send(call(&format!("/api/tasks/{text}"))).await.is(404);
-            ada.send(call(&format!("/api/{}/tasks/{text}", ada.id))).await.is(404);
-            ada.send(call(&format!("/api/{text}/tasks/{}", Id::of(&before[0])))).await.is(403);
+            let request = |path: &str| ada.request(method, path).maybe_json(body.as_ref());
+            ada.send(request(&format!("/api/tasks/{text}"))).await.expect_status(404);
+            ada.send(request(&format!("/api/{}/tasks/{text}", ada.id))).await.expect_status(404);
+            ada.send(request(&format!("/api/{text}/tasks/{}", TaskId::from_task(&before[0])))).await.expect_status(403);
         }
     }
-    assert_eq!(ada.rows().await, before);
+    assert_eq!(database::rows_of(&ada).await, before);
 }
 
 #[tokio::test]
@@ -270,10 +276,13 @@ async fn sql_in_a_query_is_invalid_or_ignored() {
     let task = ada.create(json!({"title": "Buy milk"})).await;
     for text in INJECTIONS.map(encoded) {
         for name in ["status", "completed", "priority", "sort", "order", "limit", "offset"] {
-            ada.get(&format!("/api/tasks?{name}={text}")).await.invalid_at(&[&format!("/{name}")]);
+            ada.get(&format!("/api/tasks?{name}={text}")).await.expect_invalid_at(&[&format!("/{name}")]);
         }
         for ignored in [format!("user_id={text}"), format!("{text}=1"), format!("{text}={text}")] {
-            assert_eq!(ada.get(&format!("/api/tasks?{ignored}")).await.is(200).json, Value::from(vec![task.clone()]));
+            assert_eq!(
+                ada.get(&format!("/api/tasks?{ignored}")).await.expect_status(200).json,
+                Value::from(vec![task.clone()])
+            );
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Nobody sees or changes another user's tasks, and nobody learns that they exist.
 
+use dev::testing::client::{TaskId, TestUser};
 use serde_json::{Value, json};
 
-use crate::kit::{Caller, Id, api, good_body, path, routes, task_routes};
+use crate::kit::{api, database, path, routes, task_routes, valid_body};
 
 /// The routes with a task in their path.
 fn routes_of_one_task() -> Vec<(String, String)> {
@@ -21,11 +22,11 @@ fn in_another_case(id: &str) -> String {
 }
 
 /// Somebody with tasks, and what is stored of them.
-async fn victim() -> (Caller, Vec<Value>) {
+async fn victim() -> (TestUser, Vec<Value>) {
     let bob = api().new_user().await;
     bob.create(json!({"title": "Bob's secret", "description": "Bob's", "priority": "high"})).await;
     bob.create(json!({"title": "Bob's other", "completed": true, "due_date": "2026-11-21"})).await;
-    let rows = bob.rows().await;
+    let rows = database::rows_of(&bob).await;
     (bob, rows)
 }
 
@@ -33,14 +34,14 @@ async fn victim() -> (Caller, Vec<Value>) {
 async fn another_users_task_is_not_found() {
     let (bob, before) = victim().await;
     let ada = api().new_user().await;
-    let id = Id::of(&before[0]).to_string();
+    let id = TaskId::from_task(&before[0]).to_string();
     for (method, route) in routes_of_one_task() {
-        let body = good_body(&method, &route);
-        let call = ada.call(&method, &path(&route, &ada.id, &id)).maybe_json(body.as_ref());
-        ada.send(call).await.problem(404, "task_not_found", "Task not found");
+        let body = valid_body(&method, &route);
+        let request = ada.request(&method, &path(&route, &ada.id, &id)).maybe_json(body.as_ref());
+        ada.send(request).await.expect_problem(404, "task_not_found", "Task not found");
     }
-    assert_eq!(bob.rows().await, before);
-    assert_eq!(ada.rows().await, Vec::<Value>::new());
+    assert_eq!(database::rows_of(&bob).await, before);
+    assert_eq!(database::rows_of(&ada).await, Vec::<Value>::new());
 }
 
 /// The same status, headers and body: the answer does not tell whether the task exists.
@@ -48,7 +49,7 @@ async fn another_users_task_is_not_found() {
 async fn another_users_task_is_answered_like_one_that_does_not_exist() {
     let (bob, before) = victim().await;
     let ada = api().new_user().await;
-    let foreign = Id::of(&before[0]).to_string();
+    let foreign = TaskId::from_task(&before[0]).to_string();
     let never = (i64::from(i32::MAX) - 1).to_string();
     let long = "9".repeat(5000);
     let nonsense = [
@@ -104,18 +105,18 @@ async fn another_users_task_is_answered_like_one_that_does_not_exist() {
         &never,
     ];
     for (method, route) in routes_of_one_task() {
-        let body = good_body(&method, &route);
-        let answer = async |id: &str| {
+        let body = valid_body(&method, &route);
+        let response = async |id: &str| {
             // Not every character may stand in a path as it is.
             let id: String = id.replace('{', "%7b").replace('}', "%7d").replace('"', "%22");
-            ada.send(ada.call(&method, &path(&route, &ada.id, &id)).maybe_json(body.as_ref())).await
+            ada.send(ada.request(&method, &path(&route, &ada.id, &id)).maybe_json(body.as_ref())).await
         };
-        let expected = answer(&foreign).await.is(404).without_request();
+        let expected = response(&foreign).await.expect_status(404).without_request_id();
         for id in nonsense {
-            assert_eq!(answer(id).await.without_request(), expected, "{method} {route} with {id}");
+            assert_eq!(response(id).await.without_request_id(), expected, "{method} {route} with {id}");
         }
     }
-    assert_eq!(bob.rows().await, before);
+    assert_eq!(database::rows_of(&bob).await, before);
 }
 
 /// What is wrong with a body is said alike, whoever the task belongs to.
@@ -132,16 +133,16 @@ async fn a_bad_body_does_not_tell_whose_the_task_is() {
             ("application/json", r#"{"completed": true, "user_id": "x"}"#),
             ("text/plain", r#"{"completed": true}"#),
         ] {
-            let answer = async |id: &str| {
-                let call = ada.call(&method, &path(&route, &ada.id, id)).typed(content_type, body);
-                ada.send(call).await.without_request()
+            let response = async |id: &str| {
+                let request = ada.request(&method, &path(&route, &ada.id, id)).typed(content_type, body);
+                ada.send(request).await.without_request_id()
             };
-            let (own, foreign) = (answer(&own).await, answer(&Id::of(&before[0]).to_string()).await);
+            let (own, foreign) = (response(&own).await, response(&TaskId::from_task(&before[0]).to_string()).await);
             assert!(own.0 >= 400);
             assert_eq!(own, foreign, "{method} {route} with {body}");
         }
     }
-    assert_eq!(bob.rows().await, before);
+    assert_eq!(database::rows_of(&bob).await, before);
 }
 
 #[tokio::test]
@@ -149,7 +150,7 @@ async fn the_path_may_name_nobody_else() {
     let (bob, before) = victim().await;
     let ada = api().new_user().await;
     let own = ada.create_id(json!({"title": "Buy milk"})).await;
-    let own_before = ada.rows().await;
+    let own_before = database::rows_of(&ada).await;
     let others = [
         bob.id.clone(),
         in_another_case(&ada.id),
@@ -169,16 +170,16 @@ async fn the_path_may_name_nobody_else() {
     let routes: Vec<_> = task_routes().into_iter().filter(|(_, path)| path.contains("{user_id}")).collect();
     assert_eq!(routes.len(), 9);
     for (method, route) in routes {
-        let body = good_body(&method, &route);
+        let body = valid_body(&method, &route);
         for other in &others {
-            for id in [&own, &Id::of(&before[0]).to_string()] {
-                let call = ada.call(&method, &path(&route, other, id)).maybe_json(body.as_ref());
-                ada.send(call).await.problem(403, "foreign_user", "You may only access your own tasks");
+            for id in [&own, &TaskId::from_task(&before[0]).to_string()] {
+                let request = ada.request(&method, &path(&route, other, id)).maybe_json(body.as_ref());
+                ada.send(request).await.expect_problem(403, "foreign_user", "You may only access your own tasks");
             }
         }
     }
-    assert_eq!(bob.rows().await, before);
-    assert_eq!(ada.rows().await, own_before);
+    assert_eq!(database::rows_of(&bob).await, before);
+    assert_eq!(database::rows_of(&ada).await, own_before);
 }
 
 #[tokio::test]
@@ -186,7 +187,10 @@ async fn ones_own_id_may_come_encoded() {
     let ada = api().new_user().await;
     let task = ada.create(json!({"title": "Buy milk"})).await;
     let encoded: String = ada.id.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    assert_eq!(ada.get(&format!("/api/{encoded}/tasks/{}", Id::of(&task))).await.is(200).json, task);
+    assert_eq!(
+        ada.get(&format!("/api/{encoded}/tasks/{}", TaskId::from_task(&task))).await.expect_status(200).json,
+        task
+    );
 }
 
 #[tokio::test]
@@ -194,11 +198,11 @@ async fn the_body_may_name_nobody_else() {
     let (bob, before) = victim().await;
     let ada = api().new_user().await;
     let own = ada.create_id(json!({"title": "Buy milk"})).await;
-    let own_before = ada.rows().await;
+    let own_before = database::rows_of(&ada).await;
     let bodies = task_routes().into_iter().filter(|(method, _)| method.starts_with('P'));
     for (method, route) in bodies {
-        let call = ada.call(&method, &path(&route, &ada.id, &own));
-        let good = good_body(&method, &route).expect("a body");
+        let request = ada.request(&method, &path(&route, &ada.id, &own));
+        let good = valid_body(&method, &route).expect("a body");
         for name in ["user_id", "userId"] {
             for other in [
                 json!(bob.id),
@@ -213,17 +217,17 @@ async fn the_body_may_name_nobody_else() {
             ] {
                 let mut body = good.clone();
                 body[name] = other;
-                let answer = ada.send(call.clone().json(&body)).await;
-                answer.problem(403, "foreign_user", "You may only access your own tasks");
+                let response = ada.send(request.clone().json(&body)).await;
+                response.expect_problem(403, "foreign_user", "You may only access your own tasks");
                 let invalid = json!({"title": 5, "completed": 5, name: body[name]});
-                ada.send(call.clone().json(&invalid)).await.is(403);
+                ada.send(request.clone().json(&invalid)).await.expect_status(403);
             }
         }
         let one_of_two = json!({"title": "t", "completed": true, "user_id": ada.id, "userId": bob.id});
-        ada.send(call.clone().json(&one_of_two)).await.is(403);
+        ada.send(request.clone().json(&one_of_two)).await.expect_status(403);
     }
-    assert_eq!(bob.rows().await, before);
-    assert_eq!(ada.rows().await, own_before);
+    assert_eq!(database::rows_of(&bob).await, before);
+    assert_eq!(database::rows_of(&ada).await, own_before);
 }
 
 #[tokio::test]
@@ -231,15 +235,15 @@ async fn the_body_may_name_the_caller_or_nobody() {
     let ada = api().new_user().await;
     let own = ada.create_id(json!({"title": "Buy milk"})).await;
     for (method, route) in task_routes().into_iter().filter(|(method, _)| method.starts_with('P')) {
-        let call = ada.call(&method, &path(&route, &ada.id, &own));
-        let good = good_body(&method, &route).expect("a body");
+        let request = ada.request(&method, &path(&route, &ada.id, &own));
+        let good = valid_body(&method, &route).expect("a body");
         for (name, user) in
             [("user_id", json!(ada.id)), ("userId", json!(ada.id)), ("user_id", json!(null)), ("userId", json!(null))]
         {
             let mut body = good.clone();
             body[name] = user;
-            let answer = ada.send(call.clone().json(&body)).await;
-            assert!([200, 201].contains(&answer.status), "{}", answer.json);
+            let response = ada.send(request.clone().json(&body)).await;
+            assert!([200, 201].contains(&response.status), "{}", response.json);
         }
     }
 }
@@ -259,12 +263,12 @@ async fn a_list_holds_the_callers_tasks_alone() {
             "?limit=1000&offset=0&sort=updated".to_owned(),
             "?id=1&filter=*&search=b&overdue=false".to_owned(),
         ] {
-            assert_eq!(ada.get(&format!("{path}{query}")).await.is(200).json, json!([own]), "{query}");
+            assert_eq!(ada.get(&format!("{path}{query}")).await.expect_status(200).json, json!([own]), "{query}");
         }
-        assert_eq!(ada.get(&format!("{path}?status=completed")).await.is(200).json, json!([]));
-        assert_eq!(ada.get(&format!("{path}?offset=1")).await.is(200).json, json!([]));
+        assert_eq!(ada.get(&format!("{path}?status=completed")).await.expect_status(200).json, json!([]));
+        assert_eq!(ada.get(&format!("{path}?offset=1")).await.expect_status(200).json, json!([]));
     }
-    assert_eq!(bob.rows().await, before);
+    assert_eq!(database::rows_of(&bob).await, before);
 }
 
 /// What a proxy or a client adds to a request changes nobody's identity.
@@ -275,10 +279,11 @@ async fn headers_name_nobody() {
     for name in
         ["x-user-id", "x-forwarded-user", "user-id", "x-original-url", "x-http-method-override", "x-amzn-oidc-identity"]
     {
-        let call = ada.call("GET", "/api/tasks").header(name, &bob.id);
-        assert_eq!(ada.send(call).await.is(200).json, json!([]));
-        let call = ada.call("GET", &format!("/api/tasks/{}", Id::of(&before[0]))).header(name, &bob.id);
-        ada.send(call).await.is(404);
+        let request = ada.request("GET", "/api/tasks").header(name, &bob.id);
+        assert_eq!(ada.send(request).await.expect_status(200).json, json!([]));
+        let request =
+            ada.request("GET", &format!("/api/tasks/{}", TaskId::from_task(&before[0]))).header(name, &bob.id);
+        ada.send(request).await.expect_status(404);
     }
 }
 
@@ -293,10 +298,10 @@ async fn callers_do_not_get_into_each_others_way() {
             for round in 0..10 {
                 let title = format!("{number} {round}");
                 let task = caller.create(json!({"title": title})).await;
-                let path = format!("/api/tasks/{}", Id::of(&task));
-                assert_eq!(caller.get(&path).await.is(200)["title"], title);
-                caller.patch(&format!("{path}/complete"), &json!({"completed": true})).await.is(200);
-                assert_eq!(caller.get("/api/tasks").await.is(200).tasks().len(), round + 1);
+                let path = format!("/api/tasks/{}", TaskId::from_task(&task));
+                assert_eq!(caller.get(&path).await.expect_status(200)["title"], title);
+                caller.patch(&format!("{path}/complete"), &json!({"completed": true})).await.expect_status(200);
+                assert_eq!(caller.get("/api/tasks").await.expect_status(200).tasks().len(), round + 1);
             }
         }));
     }

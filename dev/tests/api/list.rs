@@ -3,16 +3,17 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use dev::testing::client::{TaskId, TestResponse, TestUser};
 use serde_json::{Value, json};
 
-use crate::kit::{Answer, Caller, Id, api, api_with, ids};
+use crate::kit::{api, api_with, database};
 
-async fn list(ada: &Caller, query: &str) -> Answer {
-    ada.get(&format!("/api/tasks{query}")).await.is(200)
+async fn list(ada: &TestUser, query: &str) -> TestResponse {
+    ada.get(&format!("/api/tasks{query}")).await.expect_status(200)
 }
 
 /// Somebody with tasks of every kind, many of which are equal in what they are sorted by.
-async fn with_thirty_tasks() -> (Caller, Vec<Value>) {
+async fn with_thirty_tasks() -> (TestUser, Vec<Value>) {
     let ada = api().new_user().await;
     let columns = "title, completed, priority, due_date, created_at, updated_at";
     let values = "(array['beta', 'Beta', 'alpha', 'Gamma 2', 'gamma 10', 'ALPHA'])[1 + n % 6], n % 3 = 0,
@@ -20,7 +21,7 @@ async fn with_thirty_tasks() -> (Caller, Vec<Value>) {
         (array['2026-11-21', '2026-11-20 23:59:59.999999', null, '2027-01-01'])[1 + n / 2 % 4]::timestamptz,
         timestamptz '2026-01-01' + n / 5 * interval '1 day', timestamptz '2026-06-01' - n % 5 * interval '1 microsecond'
         from generate_series(0, 29) n";
-    ada.insert(columns, values).await;
+    database::insert_tasks(&ada, columns, values).await;
     let tasks = list(&ada, "").await.json;
     let tasks = tasks.as_array().expect("a bare array").clone();
     assert_eq!(tasks.len(), 30);
@@ -36,9 +37,9 @@ async fn the_newest_comes_first() {
         tasks.insert(0, ada.create(json!({"title": title})).await);
     }
     for path in ["/api/tasks".to_owned(), format!("/api/{}/tasks", ada.id)] {
-        let answer = ada.get(&path).await.is(200);
-        assert_eq!(answer.json, json!(tasks));
-        assert_eq!(answer.header("cache-control"), Some("private, no-cache"));
+        let response = ada.get(&path).await.expect_status(200);
+        assert_eq!(response.json, json!(tasks));
+        assert_eq!(response.header("cache-control"), Some("private, no-cache"));
     }
 }
 
@@ -106,7 +107,7 @@ async fn a_filter_keeps_the_order_and_drops_the_rest() {
     for (query, wanted) in cases {
         let expected: Vec<&Value> = tasks.iter().filter(|task| wanted(task)).collect();
         assert!(!expected.is_empty());
-        assert_eq!(list(&ada, query).await.ids(), ids(expected), "{query}");
+        assert_eq!(list(&ada, query).await.ids(), TaskId::from_tasks(expected), "{query}");
     }
 }
 
@@ -162,7 +163,7 @@ async fn a_value_that_makes_no_sense_is_refused() {
         ),
     ] {
         for path in ["/api/tasks".to_owned(), format!("/api/{}/tasks", ada.id)] {
-            ada.get(&format!("{path}?{query}")).await.invalid_at(pointers);
+            ada.get(&format!("{path}?{query}")).await.expect_invalid_at(pointers);
         }
     }
 }
@@ -183,7 +184,7 @@ fn key(sort: &str, task: &Value) -> Option<String> {
     }
 }
 
-fn sorted(tasks: &[Value], sort: &str, order: &str) -> Vec<Id> {
+fn sorted(tasks: &[Value], sort: &str, order: &str) -> Vec<TaskId> {
     let mut tasks: Vec<&Value> = tasks.iter().collect();
     let turned = |ordering: Ordering| if order == "desc" { ordering.reverse() } else { ordering };
     tasks.sort_by(|one, other| {
@@ -191,9 +192,9 @@ fn sorted(tasks: &[Value], sort: &str, order: &str) -> Vec<Id> {
             (Some(one), Some(other)) => turned(one.cmp(&other)),
             (one, other) => other.is_some().cmp(&one.is_some()),
         };
-        by_key.then(turned(Id::of(one).cmp(&Id::of(other))))
+        by_key.then(turned(TaskId::from_task(one).cmp(&TaskId::from_task(other))))
     });
-    ids(tasks)
+    TaskId::from_tasks(tasks)
 }
 
 const SORTS: [(&str, &str, &[&str]); 5] = [
@@ -210,7 +211,7 @@ async fn overdue_is_what_is_pending_and_has_passed() {
     let values = "kind, due_date, completed from (values
         ('past', timestamptz '2000-01-01', false), ('done', '2000-01-01', true), ('ahead', '9000-01-01', false),
         ('never', null, false)) tasks (kind, due_date, completed)";
-    ada.insert("title, due_date, completed", values).await;
+    database::insert_tasks(&ada, "title, due_date, completed", values).await;
     for (query, titles) in [
         ("?overdue=true", &["past"][..]),
         ("?overdue=TRUE&status=pending", &["past"]),
@@ -219,8 +220,8 @@ async fn overdue_is_what_is_pending_and_has_passed() {
         ("?overdue=false&status=pending", &["ahead", "never"]),
         ("?overdue=true&due_before=1999-12-31", &[]),
     ] {
-        let answer = list(&ada, &format!("{query}&sort=title")).await;
-        let found: Vec<&str> = answer.tasks().iter().map(|task| task["title"].as_str().unwrap()).collect();
+        let response = list(&ada, &format!("{query}&sort=title")).await;
+        let found: Vec<&str> = response.tasks().iter().map(|task| task["title"].as_str().unwrap()).collect();
         assert_eq!(found, titles, "{query}");
     }
 }
@@ -252,11 +253,11 @@ async fn words_are_found_as_they_are_written() {
         ("null", &[]),
         (&"x".repeat(200), &[]),
     ] {
-        let answer = list(&ada, &format!("?sort=title&search={}", query.replace('ë', "%C3%AB"))).await;
-        let found: Vec<&str> = answer.tasks().iter().map(|task| task["title"].as_str().unwrap()).collect();
+        let response = list(&ada, &format!("?sort=title&search={}", query.replace('ë', "%C3%AB"))).await;
+        let found: Vec<&str> = response.tasks().iter().map(|task| task["title"].as_str().unwrap()).collect();
         assert_eq!(found, titles, "{query}");
     }
-    ada.get(&format!("/api/tasks?q={}", "x".repeat(201))).await.invalid_at(&["/search"]);
+    ada.get(&format!("/api/tasks?q={}", "x".repeat(201))).await.expect_invalid_at(&["/search"]);
     let grace = api().new_user().await;
     assert_eq!(list(&grace, "?search=milk").await.json, json!([]));
 }
@@ -291,13 +292,13 @@ async fn what_has_no_due_date_or_priority_comes_last_both_ways() {
     let (ada, _) = with_thirty_tasks().await;
     for name in ["due_date", "priority"] {
         for order in ["asc", "desc"] {
-            let answer = list(&ada, &format!("?sort={name}&order={order}")).await;
-            let is_null: Vec<bool> = answer.tasks().iter().map(|task| task[name].is_null()).collect();
+            let response = list(&ada, &format!("?sort={name}&order={order}")).await;
+            let is_null: Vec<bool> = response.tasks().iter().map(|task| task[name].is_null()).collect();
             assert!(is_null.is_sorted() && is_null.contains(&true) && is_null.contains(&false), "{name} {order}");
         }
     }
-    let answer = list(&ada, "?sort=priority").await;
-    let mut priorities: Vec<&Value> = answer.tasks().iter().map(|task| &task["priority"]).collect();
+    let response = list(&ada, "?sort=priority").await;
+    let mut priorities: Vec<&Value> = response.tasks().iter().map(|task| &task["priority"]).collect();
     priorities.dedup();
     assert_eq!(priorities, [&json!("high"), &json!("medium"), &json!("low"), &json!(null)]);
 }
@@ -306,7 +307,7 @@ async fn what_has_no_due_date_or_priority_comes_last_both_ways() {
 async fn pages_neither_repeat_nor_skip_a_task() {
     let ada = api().new_user().await;
     let values = "'same', 'low', '2026-11-21', '2026-01-01', '2026-01-01' from generate_series(1, 25)";
-    ada.insert("title, priority, due_date, created_at, updated_at", values).await;
+    database::insert_tasks(&ada, "title, priority, due_date, created_at, updated_at", values).await;
     for (sort, _, _) in SORTS {
         for order in ["asc", "desc"] {
             let whole = list(&ada, &format!("?sort={sort}&order={order}")).await.ids();
@@ -340,7 +341,7 @@ async fn beyond_the_end_there_is_nothing() {
 #[tokio::test]
 async fn a_page_has_at_most_a_thousand_tasks() {
     let ada = api().new_user().await;
-    ada.insert("title", "n::text from generate_series(1, 1001) n").await;
+    database::insert_tasks(&ada, "title", "n::text from generate_series(1, 1001) n").await;
     let first = list(&ada, "").await.ids();
     assert_eq!(first.len(), 1000);
     assert_eq!(list(&ada, "?limit=1000").await.ids(), first);
@@ -351,8 +352,9 @@ async fn a_page_has_at_most_a_thousand_tasks() {
 
 #[tokio::test]
 async fn with_the_setting_a_list_is_an_object_with_counts() {
-    let ada = api_with(&[("TASK_LIST_SHAPE", "object")]).new_user().await;
-    ada.insert("title, completed", "n::text, n % 3 = 0 from generate_series(1, 9) n").await;
+    let api = api_with(&[("TASK_LIST_SHAPE", "object")]);
+    let ada = api.new_user().await;
+    database::insert_tasks(&ada, "title, completed", "n::text, n % 3 = 0 from generate_series(1, 9) n").await;
     for path in ["/api/tasks".to_owned(), format!("/api/{}/tasks", ada.id)] {
         for (query, total, count) in [
             ("", 9, 9),
@@ -364,14 +366,14 @@ async fn with_the_setting_a_list_is_an_object_with_counts() {
             ("?status=completed&limit=1&offset=1", 3, 1),
             ("?priority=high", 0, 0),
         ] {
-            let answer = ada.get(&format!("{path}{query}")).await.is(200);
-            assert_eq!((&answer["total"], &answer["count"]), (&json!(total), &json!(count)), "{query}");
-            assert_eq!(answer.ids().len(), count, "{query}");
+            let response = ada.get(&format!("{path}{query}")).await.expect_status(200);
+            assert_eq!((&response["total"], &response["count"]), (&json!(total), &json!(count)), "{query}");
+            assert_eq!(response.ids().len(), count, "{query}");
         }
     }
-    let answer = ada.get("/api/tasks?sort=title&order=desc&limit=2").await;
-    assert_eq!(answer.tasks().iter().map(|task| &task["title"]).collect::<Vec<_>>(), [&json!("9"), &json!("8")]);
-    let nobody = ada.api.new_user().await;
+    let response = ada.get("/api/tasks?sort=title&order=desc&limit=2").await;
+    assert_eq!(response.tasks().iter().map(|task| &task["title"]).collect::<Vec<_>>(), [&json!("9"), &json!("8")]);
+    let nobody = api.new_user().await;
     assert_eq!(nobody.get("/api/tasks").await.json, json!({"tasks": [], "total": 0, "count": 0}));
-    nobody.get("/api/tasks?limit=0").await.invalid_at(&["/limit"]);
+    nobody.get("/api/tasks?limit=0").await.expect_invalid_at(&["/limit"]);
 }

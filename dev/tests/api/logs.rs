@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use dev::testing::client::TestRequest;
 use serde_json::{Value, json};
 
-use crate::kit::{Api, Call, Proxy, api};
+use crate::kit::{Api, proxied_database};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -34,51 +35,50 @@ async fn a_log_of_any_level_tells_no_token_no_text_and_no_password() {
 }
 
 async fn no_secret_is_logged_with(variables: &[(&str, &str)]) {
-    let mut proxy = Proxy::before(api().stack().database_url()).await;
-    let api = Api::own(proxy.database_url(), variables).await;
+    let (proxy, proxied_url) = proxied_database().await;
+    let api = Api::start(&proxied_url, variables).await;
     let ada = api.new_user().await;
     let (title, description, query) = ("a title nobody logs", "a description nobody logs", "a-query-nobody-logs");
     let body = json!({"title": title, "description": description, "priority": "priority-nobody-logs"});
     let good = json!({"title": title, "description": description});
     let path = ada.create_path(good.clone()).await;
     let forged = format!("{}x", ada.token);
-    proxy.stop().await;
+    proxy.shut_down().await.expect("closed connections");
     let mut last = String::new();
     for round in 0..2 {
         let expected = if round == 0 { 503 } else { 200 };
-        ada.put(&path, &good).await.is(expected);
-        ada.get("/api/tasks").await.is(expected);
-        ada.post("/api/tasks", &body).await.is(422);
-        ada.send(ada.call("POST", "/api/tasks").body(format!("{{\"title\": \"{title}"))).await.is(400);
-        ada.get(&format!("/api/tasks?status={query}")).await.is(422);
-        let refused = api.send(Call::new("GET", "/api/tasks").bearer(&forged)).await.is(401);
+        ada.put(&path, &good).await.expect_status(expected);
+        ada.get("/api/tasks").await.expect_status(expected);
+        ada.post("/api/tasks", &body).await.expect_status(422);
+        ada.send(ada.request("POST", "/api/tasks").body(format!("{{\"title\": \"{title}"))).await.expect_status(400);
+        ada.get(&format!("/api/tasks?status={query}")).await.expect_status(422);
+        let refused = api.client.send(TestRequest::new("GET", "/api/tasks").bearer(&forged)).await.expect_status(401);
         last = refused["request_id"].as_str().expect("text").to_owned();
         if round == 0 {
-            proxy.restart().await;
+            proxy.clear_faults().expect("its own port");
         }
     }
     let logs = logs_about(&api, &last);
-    let password = proxy.database_url().split([':', '@']).nth(2).expect("a password");
+    let password = &proxied_url.split([':', '@']).nth(2).expect("a password");
     let signature = ada.token.rsplit('.').next().expect("a signature");
-    let secrets =
-        [&ada.token, signature, api.stack().secret(), password, proxy.database_url(), title, description, query];
+    let secrets = [&ada.token, signature, api.stack().secret(), password, &proxied_url, title, description, query];
     tells_none_of(&logs, &secrets);
     tells_none_of(&logs, &["priority-nobody-logs", "Bearer "]);
 }
 
 #[tokio::test]
 async fn a_failure_is_told_once_with_its_cause() {
-    let mut proxy = Proxy::before(api().stack().database_url()).await;
-    let api = Api::own(proxy.database_url(), &[]).await;
+    let (proxy, proxied_url) = proxied_database().await;
+    let api = Api::start(&proxied_url, &[]).await;
     let ada = api.new_user().await;
-    proxy.stop().await;
-    for (call, status, code) in [
-        (ada.call("GET", "/api/tasks"), 503, "database_unavailable"),
-        (Call::new("GET", "/api/tasks"), 401, "unauthenticated"),
-        (ada.call("POST", "/api/tasks").json(&json!({})), 422, "validation_failed"),
+    proxy.shut_down().await.expect("closed connections");
+    for (request, status, code) in [
+        (ada.request("GET", "/api/tasks"), 503, "database_unavailable"),
+        (TestRequest::new("GET", "/api/tasks"), 401, "unauthenticated"),
+        (ada.request("POST", "/api/tasks").json(&json!({})), 422, "validation_failed"),
     ] {
-        let answer = api.send(call).await.is(status);
-        let id = answer.header("x-request-id").expect("an id");
+        let response = api.client.send(request).await.expect_status(status);
+        let id = response.header("x-request-id").expect("an id");
         let logs = logs_about(&api, id);
         let lines: Vec<&str> = logs.lines().filter(|line| line.contains(id)).collect();
         assert_eq!(lines.len(), 1, "{lines:?}");
@@ -88,6 +88,6 @@ async fn a_failure_is_told_once_with_its_cause() {
         let cause = event["cause"].as_str().unwrap_or_default();
         assert_eq!(cause.contains("refused") || cause.contains("closed"), status == 503, "{event}");
         // And the answer says nothing of it.
-        assert!(!String::from_utf8_lossy(&answer.body).contains("refused"));
+        assert!(!String::from_utf8_lossy(&response.body).contains("refused"));
     }
 }

@@ -1,12 +1,10 @@
 //! The API from outside: HTTP requests to the functions as they are deployed, with a real PostgreSQL behind them.
 //!
-//! A module is an operation, or something that concerns all of them. [`kit`] starts the stack that all tests share, and
-//! holds every answer against `openapi.yaml`, whatever else a test looks at. Each test has users of its own.
+//! A module tests one operation, or something that concerns all operations. [`kit`] starts the stack that the tests share
+//! and checks every response against `openapi.yaml`. Each test creates its own users.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
 
-#[path = "../layouts/mod.rs"]
-mod adopted_layouts;
 mod kit;
 
 mod authentication;

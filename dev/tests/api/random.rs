@@ -4,79 +4,57 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use dev::testing::client::{TaskId, TestRequest, TestResponse, TestUser};
+use dev::testing::random::SeededRandom;
 use dev::tokens;
 use serde_json::{Value, json};
 
-use crate::kit::{Answer, Call, Caller, Id, api, path, routes};
+use crate::kit::{api, database, path, routes};
 
 const REQUESTS: usize = 10_000;
 const WORKERS: usize = 16;
 /// A user with more tasks than this deletes some, so that lists stay short.
 const ENOUGH_TASKS: usize = 40;
 
-/// SplitMix64: small, and the same everywhere.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end as u64).expect("below end")
-    }
-
-    fn percent(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-
-    fn pick<'a, T: ?Sized>(&mut self, items: &[&'a T]) -> &'a T {
-        items[self.below(items.len())]
-    }
-}
-
 /// What a user has learned from the answers to their own requests.
 #[derive(Debug, Default)]
 struct Known {
-    created: BTreeSet<Id>,
-    deleted: BTreeSet<Id>,
+    created: BTreeSet<TaskId>,
+    deleted: BTreeSet<TaskId>,
     /// The newest state of each task that was in an answer.
-    newest: BTreeMap<Id, Value>,
+    newest: BTreeMap<TaskId, Value>,
 }
 
 impl Known {
-    fn learn(&mut self, call: &Call, answer: &Answer) {
-        for task in answer.tasks() {
-            let id = Id::of(task);
+    fn learn(&mut self, request: &TestRequest, response: &TestResponse) {
+        for task in response.tasks() {
+            let id = TaskId::from_task(task);
             let newest = self.newest.entry(id.clone()).or_insert_with(|| task.clone());
             if task["updated_at"].as_str() > newest["updated_at"].as_str() {
                 *newest = task.clone();
             } else if task["updated_at"] == newest["updated_at"] {
                 assert_eq!(task, newest, "two states at one time");
             }
-            if answer.status == 201 {
+            if response.status == 201 {
                 assert!(self.created.insert(id), "{task} was created twice");
             }
         }
-        if answer.status == 204 {
-            let path_id = call.path.split('?').next().and_then(|path| path.rsplit('/').next()).expect("an id");
-            let id = path_id.parse().map_or_else(|_| Id::Text(path_id.to_owned()), Id::Number);
+        if response.status == 204 {
+            let path_id = request.path.split('?').next().and_then(|path| path.rsplit('/').next()).expect("an id");
+            let id = path_id.parse().map_or_else(|_| TaskId::Text(path_id.to_owned()), TaskId::Number);
             assert!(self.deleted.insert(id), "{path_id} was deleted twice");
         }
     }
 
-    fn alive(&self) -> BTreeSet<Id> {
+    fn alive(&self) -> BTreeSet<TaskId> {
         self.created.difference(&self.deleted).cloned().collect()
     }
 }
 
 /// One of the two, and what everybody needs to annoy the others.
 struct World {
-    callers: [Caller; 2],
-    bystander: Caller,
+    callers: [TestUser; 2],
+    bystander: TestUser,
     bystanders_task: String,
     routes: Vec<(String, String)>,
     known: Mutex<[Known; 2]>,
@@ -219,55 +197,57 @@ impl World {
     }
 
     /// One of the tasks that somebody has or had, or something else.
-    fn id(&self, dice: &mut Dice, user: usize) -> String {
-        if dice.percent(20) {
-            return dice.pick(ODD_IDS).to_owned();
+    fn id(&self, random: &mut SeededRandom, user: usize) -> String {
+        if random.percent(20) {
+            return random.pick(ODD_IDS).to_owned();
         }
-        if dice.percent(5) {
+        if random.percent(5) {
             return self.bystanders_task.clone();
         }
         let known = self.known();
-        let of = &known[if dice.percent(70) { user } else { 1 - user }];
-        let ids: Vec<Id> =
-            if dice.percent(80) { of.alive().into_iter().collect() } else { of.created.iter().cloned().collect() };
-        if ids.is_empty() { "1".to_owned() } else { ids[dice.below(ids.len())].to_string() }
+        let of = &known[if random.percent(70) { user } else { 1 - user }];
+        let ids: Vec<TaskId> =
+            if random.percent(80) { of.alive().into_iter().collect() } else { of.created.iter().cloned().collect() };
+        if ids.is_empty() { "1".to_owned() } else { ids[random.below(ids.len())].to_string() }
     }
 
-    fn path(&self, dice: &mut Dice, sender: usize, route: &str) -> String {
-        let user = match dice.below(10) {
-            0 => self.callers[dice.below(2)].id.clone(),
-            1 if dice.percent(50) => self.bystander.id.clone(),
-            1 => dice.pick(ODD_USERS).to_owned(),
+    fn path(&self, random: &mut SeededRandom, sender: usize, route: &str) -> String {
+        let user = match random.below(10) {
+            0 => self.callers[random.below(2)].id.clone(),
+            1 if random.percent(50) => self.bystander.id.clone(),
+            1 => random.pick(ODD_USERS).to_owned(),
             _ => self.callers[sender].id.clone(),
         };
-        let mut path = path(route, &user, &self.id(dice, sender));
-        if dice.percent(2) {
-            path += dice.pick(&["/", "/x", "//", "/complete"]);
+        let mut path = path(route, &user, &self.id(random, sender));
+        if random.percent(2) {
+            path += random.pick(&["/", "/x", "//", "/complete"]);
         }
-        if dice.percent(40) || route.ends_with("tasks") {
+        if random.percent(40) || route.ends_with("tasks") {
             let mut pairs: Vec<String> =
-                (0..dice.below(4)).map(|_| format!("{}={}", dice.pick(NAMES), dice.pick(VALUES))).collect();
-            if dice.percent(80) {
-                pairs.push(format!("limit={}", 1 + dice.below(4)));
+                (0..random.below(4)).map(|_| format!("{}={}", random.pick(NAMES), random.pick(VALUES))).collect();
+            if random.percent(80) {
+                pairs.push(format!("limit={}", 1 + random.below(4)));
             }
             path += &format!("?{}", pairs.join("&"));
         }
         path
     }
 
-    fn member(&self, dice: &mut Dice, caller: &Caller, name: &str) -> Value {
-        match (name, dice.below(10)) {
+    fn member(&self, random: &mut SeededRandom, caller: &TestUser, name: &str) -> Value {
+        match (name, random.below(10)) {
             ("user_id" | "userId", 0..=5) => json!(caller.id),
             ("user_id" | "userId", 6) => json!(self.bystander.id),
-            ("title" | "description", 0..=5) => json!(dice.pick(&["t", " Buy milk ", "🥛", "'; drop table tasks; --"])),
-            ("title" | "description", 6) => json!("x".repeat(190 + dice.below(20))),
-            ("completed", 0..=6) => json!(dice.percent(50)),
-            ("priority", 0..=6) => json!(dice.pick(&["low", "Medium", "HIGH", "", "urgent"])),
+            ("title" | "description", 0..=5) => {
+                json!(random.pick(&["t", " Buy milk ", "🥛", "'; drop table tasks; --"]))
+            }
+            ("title" | "description", 6) => json!("x".repeat(190 + random.below(20))),
+            ("completed", 0..=6) => json!(random.percent(50)),
+            ("priority", 0..=6) => json!(random.pick(&["low", "Medium", "HIGH", "", "urgent"])),
             ("due_date" | "dueDate", 0..=6) => {
-                json!(dice.pick(&["2026-11-21", "2026-11-21T17:30:00+02:00", "9999-12-31", "0001-01-01", "", "soon"]))
+                json!(random.pick(&["2026-11-21", "2026-11-21T17:30:00+02:00", "9999-12-31", "0001-01-01", "", "soon"]))
             }
             (_, 7) => json!(null),
-            _ => match dice.below(7) {
+            _ => match random.below(7) {
                 0 => json!(-1),
                 1 => json!(1e300),
                 2 => json!([]),
@@ -279,89 +259,89 @@ impl World {
         }
     }
 
-    fn body(&self, dice: &mut Dice, caller: &Caller, method: &str) -> Option<Vec<u8>> {
-        match dice.below(100) {
+    fn body(&self, random: &mut SeededRandom, caller: &TestUser, method: &str) -> Option<Vec<u8>> {
+        match random.below(100) {
             0..=7 => return None,
-            8..=14 => return Some(MALFORMED[dice.below(MALFORMED.len())].to_owned()),
+            8..=14 => return Some(MALFORMED[random.below(MALFORMED.len())].to_owned()),
             15 => return Some(vec![b'['; 3000]),
             16 => return Some([&b"{}"[..], &vec![b' '; 70_000]].concat()),
-            17 => return Some((0..dice.below(300)).map(|_| dice.next().to_le_bytes()[0]).collect()),
+            17 => return Some((0..random.below(300)).map(|_| random.number().to_le_bytes()[0]).collect()),
             _ => {}
         }
         let mut object = serde_json::Map::new();
-        if method == "POST" || dice.percent(30) {
+        if method == "POST" || random.percent(30) {
             object.insert("title".to_owned(), json!("Buy milk"));
         }
-        for _ in 0..dice.below(4) {
-            let name = dice.pick(MEMBERS);
-            object.insert(name.to_owned(), self.member(dice, caller, name));
+        for _ in 0..random.below(4) {
+            let name = random.pick(MEMBERS);
+            object.insert(name.to_owned(), self.member(random, caller, name));
         }
         Some(Value::Object(object).to_string().into_bytes())
     }
 
     /// A request, which of the users may send it, and whether with a good token.
-    fn call(&self, dice: &mut Dice) -> (Call, usize, bool) {
-        let user = dice.below(2);
+    fn request(&self, random: &mut SeededRandom) -> (TestRequest, usize, bool) {
+        let user = random.below(2);
         let caller = &self.callers[user];
-        let (mut method, mut route) = self.routes[dice.below(self.routes.len())].clone();
-        if route.ends_with("/tasks") && method == "GET" && dice.percent(40) {
+        let (mut method, mut route) = self.routes[random.below(self.routes.len())].clone();
+        if route.ends_with("/tasks") && method == "GET" && random.percent(40) {
             "POST".clone_into(&mut method);
         }
         if method == "POST" && self.known()[user].alive().len() > ENOUGH_TASKS {
             (method, route) = ("DELETE".to_owned(), "/api/tasks/{id}".to_owned());
         }
-        if dice.percent(5) {
-            dice.pick(&["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PURGE"]).clone_into(&mut method);
+        if random.percent(5) {
+            random.pick(&["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PURGE"]).clone_into(&mut method);
         }
-        let mut call = Call::new(&method, &self.path(dice, user, &route));
-        let token = dice.below(100);
-        call = match token {
-            0..=1 => call,
-            2 => call.bearer("garbage"),
-            3 => call.bearer(&format!("{}x", caller.token)),
-            4 => call.bearer(&caller.token).bearer(&self.callers[1 - user].token),
-            5 => call.bearer(&tokens::mint("another secret that is long enough", &caller.id)),
-            _ => call.bearer(&caller.token),
+        let mut request = TestRequest::new(&method, &self.path(random, user, &route));
+        let token = random.below(100);
+        request = match token {
+            0..=1 => request,
+            2 => request.bearer("garbage"),
+            3 => request.bearer(&format!("{}x", caller.token)),
+            4 => request.bearer(&caller.token).bearer(&self.callers[1 - user].token),
+            5 => request.bearer(&tokens::mint("another secret that is long enough", &caller.id)),
+            _ => request.bearer(&caller.token),
         };
-        if dice.percent(5) {
-            call = call.header(dice.pick(&["if-match", "if-none-match"]), dice.pick(SEEN));
+        if random.percent(5) {
+            request = request.header(random.pick(&["if-match", "if-none-match"]), random.pick(SEEN));
         }
-        if method.starts_with('P') || dice.percent(5) {
-            if dice.percent(85) {
-                call = call.header("content-type", "application/json");
-            } else if dice.percent(60) {
-                call = call.header("content-type", dice.pick(TYPES));
+        if method.starts_with('P') || random.percent(5) {
+            if random.percent(85) {
+                request = request.header("content-type", "application/json");
+            } else if random.percent(60) {
+                request = request.header("content-type", random.pick(TYPES));
             }
-            if let Some(body) = self.body(dice, caller, &method) {
-                call = call.body(body);
+            if let Some(body) = self.body(random, caller, &method) {
+                request = request.body(body);
             }
         }
-        (call, user, token > 5)
+        (request, user, token > 5)
     }
 
-    async fn work(&self, mut dice: Dice, requests: usize) -> BTreeMap<u16, usize> {
+    async fn work(&self, mut random: SeededRandom, requests: usize) -> BTreeMap<u16, usize> {
         let mut statuses = BTreeMap::new();
         for _ in 0..requests {
-            let (call, user, is_authenticated) = self.call(&mut dice);
-            let answer = self.callers[user].send(call.clone()).await;
-            assert!(answer.status < 500, "{call:?} was answered with {}", answer.json);
+            let (request, user, is_authenticated) = self.request(&mut random);
+            let response = self.callers[user].send(request.clone()).await;
+            assert!(response.status < 500, "{request:?} was answered with {}", response.json);
             if !is_authenticated {
-                assert!(answer.json.is_null() || [200, 401, 404, 405].contains(&answer.status), "{call:?}");
+                assert!(response.json.is_null() || [200, 401, 404, 405].contains(&response.status), "{request:?}");
                 // The answer to HEAD has no body that could say so.
-                let is_told = call.method == "HEAD" || answer["code"] == "route_not_found";
-                assert!(answer.status != 404 || is_told, "{call:?}");
-                assert!(answer.status != 200 || call.path.starts_with("/health"), "{call:?}");
+                let is_told = request.method == "HEAD" || response["code"] == "route_not_found";
+                assert!(response.status != 404 || is_told, "{request:?}");
+                assert!(response.status != 200 || request.path.starts_with("/health"), "{request:?}");
             }
-            let allowed = answer.header("allow").unwrap_or_default();
-            assert!(!allowed.split(", ").any(|method| method == call.method), "{call:?}");
-            self.known()[user].learn(&call, &answer);
-            *statuses.entry(answer.status).or_default() += 1;
+            let allowed = response.header("allow").unwrap_or_default();
+            assert!(!allowed.split(", ").any(|method| method == request.method), "{request:?}");
+            self.known()[user].learn(&request, &response);
+            *statuses.entry(response.status).or_default() += 1;
         }
         statuses
     }
 
     /// The ids and texts of what is stored for a user, times as in answers.
-    async fn stored(&self, caller: &Caller) -> BTreeMap<Id, Value> {
+    async fn stored(&self, caller: &TestUser) -> BTreeMap<TaskId, Value> {
         let statement = r#"
             select jsonb_build_object('id', id, 'user_id', user_id, 'title', title,
                 'description', description, 'completed', completed, 'priority', priority,
@@ -370,9 +350,9 @@ impl World {
                 'updated_at', to_char(updated_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))::text
             from tasks
             where user_id::text = $1"#;
-        let rows = caller.api.sql().await.query(statement, &[&caller.id]).await.expect("rows");
+        let rows = database::connect().await.query(statement, &[&caller.id]).await.expect("rows");
         let read = |row: &tokio_postgres::Row| -> Value { serde_json::from_str(row.get(0)).expect("JSON") };
-        rows.iter().map(read).map(|task| (Id::of(&task), task)).collect()
+        rows.iter().map(read).map(|task| (TaskId::from_task(&task), task)).collect()
     }
 }
 
@@ -385,15 +365,15 @@ async fn whatever_is_sent_nothing_breaks_and_nobody_reaches_anothers_tasks() {
     let (ada, bob, bystander) = (api.new_user().await, api.new_user().await, api.new_user().await);
     let bystanders_task = bystander.create_id(json!({"title": "Not for you"})).await;
     bystander.create(json!({"title": "Nor this", "completed": true})).await;
-    let before = bystander.rows().await;
+    let before = database::rows_of(&bystander).await;
     let known = Mutex::default();
     let world = World { callers: [ada, bob], bystander, bystanders_task, routes: routes(), known };
     let world = Arc::new(world);
-    let mut dice = Dice(seed);
+    let mut random = SeededRandom::new(seed);
     let mut workers = tokio::task::JoinSet::new();
     for _ in 0..WORKERS {
-        let (world, dice) = (Arc::clone(&world), Dice(dice.next()));
-        workers.spawn(async move { world.work(dice, REQUESTS / WORKERS).await });
+        let (world, random) = (Arc::clone(&world), SeededRandom::new(random.number()));
+        workers.spawn(async move { world.work(random, REQUESTS / WORKERS).await });
     }
     let mut statuses: BTreeMap<u16, usize> = BTreeMap::new();
     while let Some(worker) = workers.join_next().await {
@@ -407,7 +387,7 @@ async fn whatever_is_sent_nothing_breaks_and_nobody_reaches_anothers_tasks() {
     for status in [200, 201, 204, 400, 401, 403, 404, 405, 413, 415, 422] {
         assert!(statuses.get(&status).is_some_and(|count| *count >= 10), "{status} in {statuses:?}");
     }
-    assert_eq!(world.bystander.rows().await, before);
+    assert_eq!(database::rows_of(&world.bystander).await, before);
     for (user, caller) in world.callers.iter().enumerate() {
         let stored = world.stored(caller).await;
         let known = &world.known()[user];

@@ -2,84 +2,94 @@
 
 use std::time::{Duration, Instant};
 
+use dev::testing::client::{TaskId, TestRequest, TestResponse, TestUser};
+use dev::testing::fault_proxy::{Direction, Flow};
+use dev::testing::processes::{Process, descendants};
+use dev::testing::stack::Settings;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::kit::{Answer, Api, Call, Caller, Id, Proxy, api, children, good_body, path, routes};
+use crate::kit::{Api, api, database, path, proxied_database, routes, valid_body};
+
+const DIRECTIONS: [Direction; 2] = [Direction::ToServer, Direction::ToClient];
 
 /// Asserts that the database is said to be away, and when to try again.
 #[track_caller]
-fn is_unavailable(answer: Answer) {
-    let answer = answer.problem(503, "database_unavailable", "The database is not available at the moment");
-    let seconds: u32 = answer.header("retry-after").expect("a header").parse().expect("seconds");
+fn is_unavailable(response: TestResponse) {
+    let response = response.expect_problem(503, "database_unavailable", "The database is not available at the moment");
+    let seconds: u32 = response.header("retry-after").expect("a header").parse().expect("seconds");
     assert!((1..=30).contains(&seconds));
 }
 
 /// A request to every route that needs the database.
-fn calls(ada: &Caller, id: &str) -> Vec<Call> {
+fn requests(ada: &TestUser, id: &str) -> Vec<TestRequest> {
     let routes = routes().into_iter().filter(|(_, path)| path != "/health");
-    let call = |(method, route): (String, String)| {
-        let body = good_body(&method, &route);
-        ada.call(&method, &path(&route, &ada.id, id)).maybe_json(body.as_ref())
+    let request = |(method, route): (String, String)| {
+        let body = valid_body(&method, &route);
+        ada.request(&method, &path(&route, &ada.id, id)).maybe_json(body.as_ref())
     };
-    routes.map(call).collect()
+    routes.map(request).collect()
 }
 
 #[tokio::test]
 async fn while_the_database_is_away_every_operation_says_so_at_once() {
-    let mut proxy = Proxy::before(api().stack().database_url()).await;
-    let api = Api::own(proxy.database_url(), &[]).await;
+    let (proxy, proxied_url) = proxied_database().await;
+    let api = Api::start(&proxied_url, &[]).await;
     let ada = api.new_user().await;
     let id = ada.create_id(json!({"title": "Buy milk"})).await;
-    let before = ada.rows().await;
+    let before = database::rows_of(&ada).await;
 
-    proxy.stop().await;
-    let calls = calls(&ada, &id);
-    assert_eq!(calls.len(), 19);
-    for call in calls {
+    proxy.shut_down().await.expect("closed connections");
+    let requests = requests(&ada, &id);
+    assert_eq!(requests.len(), 19);
+    for request in requests {
         let start = Instant::now();
-        is_unavailable(ada.send(call).await);
+        is_unavailable(ada.send(request).await);
         assert!(start.elapsed() < Duration::from_secs(3));
     }
     // What needs no database is answered as ever.
-    api.get("/health").await.is(200);
-    api.get("/api/tasks").await.is(401);
-    ada.post("/api/tasks", &json!({})).await.is(422);
-    assert_eq!(ada.rows().await, before);
+    api.client.get("/health").await.expect_status(200);
+    api.client.get("/api/tasks").await.expect_status(401);
+    ada.post("/api/tasks", &json!({})).await.expect_status(422);
+    assert_eq!(database::rows_of(&ada).await, before);
 
-    proxy.restart().await;
-    api.get("/health/ready").await.is(200);
-    assert_eq!(ada.get("/api/tasks").await.is(200).ids().len(), 1);
-    ada.put(&format!("/api/tasks/{id}"), &json!({"title": "Buy oat milk"})).await.is(200);
+    proxy.clear_faults().expect("its own port");
+    api.client.get("/health/ready").await.expect_status(200);
+    assert_eq!(ada.get("/api/tasks").await.expect_status(200).ids().len(), 1);
+    ada.put(&format!("/api/tasks/{id}"), &json!({"title": "Buy oat milk"})).await.expect_status(200);
     ada.create(json!({"title": "Buy bread"})).await;
-    ada.patch(&format!("/api/tasks/{id}/complete"), &json!({})).await.is(200);
-    ada.delete(&format!("/api/tasks/{id}")).await.is(204);
-    assert_eq!(ada.rows().await.len(), 1);
+    ada.patch(&format!("/api/tasks/{id}/complete"), &json!({})).await.expect_status(200);
+    ada.delete(&format!("/api/tasks/{id}")).await.expect_status(204);
+    assert_eq!(database::rows_of(&ada).await.len(), 1);
 }
 
 /// Neither an answer nor the end of the connection: only the clock helps.
 #[tokio::test]
 async fn a_database_that_is_silent_is_given_up() {
-    let proxy = Proxy::before(api().stack().database_url()).await;
-    let api = Api::own(proxy.database_url(), &[]).await;
+    let (proxy, proxied_url) = proxied_database().await;
+    let api = Api::start(&proxied_url, &[]).await;
     let ada = api.new_user().await;
     let path = ada.create_path(json!({"title": "Buy milk"})).await;
-    proxy.hold(true);
+    for direction in DIRECTIONS {
+        proxy.set_flow(direction, Flow::Stall);
+    }
     let start = Instant::now();
     let bread = json!({"title": "Buy bread"});
     // On connections that are open, and on ones that cannot be opened.
     let (list, created, ready, deleted) = tokio::join!(
         ada.get("/api/tasks"),
         ada.post("/api/tasks", &bread),
-        api.get("/health/ready"),
+        api.client.get("/health/ready"),
         ada.delete(&path),
     );
-    for answer in [list, created, ready, deleted] {
-        is_unavailable(answer);
+    for response in [list, created, ready, deleted] {
+        is_unavailable(response);
     }
     assert!(start.elapsed() < Duration::from_secs(14));
-    proxy.hold(false);
-    assert_eq!(ada.get("/api/tasks").await.is(200).status, 200);
+    for direction in DIRECTIONS {
+        proxy.set_flow(direction, Flow::Pass);
+    }
+    assert_eq!(ada.get("/api/tasks").await.expect_status(200).status, 200);
     ada.create(json!({"title": "Buy butter"})).await;
 }
 
@@ -88,14 +98,14 @@ async fn connections_that_the_server_has_closed_are_opened_again() {
     let common = api();
     let name = "to_be_terminated";
     let url = format!("{}&application_name={name}", common.stack().database_url());
-    let api = Api::own(&url, &[]).await;
+    let api = Api::start(&url, &[]).await;
     let ada = api.new_user().await;
-    let sql = common.sql().await;
+    let sql = database::connect().await;
     for _ in 0..3 {
         let id = ada.create_id(json!({"title": "Buy milk"})).await;
-        let calls = calls(&ada, &id);
-        for call in calls.iter().filter(|call| call.method != "DELETE") {
-            ada.send(call.clone()).await;
+        let requests = requests(&ada, &id);
+        for request in requests.iter().filter(|request| request.method != "DELETE") {
+            ada.send(request.clone()).await;
         }
         let terminate = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1";
         assert!(sql.query(terminate, &[&name]).await.expect("rows").len() >= 5);
@@ -107,41 +117,41 @@ async fn connections_that_the_server_has_closed_are_opened_again() {
         let closed = |logs: &str| logs.matches("the database closed the connection").count();
         let heard = api.stack().logs_when(Duration::from_secs(5), |logs| closed(logs) >= 5);
         assert!(heard.is_some(), "{}", api.stack().logs());
-        for call in calls {
-            let answer = ada.send(call).await;
-            let deleted_before = answer.status == 404 && answer.call.starts_with("DELETE");
-            assert!(answer.status < 300 || deleted_before, "{} {}", answer.call, answer.json);
+        for request in requests {
+            let response = ada.send(request).await;
+            let deleted_before = response.status == 404 && response.request.starts_with("DELETE");
+            assert!(response.status < 300 || deleted_before, "{} {}", response.request, response.json);
         }
     }
 }
 
 #[tokio::test]
 async fn a_function_that_was_killed_while_idle_is_replaced() {
-    let api = Api::own(api().stack().database_url(), &[]).await;
+    let api = Api::start(api().stack().database_url(), &[]).await;
     let ada = api.new_user().await;
     let id = ada.create_id(json!({"title": "Buy milk"})).await;
-    for call in calls(&ada, &id).into_iter().filter(|call| call.method != "DELETE") {
+    for request in requests(&ada, &id).into_iter().filter(|request| request.method != "DELETE") {
         let functions = functions(&api);
         assert_eq!(functions.len(), 7);
         for function in &functions {
             function.kill();
         }
-        while functions.iter().any(crate::kit::Process::is_running) {
+        while functions.iter().any(Process::is_running) {
             tokio::task::yield_now().await;
         }
-        let answer = ada.send(call).await;
-        assert!(answer.status < 300, "{} {}", answer.call, answer.json);
+        let response = ada.send(request).await;
+        assert!(response.status < 300, "{} {}", response.request, response.json);
         // The others are back as well before the next round.
-        for call in calls(&ada, &id).into_iter().filter(|call| call.method != "DELETE") {
-            ada.send(call).await;
+        for request in requests(&ada, &id).into_iter().filter(|request| request.method != "DELETE") {
+            ada.send(request).await;
         }
-        ada.delete("/api/tasks/0").await.is(404);
+        ada.delete("/api/tasks/0").await.expect_status(404);
     }
 }
 
-fn functions(api: &Api) -> Vec<crate::kit::Process> {
+fn functions(api: &Api) -> Vec<Process> {
     let names: Vec<String> = routes_functions();
-    let of_the_stack = children(api.stack().ready().pid);
+    let of_the_stack = descendants(api.stack().ready().pid);
     of_the_stack.into_iter().filter(|process| names.contains(&process.name)).collect()
 }
 
@@ -151,7 +161,7 @@ fn routes_functions() -> Vec<String> {
 
 #[tokio::test]
 async fn requests_at_the_same_time_are_served_by_several_instances() {
-    let api = Api::own(api().stack().database_url(), &[]).await;
+    let api = Api::start(api().stack().database_url(), &[]).await;
     let ada = api.new_user().await;
     let created = (0..20).map(|number| {
         let ada = ada.clone();
@@ -159,11 +169,12 @@ async fn requests_at_the_same_time_are_served_by_several_instances() {
     });
     let mut ids = std::collections::BTreeSet::new();
     for id in created.collect::<Vec<_>>() {
-        ids.insert(id.await.expect("an answer"));
+        ids.insert(id.await.expect("a response"));
     }
     assert_eq!(ids.len(), 20);
-    let rows = ada.rows().await;
-    let stored: std::collections::BTreeSet<String> = rows.iter().map(|row| Id::of(row).to_string()).collect();
+    let rows = database::rows_of(&ada).await;
+    let stored: std::collections::BTreeSet<String> =
+        rows.iter().map(|row| TaskId::from_task(row).to_string()).collect();
     assert_eq!(stored, ids);
     let mut titles: Vec<i32> =
         rows.iter().map(|row| row["title"].as_str().and_then(|title| title.parse().ok()).expect("a number")).collect();
@@ -175,29 +186,29 @@ async fn requests_at_the_same_time_are_served_by_several_instances() {
 
 #[tokio::test]
 async fn an_instance_that_has_met_bad_requests_serves_the_next() {
-    let api = Api::own(api().stack().database_url(), &[("LAMBDA_CONCURRENCY", "1")]).await;
+    let api = Api::start(api().stack().database_url(), &[("LAMBDA_CONCURRENCY", "1")]).await;
     let ada = api.new_user().await;
     let id = ada.create_id(json!({"title": "Buy milk"})).await;
     let before = functions(&api);
     assert_eq!(before.len(), 7);
     let deep = "[".repeat(60_000);
     for _ in 0..3 {
-        for call in calls(&ada, &id).into_iter().filter(|call| call.method != "DELETE") {
-            let (method, path) = (call.method.as_str(), call.path.as_str());
+        for request in requests(&ada, &id).into_iter().filter(|request| request.method != "DELETE") {
+            let (method, path) = (request.method.as_str(), request.path.as_str());
             for bad in [
-                Call::new(method, path),
-                Call::new(method, path).header("authorization", b"Bearer \xff\xfe"),
-                Call::new(method, path).header("authorization", "Bearer ".repeat(500)),
-                ada.call(method, path).header("x-\u{78}", b"\x80\xff").header("cookie", "=;=;\"").body(&deep),
-                ada.call(method, path).typed("application/json", b"\xff\xfe\x00"),
-                ada.call(method, &format!("{path}?%ff=%00&&=&sort=%F0%9F&limit=%")).body("{}"),
-                ada.call(method, path).header("host", "??").header("x-forwarded-for", "a,,b"),
+                TestRequest::new(method, path),
+                TestRequest::new(method, path).header("authorization", b"Bearer \xff\xfe"),
+                TestRequest::new(method, path).header("authorization", "Bearer ".repeat(500)),
+                ada.request(method, path).header("x-\u{78}", b"\x80\xff").header("cookie", "=;=;\"").body(&deep),
+                ada.request(method, path).typed("application/json", b"\xff\xfe\x00"),
+                ada.request(method, &format!("{path}?%ff=%00&&=&sort=%F0%9F&limit=%")).body("{}"),
+                ada.request(method, path).header("host", "??").header("x-forwarded-for", "a,,b"),
             ] {
-                let status = api.send(bad).await.status;
+                let status = api.client.send(bad).await.status;
                 assert!(status < 500, "{status}");
             }
-            let answer = ada.send(call).await;
-            assert!(answer.status < 300, "{} {}", answer.call, answer.json);
+            let response = ada.send(request).await;
+            assert!(response.status < 300, "{} {}", response.request, response.json);
         }
     }
     assert_eq!(functions(&api), before);
@@ -208,8 +219,8 @@ async fn an_instance_that_has_met_bad_requests_serves_the_next() {
 async fn a_signal_stops_everything() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         // With a PostgreSQL of its own, which must end as well.
-        let stack = dev::testing::stack::Stack::start_async(crate::kit::settings()).await.expect("a stack");
-        let children = children(stack.ready().pid);
+        let stack = dev::testing::stack::Stack::start_async(Settings::new()).await.expect("a stack");
+        let children = descendants(stack.ready().pid);
         assert!(children.iter().any(|process| process.name == "postgres"));
         assert!(children.iter().filter(|process| routes_functions().contains(&process.name)).count() >= 7);
         stack.signal(signal).expect("a running stack");
@@ -221,8 +232,8 @@ async fn a_signal_stops_everything() {
 
 #[tokio::test]
 async fn a_stack_ends_with_who_started_it() {
-    let api = Api::own(api().stack().database_url(), &[]).await;
-    let children = children(api.stack().ready().pid);
+    let api = Api::start(api().stack().database_url(), &[]).await;
+    let children = descendants(api.stack().ready().pid);
     assert!(children.len() >= 7);
     let stack = api.into_stack();
     let status = tokio::task::spawn_blocking(|| stack.stop()).await.expect("a thread").expect("an end");
@@ -231,7 +242,7 @@ async fn a_stack_ends_with_who_started_it() {
 }
 
 /// Waits until none of the processes runs, and fails when one still does after some seconds.
-async fn gone(processes: &[crate::kit::Process]) {
+async fn gone(processes: &[Process]) {
     let end = Instant::now() + Duration::from_secs(5);
     while let Some(process) = processes.iter().find(|process| process.is_running()) {
         assert!(Instant::now() < end, "{process:?} is left");
@@ -245,21 +256,22 @@ async fn a_statement_that_waits_for_a_lock_does_not_get_lost() {
     let api = api();
     let ada = api.new_user().await;
     let task = ada.create(json!({"title": "Buy milk"})).await;
-    let path = format!("/api/tasks/{}", Id::of(&task));
+    let path = format!("/api/tasks/{}", TaskId::from_task(&task));
     let mut other = dev::services::database::connect(api.stack().database_url()).await.expect("the database");
     let transaction = other.transaction().await.expect("a transaction");
     let lock = "update tasks set title = 'Buy bread' where user_id::text = $1";
     transaction.execute(lock, &[&ada.id]).await.expect("a lock");
     let waiting = tokio::spawn({
         let (ada, path) = (ada.clone(), path.clone());
-        async move { ada.patch(&path, &json!({"completed": true})).await.is(200).json }
+        async move { ada.patch(&path, &json!({"completed": true})).await.expect_status(200).json }
     });
     let waits = "select from pg_stat_activity where wait_event_type = 'Lock' and query like 'update tasks%'";
-    while api.sql().await.query(waits, &[]).await.expect("rows").is_empty() {
+    let sql = database::connect().await;
+    while sql.query(waits, &[]).await.expect("rows").is_empty() {
         tokio::task::yield_now().await;
     }
     transaction.commit().await.expect("an end");
-    let changed: Value = waiting.await.expect("an answer");
+    let changed: Value = waiting.await.expect("a response");
     assert_eq!((&changed["title"], &changed["completed"]), (&json!("Buy bread"), &json!(true)));
     assert!(changed["updated_at"].as_str() > task["updated_at"].as_str());
 }

@@ -1,79 +1,88 @@
-//! How often an operation asks the database: once.
+//! How many round trips to the database an operation takes.
 
+use dev::testing::client::{TaskId, TestRequest, TestResponse, TestUser};
+use dev::testing::fault_proxy::FaultProxy;
 use serde_json::json;
 
-use crate::kit::{Answer, Api, Call, Caller, Id, Proxy, api};
+use crate::kit::{Api, proxied_database};
 
-/// The stack, warm, with the proxy that counts.
-async fn counted(variables: &[(&str, &str)]) -> (Proxy, Caller) {
-    let proxy = Proxy::before(api().stack().database_url()).await;
-    // One instance of each function, and so one connection.
-    let api = Api::own(proxy.database_url(), &[variables, &[("LAMBDA_CONCURRENCY", "1")]].concat()).await;
+/// A user of a stack whose functions are connected, and the proxy that counts.
+async fn warm_stack(variables: &[(&str, &str)]) -> (FaultProxy, TestUser) {
+    let (proxy, proxied_url) = proxied_database().await;
+    // One instance of each function has one connection.
+    let api = Api::start(&proxied_url, &[variables, &[("LAMBDA_CONCURRENCY", "1")]].concat()).await;
     let ada = api.new_user().await;
     let path = ada.create_path(json!({"title": "Buy milk"})).await;
-    ada.get("/api/tasks").await.is(200);
-    ada.get(&path).await.is(200);
-    ada.put(&path, &json!({"title": "t"})).await.is(200);
-    ada.patch(&format!("{path}/complete"), &json!({})).await.is(200);
-    ada.delete(&path).await.is(204);
+    ada.get("/api/tasks").await.expect_status(200);
+    ada.get(&path).await.expect_status(200);
+    ada.put(&path, &json!({"title": "t"})).await.expect_status(200);
+    ada.patch(&format!("{path}/complete"), &json!({})).await.expect_status(200);
+    ada.delete(&path).await.expect_status(204);
     (proxy, ada)
 }
 
 /// Sends a request and asserts how many round trips and how many statements it takes.
-async fn costs(proxy: &Proxy, ada: &Caller, call: Call, status: u16, cost: (usize, usize)) -> Answer {
-    let before = proxy.counts();
-    let answer = ada.send(call).await.is(status);
-    let after = proxy.counts();
-    assert_eq!((after.0 - before.0, after.1 - before.1), cost, "{}", answer.call);
-    answer
+async fn send_costs(
+    proxy: &FaultProxy,
+    ada: &TestUser,
+    request: TestRequest,
+    status: u16,
+    cost: (usize, usize),
+) -> TestResponse {
+    let count = || (proxy.round_trips(), proxy.answered_statements());
+    let before = count();
+    let response = ada.send(request).await.expect_status(status);
+    let after = count();
+    assert_eq!((after.0 - before.0, after.1 - before.1), cost, "{}", response.request);
+    response
 }
 
 #[tokio::test]
-async fn a_warm_operation_takes_one_round_trip() {
-    let (proxy, ada) = counted(&[]).await;
+async fn warm_operation_takes_one_round_trip() {
+    let (proxy, ada) = warm_stack(&[]).await;
     let once = (1, 1);
     for round in 0..3 {
         let body = json!({"title": format!("Round {round}")});
-        let task = costs(&proxy, &ada, ada.call("POST", "/api/tasks").json(&body), 201, once).await;
-        let path = format!("/api/tasks/{}", Id::of(&task.json));
-        costs(&proxy, &ada, ada.call("GET", "/api/tasks"), 200, once).await;
-        costs(&proxy, &ada, ada.call("GET", "/api/tasks?status=pending&sort=title&limit=5"), 200, once).await;
-        costs(&proxy, &ada, ada.call("GET", &path), 200, once).await;
-        costs(&proxy, &ada, ada.call("PUT", &path).json(&json!({"title": "t"})), 200, once).await;
-        costs(&proxy, &ada, ada.call("PATCH", &path).json(&json!({"priority": "low"})), 200, once).await;
-        costs(&proxy, &ada, ada.call("PATCH", &format!("{path}/complete")), 200, once).await;
-        costs(&proxy, &ada, ada.call("DELETE", &path), 204, once).await;
-        costs(&proxy, &ada, ada.call("GET", &path), 404, once).await;
-        costs(&proxy, &ada, ada.call("PUT", &path).json(&json!({"title": "t"})), 404, once).await;
-        costs(&proxy, &ada, ada.call("GET", "/api/tasks/abc"), 404, once).await;
-        costs(&proxy, &ada, Call::new("GET", "/health/ready"), 200, once).await;
+        let task = send_costs(&proxy, &ada, ada.request("POST", "/api/tasks").json(&body), 201, once).await;
+        let path = format!("/api/tasks/{}", TaskId::from_task(&task.json));
+        send_costs(&proxy, &ada, ada.request("GET", "/api/tasks"), 200, once).await;
+        send_costs(&proxy, &ada, ada.request("GET", "/api/tasks?status=pending&sort=title&limit=5"), 200, once).await;
+        send_costs(&proxy, &ada, ada.request("GET", &path), 200, once).await;
+        send_costs(&proxy, &ada, ada.request("PUT", &path).json(&json!({"title": "t"})), 200, once).await;
+        send_costs(&proxy, &ada, ada.request("PATCH", &path).json(&json!({"priority": "low"})), 200, once).await;
+        send_costs(&proxy, &ada, ada.request("PATCH", &format!("{path}/complete")), 200, once).await;
+        send_costs(&proxy, &ada, ada.request("DELETE", &path), 204, once).await;
+        send_costs(&proxy, &ada, ada.request("GET", &path), 404, once).await;
+        send_costs(&proxy, &ada, ada.request("PUT", &path).json(&json!({"title": "t"})), 404, once).await;
+        send_costs(&proxy, &ada, ada.request("GET", "/api/tasks/abc"), 404, once).await;
+        send_costs(&proxy, &ada, TestRequest::new("GET", "/health/ready"), 200, once).await;
     }
 }
 
 #[tokio::test]
-async fn what_is_refused_does_not_reach_the_database() {
-    let (proxy, ada) = counted(&[]).await;
+async fn refused_request_does_not_reach_the_database() {
+    let (proxy, ada) = warm_stack(&[]).await;
     let never = (0, 0);
-    for (call, status) in [
-        (Call::new("GET", "/api/tasks"), 401),
-        (ada.call("GET", "/api/somebody/tasks"), 403),
-        (ada.call("POST", "/api/tasks").json(&json!({"title": ""})), 422),
-        (ada.call("POST", "/api/tasks").body("{"), 400),
-        (ada.call("PUT", "/api/tasks/1").json(&json!({})), 422),
-        (ada.call("GET", "/api/tasks/%00"), 404),
-        (ada.call("GET", "/api/tasks?limit=0"), 422),
-        (Call::new("GET", "/nowhere"), 404),
-        (Call::new("GET", "/health"), 200),
+    for (request, status) in [
+        (TestRequest::new("GET", "/api/tasks"), 401),
+        (ada.request("GET", "/api/somebody/tasks"), 403),
+        (ada.request("POST", "/api/tasks").json(&json!({"title": ""})), 422),
+        (ada.request("POST", "/api/tasks").body("{"), 400),
+        (ada.request("PUT", "/api/tasks/1").json(&json!({})), 422),
+        (ada.request("GET", "/api/tasks/%00"), 404),
+        (ada.request("GET", "/api/tasks?limit=0"), 422),
+        (TestRequest::new("GET", "/nowhere"), 404),
+        (TestRequest::new("GET", "/health"), 200),
     ] {
-        costs(&proxy, &ada, call, status, never).await;
+        send_costs(&proxy, &ada, request, status, never).await;
     }
 }
 
 #[tokio::test]
-async fn a_list_with_its_total_still_takes_one_round_trip() {
-    let (proxy, ada) = counted(&[("TASK_LIST_SHAPE", "object")]).await;
+async fn list_with_total_takes_one_round_trip() {
+    let (proxy, ada) = warm_stack(&[("TASK_LIST_SHAPE", "object")]).await;
     for query in ["", "?status=pending", "?limit=1&offset=5"] {
-        let answer = costs(&proxy, &ada, ada.call("GET", &format!("/api/tasks{query}")), 200, (1, 2)).await;
-        assert_eq!(answer["total"], 0);
+        let response = send_costs(&proxy, &ada, ada.request("GET", &format!("/api/tasks{query}")), 200, (1, 2)).await;
+        assert_eq!(response["total"], 0);
     }
 }

@@ -40,7 +40,7 @@ fn there_are_twenty_routes() {
 
 #[test]
 fn the_contract_describes_the_routes_of_the_template() {
-    let routes: Routes = Contract::of_the_workspace().routes().into_iter().collect();
+    let routes: Routes = Contract::of_workspace().routes().into_iter().collect();
     assert_eq!(routes, of_the_template());
 }
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use dev::testing::client::TaskId;
 use serde_json::{Value, json};
 
-use crate::kit::{Id, api_with, schema};
+use crate::kit::{api_with, database};
 
 const CAMEL_CASE: [(&str, &str); 4] =
     [("userId", "user_id"), ("dueDate", "due_date"), ("createdAt", "created_at"), ("updatedAt", "updated_at")];
@@ -23,48 +24,48 @@ async fn camel_case_can_be_had_beside_snake_case() {
     let ada = api_with(&[("TASK_JSON_CASE", "both")]).new_user().await;
     let task = ada.create(json!({"title": "Buy milk", "dueDate": "2026-11-21"})).await;
     has_both_cases(&task);
-    let path = format!("/api/tasks/{}", Id::of(&task));
+    let path = format!("/api/tasks/{}", TaskId::from_task(&task));
     has_both_cases(&ada.get(&path).await.json);
-    has_both_cases(&ada.put(&path, &json!({"due_date": null})).await.is(200).json);
-    has_both_cases(&ada.patch(&format!("{path}/complete"), &json!({})).await.is(200).json);
+    has_both_cases(&ada.put(&path, &json!({"due_date": null})).await.expect_status(200).json);
+    has_both_cases(&ada.patch(&format!("{path}/complete"), &json!({})).await.expect_status(200).json);
     has_both_cases(&ada.get("/api/tasks").await.json[0]);
 }
 
 #[tokio::test]
 async fn the_limits_of_texts_can_be_set() {
-    let longest = schema::longest_title();
+    let longest = database::max_title_length();
     let limits = [("TASK_TITLE_MAX", &*longest.to_string()), ("TASK_DESCRIPTION_MAX", "5")];
     let ada = api_with(&limits).new_user().await;
     let task = json!({"title": "🥛".repeat(longest), "description": "🥛".repeat(5)});
     let created = ada.create(task.clone()).await;
     assert_eq!((&created["title"], &created["description"]), (&task["title"], &task["description"]));
     let longer = json!({"title": "🥛".repeat(longest + 1), "description": "🥛".repeat(6)});
-    let answer = ada.post("/api/tasks", &longer).await.invalid_at(&["/title", "/description"]);
+    let response = ada.post("/api/tasks", &longer).await.expect_invalid_at(&["/title", "/description"]);
     let detail = format!("title must have at most {longest} characters; description must have at most 5 characters");
-    assert_eq!(answer["detail"], detail);
+    assert_eq!(response["detail"], detail);
 }
 
 /// The settings let through what the table does not.
 #[tokio::test]
 async fn what_the_database_refuses_is_invalid_and_stays_out_of_the_log() {
-    let Some(refusal) = schema::refusal_of_long_texts() else {
-        return schema::not_run("the database takes every text that the settings can allow");
+    let Some(refusal) = database::refusal_of_long_texts() else {
+        return database::report_skipped("the database takes every text that the settings can allow");
     };
     let limits = [("TASK_TITLE_MAX", "255"), ("TASK_DESCRIPTION_MAX", "16000"), ("LAMBDA_CONCURRENCY", "1")];
     let api = api_with(&limits);
     let ada = api.new_user().await;
     let path = ada.create_path(json!({"title": "Buy milk"})).await;
-    let before = ada.rows().await;
+    let before = database::rows_of(&ada).await;
     let secret = "the description that no log may hold";
     let body = json!({"title": "x".repeat(255), "description": secret.repeat(50)});
-    for answer in [ada.post("/api/tasks", &body).await, ada.put(&path, &body).await] {
-        let answer = answer.problem(422, "validation_failed", "The task breaks a rule of the database");
-        let id = answer["request_id"].as_str().expect("text");
+    for response in [ada.post("/api/tasks", &body).await, ada.put(&path, &body).await] {
+        let response = response.expect_problem(422, "validation_failed", "The task breaks a rule of the database");
+        let id = response["request_id"].as_str().expect("text");
         let logs = api.stack().logs_when(Duration::from_secs(5), |logs| logs.contains(id)).expect("a line about it");
         assert!(logs.contains(refusal) && !logs.contains(secret), "{logs}");
     }
-    assert_eq!(ada.rows().await, before);
-    ada.put(&path, &json!({"description": "short"})).await.is(200);
+    assert_eq!(database::rows_of(&ada).await, before);
+    ada.put(&path, &json!({"description": "short"})).await.expect_status(200);
 }
 
 #[tokio::test]

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 
+use dev::testing::new_database;
 use dev::testing::stack::{Settings, Stack, StartError};
 
-use crate::kit::{api, settings};
+use crate::kit::api;
 
 const PASSWORD: &str = "sekrit-pa55word";
 
@@ -22,7 +23,7 @@ fn sentence_of(start: Result<Stack, StartError>) -> String {
 }
 
 fn with_database() -> Settings {
-    settings().with_database(api().stack().database_url())
+    Settings::new().with_database(api().stack().database_url())
 }
 
 #[test]
@@ -80,7 +81,7 @@ fn a_bad_connection_string_is_explained_without_its_password() {
             "DATABASE_URL has an invalid value for sslmode",
         ),
     ] {
-        assert_eq!(sentence_of(Stack::start(settings().with_database(&url))), sentence);
+        assert_eq!(sentence_of(Stack::start(Settings::new().with_database(&url))), sentence);
     }
 }
 
@@ -113,11 +114,8 @@ fn a_file_of_settings_that_is_wrong_is_named_and_not_told() {
 
 #[tokio::test]
 async fn a_database_without_the_table_is_told_apart() {
-    let api = api();
-    let name = "without_the_table";
-    api.sql().await.batch_execute(&format!("create database {name}")).await.expect("a database");
-    let url = api.stack().database_url().replace("/todo?", &format!("/{name}?"));
-    let sentence = sentence_of(Stack::start_async(settings().with_database(&url)).await);
+    let url = new_database().await;
+    let sentence = sentence_of(Stack::start_async(Settings::new().with_database(&url)).await);
     assert!(sentence.contains("make migrate"), "{sentence}");
 }
 
@@ -127,7 +125,7 @@ async fn a_database_that_does_not_let_us_in_is_explained_without_the_password() 
     let url = api().stack().database_url().to_owned();
     let (before, after) = url.split_once('@').expect("a user");
     let (user, _) = before.rsplit_once(':').expect("a password");
-    let start = |url: String| async move { sentence_of(Stack::start_async(settings().with_database(&url)).await) };
+    let start = |url: String| async move { sentence_of(Stack::start_async(Settings::new().with_database(&url)).await) };
     let (wrong_password, no_database, no_server, no_authority) = tokio::join!(
         start(format!("{user}:{PASSWORD}@{after}")),
         start(url.replace("/todo?", "/nowhere?")),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::kit::{Api, api};
+use crate::kit::{Api, api, database};
 
 #[tokio::test]
 async fn with_sslmode_require_the_connection_is_encrypted() {
@@ -10,13 +10,13 @@ async fn with_sslmode_require_the_connection_is_encrypted() {
     let ca_file = common.stack().ready().ca_file.clone().expect("an authority");
     let url = common.stack().database_url();
     let url = format!("{}&application_name=with_tls", url.replace("sslmode=disable", "sslmode=require"));
-    let api = Api::own(&url, &[("SSL_CERT_FILE", ca_file.to_str().expect("text"))]).await;
+    let api = Api::start(&url, &[("SSL_CERT_FILE", ca_file.to_str().expect("text"))]).await;
     let ada = api.new_user().await;
     let task = ada.create(json!({"title": "Buy milk"})).await;
-    assert_eq!(ada.get("/api/tasks").await.is(200).json, json!([task]));
+    assert_eq!(ada.get("/api/tasks").await.expect_status(200).json, json!([task]));
     let statement =
         "select ssl, version from pg_stat_ssl join pg_stat_activity using (pid) where application_name = $1";
-    let connections = common.sql().await.query(statement, &[&"with_tls"]).await.expect("rows");
+    let connections = database::connect().await.query(statement, &[&"with_tls"]).await.expect("rows");
     // The functions that were called, health, create and list, and whichever others have started.
     assert!(connections.len() >= 3);
     for connection in connections {

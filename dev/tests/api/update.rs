@@ -1,31 +1,32 @@
 //! `PUT` and `PATCH /api/tasks/{id}`
 
+use dev::testing::client::{TaskId, TestUser};
 use serde_json::{Value, json};
 
-use crate::kit::{Caller, Id, api, path, schema};
+use crate::kit::{api, database, path};
 
 const METHODS: [&str; 2] = ["PUT", "PATCH"];
 
 /// A task in which every member has a value.
-async fn full(ada: &Caller) -> Value {
+async fn full(ada: &TestUser) -> Value {
     let body = json!({"title": "Buy milk", "description": "The good one", "priority": "low", "due_date": "2026-11-21"});
     ada.create(body).await
 }
 
 fn path_of(task: &Value) -> String {
-    format!("/api/tasks/{}", Id::of(task))
+    format!("/api/tasks/{}", TaskId::from_task(task))
 }
 
 /// What is left of a task when the change is made: `updated_at` later, the rest as in `expected`.
 #[track_caller]
-fn is_changed(answer: &Value, before: &Value, expected: &[(&str, Value)]) {
-    assert!(answer["updated_at"].as_str() > before["updated_at"].as_str(), "{answer} after {before}");
+fn is_changed(response: &Value, before: &Value, expected: &[(&str, Value)]) {
+    assert!(response["updated_at"].as_str() > before["updated_at"].as_str(), "{response} after {before}");
     let mut whole = before.clone();
-    whole["updated_at"] = answer["updated_at"].clone();
+    whole["updated_at"] = response["updated_at"].clone();
     for (name, value) in expected {
         whole[*name] = value.clone();
     }
-    assert_eq!(*answer, whole);
+    assert_eq!(*response, whole);
 }
 
 #[tokio::test]
@@ -41,9 +42,10 @@ async fn only_what_is_sent_changes() {
             ("due_date", json!("2027-01-02T03:04:05+01:00"), json!("2027-01-02T02:04:05.000000Z")),
         ] {
             let before = full(&ada).await;
-            let answer = ada.send(ada.call(method, &path_of(&before)).json(&json!({name: sent}))).await.is(200);
-            is_changed(&answer.json, &before, &[(name, kept)]);
-            assert_eq!(ada.get(&path_of(&before)).await.json, answer.json);
+            let response =
+                ada.send(ada.request(method, &path_of(&before)).json(&json!({name: sent}))).await.expect_status(200);
+            is_changed(&response.json, &before, &[(name, kept)]);
+            assert_eq!(ada.get(&path_of(&before)).await.json, response.json);
         }
     }
 }
@@ -54,12 +56,12 @@ async fn every_route_changes_a_task() {
     for method in METHODS {
         for route in ["/api/tasks/{id}", "/api/{user_id}/tasks/{id}"] {
             let before = full(&ada).await;
-            let path = path(route, &ada.id, &Id::of(&before).to_string());
+            let path = path(route, &ada.id, &TaskId::from_task(&before).to_string());
             let change = json!({"title": "Buy oat milk", "completed": true, "dueDate": "2027-01-01"});
-            let answer = ada.send(ada.call(method, &path).json(&change)).await.is(200);
+            let response = ada.send(ada.request(method, &path).json(&change)).await.expect_status(200);
             let due_date = ("due_date", json!("2027-01-01T00:00:00.000000Z"));
             is_changed(
-                &answer.json,
+                &response.json,
                 &before,
                 &[("title", json!("Buy oat milk")), ("completed", json!(true)), due_date],
             );
@@ -80,8 +82,9 @@ async fn null_and_empty_clear_what_can_be_empty() {
             ("dueDate", json!(null)),
         ] {
             let before = full(&ada).await;
-            let answer = ada.send(ada.call(method, &path_of(&before)).json(&json!({name: empty}))).await.is(200);
-            is_changed(&answer.json, &before, &[(&name.replace("dueDate", "due_date"), json!(null))]);
+            let response =
+                ada.send(ada.request(method, &path_of(&before)).json(&json!({name: empty}))).await.expect_status(200);
+            is_changed(&response.json, &before, &[(&name.replace("dueDate", "due_date"), json!(null))]);
         }
     }
 }
@@ -91,8 +94,8 @@ async fn null_leaves_title_and_completed_as_they_are() {
     let ada = api().new_user().await;
     let before = full(&ada).await;
     let change = json!({"title": null, "completed": null, "priority": "medium"});
-    let answer = ada.put(&path_of(&before), &change).await.is(200);
-    is_changed(&answer.json, &before, &[("priority", json!("medium"))]);
+    let response = ada.put(&path_of(&before), &change).await.expect_status(200);
+    is_changed(&response.json, &before, &[("priority", json!("medium"))]);
 }
 
 #[tokio::test]
@@ -109,8 +112,8 @@ async fn a_change_without_a_known_member_is_refused() {
         json!({"id": 7, "created_at": "2001-01-01", "updated_at": "2001-01-01"}),
     ] {
         for method in METHODS {
-            let answer = ada.send(ada.call(method, &path_of(&before)).json(&change)).await;
-            assert_eq!(answer.invalid_at(&[""])["detail"], sentence, "{change}");
+            let response = ada.send(ada.request(method, &path_of(&before)).json(&change)).await;
+            assert_eq!(response.expect_invalid_at(&[""])["detail"], sentence, "{change}");
         }
     }
     assert_eq!(ada.get(&path_of(&before)).await.json, before);
@@ -125,9 +128,9 @@ async fn what_the_server_decides_cannot_be_changed() {
         "title": "Buy oat milk", "id": 7, "user_id": ada.id, "created_at": old, "createdAt": old, "updated_at": old,
         "updatedAt": old, "version": 70
     });
-    let answer = ada.put(&path_of(&before), &change).await.is(200);
-    is_changed(&answer.json, &before, &[("title", json!("Buy oat milk"))]);
-    let row = &ada.rows().await[0];
+    let response = ada.put(&path_of(&before), &change).await.expect_status(200);
+    is_changed(&response.json, &before, &[("title", json!("Buy oat milk"))]);
+    let row = &database::rows_of(&ada).await[0];
     assert_eq!((&row["id"], &row["version"]), (&before["id"], &json!(2)));
 }
 
@@ -137,10 +140,13 @@ async fn a_change_that_changes_nothing_leaves_the_time() {
     let before = full(&ada).await;
     for method in METHODS {
         for name in ["title", "description", "completed", "priority", "due_date"] {
-            let answer = ada.send(ada.call(method, &path_of(&before)).json(&json!({name: before[name]}))).await;
-            assert_eq!(answer.is(200).json, before, "{name}");
+            let response = ada.send(ada.request(method, &path_of(&before)).json(&json!({name: before[name]}))).await;
+            assert_eq!(response.expect_status(200).json, before, "{name}");
         }
-        assert_eq!(ada.send(ada.call(method, &path_of(&before)).json(&before)).await.is(200).json, before);
+        assert_eq!(
+            ada.send(ada.request(method, &path_of(&before)).json(&before)).await.expect_status(200).json,
+            before
+        );
     }
 }
 
@@ -149,9 +155,10 @@ async fn every_change_moves_the_time() {
     let ada = api().new_user().await;
     let mut before = full(&ada).await;
     for round in 0..10 {
-        let answer = ada.patch(&path_of(&before), &json!({"title": format!("Round {round}")})).await.is(200);
-        is_changed(&answer.json, &before, &[("title", json!(format!("Round {round}")))]);
-        before = answer.json;
+        let response =
+            ada.patch(&path_of(&before), &json!({"title": format!("Round {round}")})).await.expect_status(200);
+        is_changed(&response.json, &before, &[("title", json!(format!("Round {round}")))]);
+        before = response.json;
     }
 }
 
@@ -176,12 +183,13 @@ async fn the_rules_of_the_members_hold_for_changes() {
                 &["/title", "/description", "/completed", "/priority", "/due_date"],
             ),
         ] {
-            ada.send(ada.call(method, &path_of(&before)).json(&change)).await.invalid_at(pointers);
+            ada.send(ada.request(method, &path_of(&before)).json(&change)).await.expect_invalid_at(pointers);
         }
         for (name, longest) in [("title", "🥛".repeat(200)), ("description", "🥛".repeat(1000))] {
             let task = full(&ada).await;
-            let answer = ada.send(ada.call(method, &path_of(&task)).json(&json!({name: longest}))).await.is(200);
-            is_changed(&answer.json, &task, &[(name, json!(longest))]);
+            let response =
+                ada.send(ada.request(method, &path_of(&task)).json(&json!({name: longest}))).await.expect_status(200);
+            is_changed(&response.json, &task, &[(name, json!(longest))]);
         }
     }
     assert_eq!(ada.get(&path_of(&before)).await.json, before);
@@ -190,13 +198,13 @@ async fn the_rules_of_the_members_hold_for_changes() {
 /// Its text is longer than what may be sent, and can still be kept, completed and replaced.
 #[tokio::test]
 async fn a_task_with_a_longer_title_than_allowed_can_be_changed() {
-    if schema::longest_title() == 200 {
-        return schema::not_run("no title is longer than the API allows");
+    if database::max_title_length() == 200 {
+        return database::report_skipped("no title is longer than the API allows");
     }
     let ada = api().new_user().await;
-    ada.insert("title", "repeat('x', 255)").await;
+    database::insert_tasks(&ada, "title", "repeat('x', 255)").await;
     let task = ada.get("/api/tasks").await.json[0].clone();
-    let answer = ada.patch(&path_of(&task), &json!({"description": "d"})).await.is(200);
-    is_changed(&answer.json, &task, &[("description", json!("d"))]);
-    ada.patch(&path_of(&task), &json!({"title": task["title"]})).await.invalid_at(&["/title"]);
+    let response = ada.patch(&path_of(&task), &json!({"description": "d"})).await.expect_status(200);
+    is_changed(&response.json, &task, &[("description", json!("d"))]);
+    ada.patch(&path_of(&task), &json!({"title": task["title"]})).await.expect_invalid_at(&["/title"]);
 }

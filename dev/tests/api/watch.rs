@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
+use dev::testing::client::{TaskId, TestRequest};
+use dev::testing::stack::Settings;
 use serde_json::json;
 
-use crate::kit::{Api, Call, Id, api, path, settings};
+use crate::kit::{Api, api, path};
 
 /// Its requests have no route key, raw path parameters and a deadline in 1970.
 #[tokio::test]
@@ -17,30 +19,37 @@ async fn cargo_lambda_watch_serves_the_api() {
     if !Command::new("pkg-config").args(["--exists", "openssl"]).status().is_ok_and(|status| status.success()) {
         arguments.extend(["--features", "shared/vendored-openssl"]);
     }
-    let settings = settings().with_arguments(&arguments).with("CARGO_TARGET_DIR", target);
-    let api = Api::started(settings.with_database(api().stack().database_url())).await;
+    let settings = Settings::new().with_arguments(&arguments).with("CARGO_TARGET_DIR", target);
+    let api = Api::start_with(settings.with_database(api().stack().database_url())).await;
     let ada = api.new_user().await;
     for prefix in ["/api", "/api/{user_id}"] {
         let tasks = path(&format!("{prefix}/tasks"), &ada.id, "");
-        let call = ada.call("POST", &tasks).json(&json!({"title": "Bücher", "due_date": "2026-11-21"}));
-        let created = api.send_unchecked(call).await.is(201);
-        let task = format!("{tasks}/{}", Id::of(&created.json));
+        let request = ada.request("POST", &tasks).json(&json!({"title": "Bücher", "due_date": "2026-11-21"}));
+        let created = api.client.send_unchecked(request).await.expect_status(201);
+        let task = format!("{tasks}/{}", TaskId::from_task(&created.json));
         assert_eq!(created.header("location"), Some(task.as_str()));
-        let send = async |method: &str, path: &str| api.send_unchecked(ada.call(method, path)).await;
-        assert_eq!(send("GET", &format!("{tasks}?status=%70ending&limit=5")).await.is(200).json, json!([created.json]));
-        assert_eq!(send("GET", &task).await.is(200).json, created.json);
-        let change = ada.call("PUT", &task).json(&json!({"title": "Buy milk"}));
-        assert_eq!(api.send_unchecked(change).await.is(200)["title"], "Buy milk");
+        let send = async |method: &str, path: &str| api.client.send_unchecked(ada.request(method, path)).await;
+        assert_eq!(
+            send("GET", &format!("{tasks}?status=%70ending&limit=5")).await.expect_status(200).json,
+            json!([created.json])
+        );
+        assert_eq!(send("GET", &task).await.expect_status(200).json, created.json);
+        let change = ada.request("PUT", &task).json(&json!({"title": "Buy milk"}));
+        assert_eq!(api.client.send_unchecked(change).await.expect_status(200)["title"], "Buy milk");
         for ending in ["complete", "toggle", "status"] {
-            send("PATCH", &format!("{task}/{ending}")).await.is(200);
+            send("PATCH", &format!("{task}/{ending}")).await.expect_status(200);
         }
-        assert_eq!(send("GET", &task).await.is(200)["completed"], true);
-        send("DELETE", &task).await.is(204);
+        assert_eq!(send("GET", &task).await.expect_status(200)["completed"], true);
+        send("DELETE", &task).await.expect_status(204);
         for gone in [task.clone(), format!("{tasks}/abc"), format!("{tasks}/%00"), format!("{tasks}/%27%20or%201")] {
-            send("GET", &gone).await.problem(404, "task_not_found", "Task not found");
+            send("GET", &gone).await.expect_problem(404, "task_not_found", "Task not found");
         }
-        api.send_unchecked(Call::new("GET", &tasks)).await.problem(401, "unauthenticated", "Not authenticated");
+        api.client.send_unchecked(TestRequest::new("GET", &tasks)).await.expect_problem(
+            401,
+            "unauthenticated",
+            "Not authenticated",
+        );
     }
-    api.send_unchecked(ada.call("GET", "/api/somebody/tasks")).await.is(403);
-    api.send_unchecked(Call::new("GET", "/health/ready")).await.is(200);
+    api.client.send_unchecked(ada.request("GET", "/api/somebody/tasks")).await.expect_status(403);
+    api.client.send_unchecked(TestRequest::new("GET", "/health/ready")).await.expect_status(200);
 }

@@ -3,7 +3,7 @@
 use migrations::{MigrationStatus, Options, State};
 
 use crate::kit::{Database, connect, no_changes};
-use crate::layouts::{LAYOUTS, Layout};
+use dev::testing::database::{LAYOUTS, Layout};
 
 /// Every row as the old back end sees it, with its physical position, which changes when a row is written again.
 async fn rows(database: &Database, columns: &str) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! An adoption and its revert, terminated before each of their changes.
 
 use crate::kit::Database;
-use crate::layouts::{LAYOUTS, Layout};
+use dev::testing::database::{LAYOUTS, Layout};
 
 /// Terminates the session that is about to make the change with this number.
 async fn terminate_before_change(database: &Database, change: usize) {

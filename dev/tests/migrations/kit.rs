@@ -6,7 +6,7 @@ use dev::testing::new_database;
 use migrations::{Difference, MigrateError, Options, Plan, Report, Verification};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use crate::layouts::Layout;
+use dev::testing::database::Layout;
 
 /// Creates the table of users of Better Auth, as far as a foreign key needs it.
 pub(crate) const USER_TABLE: &str = r#"create table "user" (id text primary key)"#;

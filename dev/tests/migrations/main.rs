@@ -6,9 +6,6 @@ mod drift;
 mod fresh;
 mod interruptions;
 mod kit;
-#[expect(dead_code, reason = "the API tests use the other fields")]
-#[path = "../layouts/mod.rs"]
-mod layouts;
 mod previous_release;
 mod program;
 mod refusals;

@@ -1,19 +1,19 @@
 //! The functions of an earlier release on the schema of this one, as during a deployment and after one that was rolled back.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use dev::services::database::connect;
+use dev::testing::client::TestResponse;
 use dev::testing::fault_proxy::{Cut, Direction, End, FaultProxy};
-use dev::testing::function::{Function, FunctionResponse, event};
+use dev::testing::function::{Function, event};
 use dev::tokens::mint;
 use dev::workspace::root;
 use serde_json::{Value, json};
 
 use crate::kit::{Database, USER_TABLE};
-use crate::layouts::LAYOUTS;
+use dev::testing::database::LAYOUTS;
 
 /// The release. Its schema ends with migration 0004.
 const COMMIT: &str = "0bf5fa4";
@@ -66,11 +66,8 @@ struct Release {
 
 impl Release {
     async fn start(binaries: &Path, database_url: &str) -> Self {
-        let (before, rest) = database_url.split_once('@').expect("a URL with a user");
-        let (upstream, after) = rest.split_once('/').expect("a URL with a database");
-        let upstream: SocketAddr = upstream.parse().expect("an address");
-        let proxy = FaultProxy::start(upstream).await.expect("a free port");
-        let url = format!("{before}@127.0.0.1:{}/{after}", proxy.port());
+        let proxy = FaultProxy::in_front_of(database_url).await.expect("a free port");
+        let url = proxy.redirect(database_url);
         let mut functions = BTreeMap::new();
         for name in FUNCTIONS {
             let variables = [("DATABASE_URL", url.as_str()), ("BETTER_AUTH_SECRET", SECRET)];
@@ -79,7 +76,7 @@ impl Release {
         Self { functions, proxy }
     }
 
-    async fn ask(&mut self, user: &str, function: &str, call: (&str, &str), body: Option<Value>) -> FunctionResponse {
+    async fn ask(&mut self, user: &str, function: &str, call: (&str, &str), body: Option<Value>) -> TestResponse {
         let mut event = event(call.0, call.1);
         event["headers"]["authorization"] = format!("Bearer {}", mint(SECRET, user)).into();
         if let Some(body) = body {
@@ -90,7 +87,7 @@ impl Release {
             event["pathParameters"] = json!({"id": id});
         }
         let function = self.functions.get_mut(function).expect("a function");
-        function.invoke(&event).await.unwrap_or_else(|silence| unreachable!("{silence}: {}", function.output()))
+        function.invoke(&event).await.unwrap_or_else(|error| unreachable!("{error}: {}", function.output()))
     }
 
     /// The database executes the next statement, and its response is lost.
@@ -105,7 +102,7 @@ async fn exercise(release: &mut Release, ann: &str, bob: &str, schema: &str) {
     let body = json!({"title": " Buy milk ", "priority": "High", "due_date": "2026-11-21T17:30:00+02:00"});
     let created = release.ask(ann, "create-task", ("POST", "/api/tasks"), Some(body)).await;
     assert_eq!((created.status, release.proxy.pending_cuts()), (201, 0), "{schema}: {created:?}");
-    let mut task = created.body;
+    let mut task = created.json;
     assert_eq!(
         (&task["title"], &task["priority"], &task["due_date"], &task["completed"]),
         (&json!("Buy milk"), &json!("high"), &json!("2026-11-21T15:30:00.000000Z"), &json!(false)),
@@ -115,9 +112,9 @@ async fn exercise(release: &mut Release, ann: &str, bob: &str, schema: &str) {
     let (path, complete) = (format!("/api/tasks/{id}"), format!("/api/tasks/{id}/complete"));
 
     let list = release.ask(ann, "list-tasks", ("GET", "/api/tasks"), None).await;
-    assert_eq!((list.status, list.body), (200, json!([task])), "{schema}: a create that was sent twice");
+    assert_eq!((list.status, list.json), (200, json!([task])), "{schema}: a create that was sent twice");
     let read = release.ask(ann, "get-task", ("GET", &path), None).await;
-    assert_eq!((read.status, read.body), (200, task.clone()), "{schema}");
+    assert_eq!((read.status, read.json), (200, task.clone()), "{schema}");
 
     for (function, call, change, expected) in [
         ("update-task", ("PUT", &path), Some(json!({"title": "Buy oat milk"})), ("title", json!("Buy oat milk"))),
@@ -129,10 +126,10 @@ async fn exercise(release: &mut Release, ann: &str, bob: &str, schema: &str) {
         release.lose_an_answer();
         let changed = release.ask(ann, function, (call.0, call.1), change).await;
         assert_eq!((changed.status, release.proxy.pending_cuts()), (200, 0), "{schema}: {changed:?}");
-        assert!(changed.body["updated_at"].as_str() > task["updated_at"].as_str(), "{schema}: {task} {changed:?}");
-        task["updated_at"] = changed.body["updated_at"].clone();
+        assert!(changed.json["updated_at"].as_str() > task["updated_at"].as_str(), "{schema}: {task} {changed:?}");
+        task["updated_at"] = changed.json["updated_at"].clone();
         task[expected.0] = expected.1;
-        assert_eq!(changed.body, task, "{schema}: {function}");
+        assert_eq!(changed.json, task, "{schema}: {function}");
     }
 
     for (function, method, path, body) in [
@@ -143,13 +140,13 @@ async fn exercise(release: &mut Release, ann: &str, bob: &str, schema: &str) {
     ] {
         assert_eq!(release.ask(bob, function, (method, path), body).await.status, 404, "{schema}: {function}");
     }
-    assert_eq!(release.ask(bob, "list-tasks", ("GET", "/api/tasks"), None).await.body, json!([]), "{schema}");
-    assert_eq!(release.ask(ann, "get-task", ("GET", &path), None).await.body, task, "{schema}");
+    assert_eq!(release.ask(bob, "list-tasks", ("GET", "/api/tasks"), None).await.json, json!([]), "{schema}");
+    assert_eq!(release.ask(ann, "get-task", ("GET", &path), None).await.json, task, "{schema}");
 
     release.lose_an_answer();
     assert_eq!(release.ask(ann, "delete-task", ("DELETE", &path), None).await.status, 204, "{schema}");
     assert_eq!(release.ask(ann, "delete-task", ("DELETE", &path), None).await.status, 404, "{schema}");
-    assert_eq!(release.ask(ann, "list-tasks", ("GET", "/api/tasks"), None).await.body, json!([]), "{schema}");
+    assert_eq!(release.ask(ann, "list-tasks", ("GET", "/api/tasks"), None).await.json, json!([]), "{schema}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use crate::kit::Database;
-use crate::layouts::LAYOUTS;
+use dev::testing::database::LAYOUTS;
 
 /// The program for a database, in a directory without `.env`.
 fn migrate(database: &Database, arguments: &[&str]) -> Command {

@@ -3,7 +3,7 @@
 use migrations::{MigrateError, Options};
 
 use crate::kit::Database;
-use crate::layouts::LAYOUTS;
+use dev::testing::database::LAYOUTS;
 
 /// The error of adopting a layout that `sql` has changed. The plan fails with the same one.
 async fn refusal(layout: usize, sql: &str, setting: &str) -> String {

@@ -1,7 +1,7 @@
 //! A database that was restored from a backup, but not completely.
 
 use crate::kit::Database;
-use crate::layouts::{LAYOUTS, Layout};
+use dev::testing::database::{LAYOUTS, Layout};
 
 /// Deletes the first user without firing triggers or checking foreign keys, as a restore that loads rows does.
 async fn delete_user_unchecked(database: &Database, layout: &Layout) {

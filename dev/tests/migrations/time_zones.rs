@@ -1,7 +1,7 @@
 //! Columns without a time zone, whose defaults store the local time of the session.
 
 use crate::kit::Database;
-use crate::layouts::LAYOUTS;
+use dev::testing::database::LAYOUTS;
 
 /// The notes about time zones, each with the statement that fixes it.
 async fn notes(database: &Database) -> Vec<(String, String)> {

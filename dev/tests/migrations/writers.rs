@@ -8,7 +8,7 @@ use migrations::MigrateError;
 use tokio::task::JoinHandle;
 
 use crate::kit::{Database, connect};
-use crate::layouts::{LAYOUTS, Layout};
+use dev::testing::database::{LAYOUTS, Layout};
 
 /// How long a statement of the old back end may wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);

@@ -5,9 +5,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
 
-#[expect(dead_code, reason = "other tests use the rest")]
-#[path = "../layouts/mod.rs"]
-mod layouts;
 mod million;
 mod plan;
 

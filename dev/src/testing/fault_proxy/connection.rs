@@ -85,6 +85,8 @@ async fn forward(client: &mut TcpStream, server: &mut TcpStream, shared: &Shared
 struct Link {
     /// Whether the client has sent its first bytes.
     begun: bool,
+    /// Whether the client has sent something since the server last did.
+    waiting: bool,
     /// Whether the next byte of the server is the response to an `SSLRequest`.
     asked_for_tls: bool,
     /// Whether the connection uses TLS, so that nothing can be read.
@@ -150,6 +152,9 @@ impl Link {
             self.encrypted = bytes.first() == Some(&TLS_HANDSHAKE);
             shared.direct_tls.fetch_add(self.encrypted.into(), Ordering::SeqCst);
         }
+        if !std::mem::replace(&mut self.waiting, true) {
+            shared.round_trips.fetch_add(1, Ordering::SeqCst);
+        }
         if self.signed_in && self.cut.is_none() && bytes != TERMINATE {
             self.cut = lock(&shared.cuts).pop_front();
         }
@@ -166,6 +171,7 @@ impl Link {
     /// Looks at bytes of the server. Returns the same.
     fn on_reply(&mut self, mut bytes: &[u8], shared: &Shared) -> (usize, Option<End>) {
         let length = bytes.len();
+        self.waiting = false;
         if std::mem::take(&mut self.asked_for_tls) {
             self.encrypted = bytes.first() == Some(&b'S');
             bytes = bytes.get(1..).unwrap_or_default();

@@ -45,6 +45,25 @@ impl FaultProxy {
         Ok(proxy)
     }
 
+    /// Starts a proxy for the database at this URL, which must contain an IP address and a port.
+    ///
+    /// # Errors
+    /// There is no free port, or no such address in the URL.
+    pub async fn in_front_of(database_url: &str) -> io::Result<Self> {
+        let address = split_url(database_url).and_then(|(_, address, _)| address.parse().ok());
+        Self::start(address.ok_or(io::ErrorKind::InvalidInput)?).await
+    }
+
+    /// This database URL with the address of the proxy.
+    ///
+    /// # Panics
+    /// The URL has no user or no database.
+    #[must_use]
+    pub fn redirect(&self, database_url: &str) -> String {
+        let (before, _, after) = split_url(database_url).expect("a URL with a user and a database");
+        format!("{before}@127.0.0.1:{}/{after}", self.port)
+    }
+
     /// The port of this machine where it listens.
     #[must_use]
     pub fn port(&self) -> u16 {
@@ -74,6 +93,12 @@ impl FaultProxy {
     #[must_use]
     pub fn answered_statements(&self) -> usize {
         self.shared.answered.load(Ordering::SeqCst)
+    }
+
+    /// How many round trips there were: how many times a client sent something after the server did, or as the first.
+    #[must_use]
+    pub fn round_trips(&self) -> usize {
+        self.shared.round_trips.load(Ordering::SeqCst)
     }
 
     /// How many cuts still wait for a statement.
@@ -160,6 +185,16 @@ impl FaultProxy {
         }
     }
 
+    /// Refuses new connections and closes the open ones, like a server that was shut down, until
+    /// [`FaultProxy::clear_faults`].
+    ///
+    /// # Errors
+    /// The connections were not closed in time.
+    pub async fn shut_down(&self) -> io::Result<()> {
+        self.refuse_connections().await;
+        self.close_all(End::Close).await
+    }
+
     fn listen(&self) -> io::Result<()> {
         let listener = reserve_port(self.port)?.listen(BACKLOG)?;
         *lock(&self.acceptor) = Some(tokio::spawn(accept(listener, Arc::clone(&self.shared))));
@@ -181,6 +216,13 @@ impl FaultProxy {
         });
         if lock(&self.acceptor).is_none() { self.listen() } else { Ok(()) }
     }
+}
+
+/// What is before the `@`, the address, and what is behind the next `/`.
+fn split_url(database_url: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = database_url.split_once('@')?;
+    let (address, after) = rest.split_once('/')?;
+    Some((before, address, after))
 }
 
 impl Drop for FaultProxy {

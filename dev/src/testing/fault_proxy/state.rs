@@ -29,6 +29,8 @@ pub(super) struct Shared {
     pub(super) open: Mutex<BTreeSet<usize>>,
     /// How many statements the server has responded to.
     pub(super) answered: AtomicUsize,
+    /// How many times a client has sent something after the server did.
+    pub(super) round_trips: AtomicUsize,
 }
 
 /// The settings of all connections.
@@ -63,6 +65,7 @@ impl Shared {
             direct_tls: AtomicUsize::new(0),
             open: Mutex::default(),
             answered: AtomicUsize::new(0),
+            round_trips: AtomicUsize::new(0),
         }
     }
 }

@@ -1,42 +1,47 @@
-//! `openapi.yaml`, and whether an answer keeps what it promises.
+//! Checks responses against `openapi.yaml`.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use dev::aws::routes::{Route, find};
+use dev::testing::client::{TestRequest, TestResponse};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use super::Answer;
-
-/// What may be answered, by route and status.
+/// The responses that `openapi.yaml` describes, by route and status.
 pub(crate) struct Contract {
     document: Value,
     routes: Vec<Route>,
-    promises: BTreeMap<(String, u16), Promise>,
+    responses: BTreeMap<(String, u16), ExpectedResponse>,
 }
 
 /// One response of the document.
-struct Promise {
-    headers: Vec<PromisedHeader>,
-    /// The content type and the body; none for an answer without one.
+struct ExpectedResponse {
+    headers: Vec<ExpectedHeader>,
+    /// The content type and the schema of the body. `None` for a response without a body.
     content: Option<(String, Validator)>,
 }
 
-struct PromisedHeader {
+struct ExpectedHeader {
     name: String,
     required: bool,
     validator: Validator,
 }
 
-/// What the answers to paths and methods that the document does not list are called in it.
+/// The components that describe the responses to paths and methods that the document does not list.
 const UNROUTED: [(&str, u16, &str); 2] = [("$default", 404, "RouteNotFound"), ("$default", 405, "MethodNotAllowed")];
-/// Set by the gateway, or by HTTP itself.
-const NOT_OURS: [&str; 5] = ["content-type", "content-length", "date", "vary", "apigw-requestid"];
+/// Headers that the gateway or HTTP itself adds.
+const FROM_OTHERS: [&str; 5] = ["content-type", "content-length", "date", "vary", "apigw-requestid"];
+
+/// Checks a response for [`ApiClient::with_check`](dev::testing::client::ApiClient::with_check).
+pub(super) fn check_contract(request: &TestRequest, response: &TestResponse) -> Result<(), String> {
+    let path = request.path.split('?').next().unwrap_or_default();
+    Contract::of_workspace().check(&request.method, path, response)
+}
 
 impl Contract {
-    /// The contract of the workspace.
-    pub(crate) fn of_the_workspace() -> &'static Self {
+    /// The contract in the workspace, read once.
+    pub(crate) fn of_workspace() -> &'static Self {
         static CONTRACT: OnceLock<Contract> = OnceLock::new();
         CONTRACT.get_or_init(|| {
             let file = dev::workspace::root().join("openapi.yaml");
@@ -46,21 +51,24 @@ impl Contract {
     }
 
     fn read(document: Value) -> Self {
-        let mut promises = BTreeMap::new();
+        let mut responses = BTreeMap::new();
         let mut routes = vec![Route::fallback("-")];
         for (method, path, operation) in operations(&document) {
             let route = Route::new(&method, &path, "-");
             for (status, response) in operation["responses"].as_object().expect("responses") {
                 let status = status.parse().expect("a status");
-                promises.insert((route.key.clone(), status), Promise::read(&document, resolved(&document, response)));
+                responses.insert(
+                    (route.key.clone(), status),
+                    ExpectedResponse::read(&document, resolved(&document, response)),
+                );
             }
             routes.push(route);
         }
         for (key, status, name) in UNROUTED {
-            let promise = Promise::read(&document, &document["components"]["responses"][name]);
-            promises.insert((key.to_owned(), status), promise);
+            let expected = ExpectedResponse::read(&document, &document["components"]["responses"][name]);
+            responses.insert((key.to_owned(), status), expected);
         }
-        Self { document, routes, promises }
+        Self { document, routes, responses }
     }
 
     /// Method, path and function of every operation.
@@ -69,24 +77,24 @@ impl Contract {
         operations(&self.document).map(|(method, path, operation)| (method, path, function(operation))).collect()
     }
 
-    /// Whether the answer is one that the document promises for the path (still encoded, without query).
+    /// Whether the response is one that the document responses for the path (still encoded, without query).
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(crate) fn check(&self, method: &str, path: &str, answer: &Answer) -> Result<(), String> {
+    pub(crate) fn check(&self, method: &str, path: &str, response: &TestResponse) -> Result<(), String> {
         let key = &find(&self.routes, method, path).expect("at least the default route").route.key;
-        let promise = self.promises.get(&(key.clone(), answer.status));
-        let promise = promise.ok_or_else(|| format!("{key} has no answer {} in openapi.yaml", answer.status))?;
-        promise.check_headers(answer)?;
-        promise.check_content(answer, method == "HEAD")
+        let expected = self.responses.get(&(key.clone(), response.status));
+        let expected = expected.ok_or_else(|| format!("{key} has no response {} in openapi.yaml", response.status))?;
+        expected.check_headers(response)?;
+        expected.check_content(response, method == "HEAD")
     }
 }
 
-impl Promise {
+impl ExpectedResponse {
     fn read(document: &Value, response: &Value) -> Self {
         let headers = response["headers"].as_object().into_iter().flatten().map(|(name, header)| {
             let header = resolved(document, header);
-            PromisedHeader {
+            ExpectedHeader {
                 name: name.to_lowercase(),
                 required: header["required"] == json!(true),
                 validator: validator(document, &header["schema"]),
@@ -99,9 +107,9 @@ impl Promise {
         Self { headers: headers.collect(), content }
     }
 
-    fn check_headers(&self, answer: &Answer) -> Result<(), String> {
-        for PromisedHeader { name, required, validator } in &self.headers {
-            match answer.headers.get(name).map(|value| value.to_str().map_err(|_| format!("{name} is not text"))) {
+    fn check_headers(&self, response: &TestResponse) -> Result<(), String> {
+        for ExpectedHeader { name, required, validator } in &self.headers {
+            match response.headers.get(name).map(|value| value.to_str().map_err(|_| format!("{name} is not text"))) {
                 None if *required => return Err(format!("{name} is missing")),
                 None => {}
                 Some(text) => {
@@ -112,33 +120,34 @@ impl Promise {
                 }
             }
         }
-        let promised = |name: &str| self.headers.iter().any(|header| header.name == name);
-        let known = |name: &str| promised(name) || NOT_OURS.contains(&name) || name.starts_with("access-control-");
-        match answer.headers.keys().find(|name| !known(name.as_str())) {
-            Some(name) => Err(format!("openapi.yaml does not know the header {name} of this answer")),
+        let is_described = |name: &str| self.headers.iter().any(|header| header.name == name);
+        let known =
+            |name: &str| is_described(name) || FROM_OTHERS.contains(&name) || name.starts_with("access-control-");
+        match response.headers.keys().find(|name| !known(name.as_str())) {
+            Some(name) => Err(format!("openapi.yaml does not know the header {name} of this response")),
             None => Ok(()),
         }
     }
 
-    fn check_content(&self, answer: &Answer, is_head: bool) -> Result<(), String> {
-        let content_type = answer.header("content-type");
+    fn check_content(&self, response: &TestResponse, is_head: bool) -> Result<(), String> {
+        let content_type = response.header("content-type");
         let Some((media_type, validator)) = &self.content else {
-            let empty = answer.body.is_empty() && content_type.is_none();
+            let empty = response.body.is_empty() && content_type.is_none();
             return if empty { Ok(()) } else { Err("it must have no body".to_owned()) };
         };
         if content_type != Some(media_type) {
             return Err(format!("its type is {content_type:?} and not {media_type}"));
         }
         if is_head {
-            return if answer.body.is_empty() { Ok(()) } else { Err("the answer to HEAD has a body".to_owned()) };
+            return if response.body.is_empty() { Ok(()) } else { Err("the response to HEAD has a body".to_owned()) };
         }
-        let json: Value = serde_json::from_slice(&answer.body).map_err(|error| format!("it is not JSON: {error}"))?;
+        let json: Value = serde_json::from_slice(&response.body).map_err(|error| format!("it is not JSON: {error}"))?;
         let problems: Vec<String> =
             validator.iter_errors(&json).map(|error| format!("{}: {error}", error.instance_path())).collect();
         if !problems.is_empty() {
             return Err(problems.join("; "));
         }
-        let names_request = answer.header("x-request-id") == json["request_id"].as_str();
+        let names_request = response.header("x-request-id") == json["request_id"].as_str();
         if media_type == "application/problem+json" && !names_request {
             return Err("request_id is not X-Request-Id".to_owned());
         }
@@ -189,13 +198,13 @@ mod tests {
         })
     }
 
-    fn answer(status: u16, headers: &[(&'static str, &str)], json: &Value) -> Answer {
+    fn response(status: u16, headers: &[(&'static str, &str)], json: &Value) -> TestResponse {
         let mut map = axum::http::HeaderMap::new();
         for (name, value) in headers {
             map.insert(*name, value.parse().expect("a header value"));
         }
         let body = if json.is_null() { String::new() } else { json.to_string() };
-        Answer { call: String::new(), status, headers: map, body: body.into(), json: json.clone() }
+        TestResponse { request: String::new(), status, headers: map, body: body.into(), json: json.clone() }
     }
 
     const READ: [(&str, &str); 4] = [
@@ -207,20 +216,20 @@ mod tests {
     const LIST: [(&str, &str); 4] = [READ[0], READ[1], READ[2], ("etag", "W/\"0123456789abcdef\"")];
     const PROBLEM: [(&str, &str); 2] = [("content-type", "application/problem+json"), ("x-request-id", "r-1")];
 
-    fn verdict(method: &str, path: &str, answer: &Answer) -> Result<(), String> {
-        Contract::of_the_workspace().check(method, path, answer)
+    fn verdict(method: &str, path: &str, response: &TestResponse) -> Result<(), String> {
+        Contract::of_workspace().check(method, path, response)
     }
 
     #[test]
-    fn good_answers_are_accepted() {
-        assert_eq!(verdict("GET", "/api/tasks/42", &answer(200, &READ, &task())), Ok(()));
-        assert_eq!(verdict("GET", "/api/tasks", &answer(200, &LIST, &json!([task()]))), Ok(()));
-        assert_eq!(verdict("GET", "/api/tasks/42", &answer(404, &PROBLEM, &problem())), Ok(()));
-        assert_eq!(verdict("DELETE", "/api/u/tasks/4", &answer(204, &PROBLEM[1..], &Value::Null)), Ok(()));
+    fn described_responses_are_accepted() {
+        assert_eq!(verdict("GET", "/api/tasks/42", &response(200, &READ, &task())), Ok(()));
+        assert_eq!(verdict("GET", "/api/tasks", &response(200, &LIST, &json!([task()]))), Ok(()));
+        assert_eq!(verdict("GET", "/api/tasks/42", &response(404, &PROBLEM, &problem())), Ok(()));
+        assert_eq!(verdict("DELETE", "/api/u/tasks/4", &response(204, &PROBLEM[1..], &Value::Null)), Ok(()));
     }
 
     #[test]
-    fn what_the_contract_does_not_promise_is_noticed() {
+    fn what_the_contract_does_not_expected_is_noticed() {
         let changed = |member: &str, value: Value| {
             let mut task = task();
             task[member] = value;
@@ -229,31 +238,31 @@ mod tests {
         let mut without = task();
         without.as_object_mut().expect("an object").remove("priority");
         for (bad, complaint) in [
-            (answer(418, &READ, &task()), "no answer 418"),
-            (answer(200, &[READ[0], READ[1], READ[3]], &task()), "cache-control is missing"),
-            (answer(200, &[READ[0], READ[2], READ[3]], &task()), "x-request-id is missing"),
-            (answer(200, &READ[..3], &task()), "etag is missing"),
-            (answer(200, &LIST, &task()), "etag: "),
-            (answer(200, &[READ[0], READ[1], READ[3], ("cache-control", "public")], &task()), "cache-control: "),
-            (answer(200, &[READ[0], READ[1], READ[2], READ[3], ("x-powered-by", "x")], &task()), "x-powered-by"),
-            (answer(200, &[PROBLEM[0], READ[1], READ[2], READ[3]], &task()), "its type is"),
-            (answer(200, &READ, &without), "priority"),
-            (answer(200, &READ, &json!([task()])), "is not of type \"object\""),
-            (answer(200, &READ, &changed("priority", json!("urgent"))), "/priority"),
-            (answer(200, &READ, &changed("created_at", json!("2026-11-21T02:51:49Z"))), "/created_at"),
-            (answer(200, &READ, &changed("surprise", json!(1))), "surprise"),
-            (answer(404, &READ[..2], &problem()), "its type is"),
-            (answer(404, &[PROBLEM[0], ("x-request-id", "r-2")], &problem()), "request_id"),
-            (answer(401, &PROBLEM, &problem()), "www-authenticate is missing"),
+            (response(418, &READ, &task()), "no response 418"),
+            (response(200, &[READ[0], READ[1], READ[3]], &task()), "cache-control is missing"),
+            (response(200, &[READ[0], READ[2], READ[3]], &task()), "x-request-id is missing"),
+            (response(200, &READ[..3], &task()), "etag is missing"),
+            (response(200, &LIST, &task()), "etag: "),
+            (response(200, &[READ[0], READ[1], READ[3], ("cache-control", "public")], &task()), "cache-control: "),
+            (response(200, &[READ[0], READ[1], READ[2], READ[3], ("x-powered-by", "x")], &task()), "x-powered-by"),
+            (response(200, &[PROBLEM[0], READ[1], READ[2], READ[3]], &task()), "its type is"),
+            (response(200, &READ, &without), "priority"),
+            (response(200, &READ, &json!([task()])), "is not of type \"object\""),
+            (response(200, &READ, &changed("priority", json!("urgent"))), "/priority"),
+            (response(200, &READ, &changed("created_at", json!("2026-11-21T02:51:49Z"))), "/created_at"),
+            (response(200, &READ, &changed("surprise", json!(1))), "surprise"),
+            (response(404, &READ[..2], &problem()), "its type is"),
+            (response(404, &[PROBLEM[0], ("x-request-id", "r-2")], &problem()), "request_id"),
+            (response(401, &PROBLEM, &problem()), "www-authenticate is missing"),
         ] {
             let complaints = verdict("GET", "/api/tasks/42", &bad).expect_err(complaint);
             assert!(complaints.contains(complaint), "{complaints}");
         }
-        let problem_of_another_code = answer(404, &PROBLEM, &problem());
+        let problem_of_another_code = response(404, &PROBLEM, &problem());
         assert!(verdict("GET", "/nowhere", &problem_of_another_code).is_err());
-        let full = answer(204, &PROBLEM, &task());
+        let full = response(204, &PROBLEM, &task());
         assert!(verdict("DELETE", "/api/tasks/42", &full).is_err());
-        let task_in_list = answer(200, &LIST, &json!([{"id": 1}]));
+        let task_in_list = response(200, &LIST, &json!([{"id": 1}]));
         assert!(verdict("GET", "/api/tasks", &task_in_list).is_err());
     }
 }

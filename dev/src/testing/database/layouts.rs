@@ -2,43 +2,46 @@
 
 /// One layout. Its tables are in the SQL file of its name.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Layout {
-    pub(crate) name: &'static str,
+pub struct Layout {
+    /// The name, by which the environment variable `LAYOUT` chooses it.
+    pub name: &'static str,
     /// Creates the tables of users and of tasks.
-    pub(crate) tables: &'static str,
+    pub tables: &'static str,
     /// Inserts twenty users. The first is [`Layout::user`].
-    pub(crate) users: &'static str,
+    pub users: &'static str,
     /// Inserts three thousand tasks of those users, with every extreme value that the layout allows.
-    pub(crate) tasks: &'static str,
-    /// The key of the first user.
-    pub(crate) user: &'static str,
+    pub tasks: &'static str,
+    /// The id of the first user.
+    pub user: &'static str,
     /// The table of users, quoted for SQL.
-    pub(crate) user_table: &'static str,
+    pub user_table: &'static str,
     /// Inserts another user. `$1` is the id as text.
-    pub(crate) new_user: &'static str,
+    pub new_user: &'static str,
     /// Whether the keys of users are UUIDs; otherwise they are text.
-    pub(crate) has_uuid_users: bool,
+    pub has_uuid_users: bool,
     /// The maximum number of characters of the column `title`.
-    pub(crate) longest_title: usize,
+    pub longest_title: usize,
     /// An insert as SQLAlchemy and asyncpg send it. `$1` is the user, `$2` the title, `$3` the time, and `$4` the id where
     /// the back end generates it.
-    pub(crate) insert: &'static str,
-    /// An update: `$1` is the id, `$2` the title, `$3` the time.
-    pub(crate) update: &'static str,
+    pub insert: &'static str,
+    /// An update. `$1` is the id, `$2` the title, `$3` the time.
+    pub update: &'static str,
     /// A list of the tasks of a user: `$1` is the user.
-    pub(crate) select: &'static str,
+    pub select: &'static str,
     /// A delete: `$1` is the id.
-    pub(crate) delete: &'static str,
+    pub delete: &'static str,
     /// Whether the back end generates the ids.
-    pub(crate) makes_ids: bool,
+    pub makes_ids: bool,
 }
 
-const UUID_USERS: &str = "00000000-0000-4000-8000-000000000001";
+/// The id of the first user where ids are UUIDs.
+const FIRST_UUID: &str = "00000000-0000-4000-8000-000000000001";
 
-pub(crate) const LAYOUTS: [Layout; 5] = [
+/// All layouts.
+pub const LAYOUTS: [Layout; 5] = [
     Layout {
         name: "integer_ids_of_uuid_users",
-        tables: include_str!("integer_ids_of_uuid_users.sql"),
+        tables: include_str!("../../../tests/layouts/integer_ids_of_uuid_users.sql"),
         users: "insert into users (id, email)
             select ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, n || '@example.com'
             from generate_series(1, 20) as n",
@@ -52,7 +55,7 @@ pub(crate) const LAYOUTS: [Layout; 5] = [
                 timestamp '2025-01-01' + n * interval '2 minutes',
                 ('00000000-0000-4000-8000-' || lpad((n % 20 + 1)::text, 12, '0'))::uuid
             from generate_series(1, 3000) as n",
-        user: UUID_USERS,
+        user: FIRST_UUID,
         user_table: "users",
         new_user: "insert into users (id, email) values ($1::text::uuid, $1 || '@example.com')",
         has_uuid_users: true,
@@ -71,7 +74,7 @@ pub(crate) const LAYOUTS: [Layout; 5] = [
     },
     Layout {
         name: "own_users_with_passwords",
-        tables: include_str!("own_users_with_passwords.sql"),
+        tables: include_str!("../../../tests/layouts/own_users_with_passwords.sql"),
         users: "insert into users (id, email, password_hash)
             select ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, n || '@example.com', '$2b$12$'
             from generate_series(1, 20) as n",
@@ -84,7 +87,7 @@ pub(crate) const LAYOUTS: [Layout; 5] = [
                 case n % 11 when 0 then null else timestamptz '2025-01-01 00:00Z' + n * interval '2 minutes' end,
                 ('00000000-0000-4000-8000-' || lpad((n % 20 + 1)::text, 12, '0'))::uuid
             from generate_series(1, 3000) as n",
-        user: UUID_USERS,
+        user: FIRST_UUID,
         user_table: "users",
         new_user: "insert into users (id, email, password_hash) values ($1::text::uuid, $1 || '@example.com', '$2b$12$')",
         has_uuid_users: true,
@@ -103,7 +106,7 @@ pub(crate) const LAYOUTS: [Layout; 5] = [
     },
     Layout {
         name: "alembic_beside_better_auth",
-        tables: include_str!("alembic_beside_better_auth.sql"),
+        tables: include_str!("../../../tests/layouts/alembic_beside_better_auth.sql"),
         users: r#"insert into "user" (id, email) select 'user-' || n, n || '@example.com' from generate_series(1, 20) as n"#,
         tasks: "insert into tasks (title, description, completed, created_at, updated_at, user_id)
             select
@@ -133,7 +136,7 @@ pub(crate) const LAYOUTS: [Layout; 5] = [
     },
     Layout {
         name: "sqlmodel_with_asyncpg",
-        tables: include_str!("sqlmodel_with_asyncpg.sql"),
+        tables: include_str!("../../../tests/layouts/sqlmodel_with_asyncpg.sql"),
         users: "insert into users (id, email) select 'user-' || n, n || '@example.com' from generate_series(1, 20) as n",
         tasks: "insert into tasks (title, description, completed, created_at, updated_at, user_id)
             select
@@ -162,7 +165,7 @@ pub(crate) const LAYOUTS: [Layout; 5] = [
     },
     Layout {
         name: "text_ids",
-        tables: include_str!("text_ids.sql"),
+        tables: include_str!("../../../tests/layouts/text_ids.sql"),
         users: "insert into users (id, email, name)
             select 'user-' || n, n || '@example.com', 'Name' from generate_series(1, 20) as n",
         tasks: "insert into tasks

@@ -1,0 +1,84 @@
+//! The HTTP client.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use tokio::time::timeout;
+
+use super::request::TestRequest;
+use super::response::TestResponse;
+use super::user::TestUser;
+
+/// What every response must fulfil, whatever a test looks at. The error says what is wrong.
+pub type ResponseCheck = fn(&TestRequest, &TestResponse) -> Result<(), String>;
+
+/// Long enough for `cargo lambda watch` to compile a function.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Sends requests to one server. Connections are reused.
+#[derive(Debug, Clone)]
+pub struct ApiClient {
+    base_url: String,
+    http: Client<HttpConnector, Full<Bytes>>,
+    check: Option<ResponseCheck>,
+    timeout: Duration,
+}
+
+impl ApiClient {
+    /// A client of the server at this URL, which has no path.
+    #[must_use]
+    pub fn new(base_url: &str) -> Self {
+        let http = Client::builder(TokioExecutor::new()).build_http();
+        Self { base_url: base_url.to_owned(), http, check: None, timeout: REQUEST_TIMEOUT }
+    }
+
+    /// Checks every response of [`ApiClient::send`].
+    #[must_use]
+    pub fn with_check(self, check: ResponseCheck) -> Self {
+        Self { check: Some(check), ..self }
+    }
+
+    /// How long a response may take.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// Sends a request and checks the response. Panics if there is no response.
+    pub async fn send(&self, request: TestRequest) -> TestResponse {
+        let response = self.send_unchecked(request.clone()).await;
+        if let Some(Err(problem)) = self.check.map(|check| check(&request, &response)) {
+            panic!("the response to {}: {problem}\n{response:?}", response.request);
+        }
+        response
+    }
+
+    /// [`ApiClient::send`] without the check.
+    pub async fn send_unchecked(&self, request: TestRequest) -> TestResponse {
+        let name = format!("{} {}", request.method, request.path);
+        let exchange = async {
+            let response = self.http.request(request.to_http(&self.base_url)).await;
+            let (parts, body) = response.unwrap_or_else(|error| panic!("{name}: {error:?}")).into_parts();
+            let body = body.collect().await.unwrap_or_else(|error| panic!("{name}: {error:?}")).to_bytes();
+            (parts, body)
+        };
+        let Ok((parts, body)) = timeout(self.timeout, exchange).await else {
+            panic!("{name}: no response within {:?}", self.timeout);
+        };
+        TestResponse::new(name, parts.status.as_u16(), parts.headers, body)
+    }
+
+    /// Sends a GET request without a token.
+    pub async fn get(&self, path: &str) -> TestResponse {
+        self.send(TestRequest::new("GET", path)).await
+    }
+
+    /// A user of this API. Neither the id nor the token need be valid.
+    #[must_use]
+    pub fn user(&self, id: &str, token: &str) -> TestUser {
+        TestUser { client: self.clone(), id: id.to_owned(), token: token.to_owned() }
+    }
+}

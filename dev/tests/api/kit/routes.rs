@@ -1,0 +1,33 @@
+//! The routes of `template.yaml`, for tests that call all of them.
+
+use dev::aws::template::Template;
+use dev::workspace::root;
+use serde_json::{Value, json};
+
+/// `/api/{user_id}/tasks/{id}` with these parameters.
+pub(crate) fn path(template: &str, user_id: &str, id: &str) -> String {
+    template.replace("{user_id}", user_id).replace("{id}", id)
+}
+
+/// All routes except the default route: method and path.
+pub(crate) fn routes() -> Vec<(String, String)> {
+    let template = Template::read(root(), |_| None).expect("template.yaml");
+    let keys = template.routes.iter().filter(|route| !route.is_fallback()).map(|route| route.key.clone());
+    let split = |key: String| key.split_once(' ').map(|(method, path)| (method.to_owned(), path.to_owned()));
+    keys.map(|key| split(key).expect("method and path")).collect()
+}
+
+/// The routes that require a user.
+pub(crate) fn task_routes() -> Vec<(String, String)> {
+    routes().into_iter().filter(|(_, path)| path.starts_with("/api/")).collect()
+}
+
+/// A valid body for a route. `None` if the route reads no body.
+pub(crate) fn valid_body(method: &str, path: &str) -> Option<Value> {
+    match method {
+        "POST" | "PUT" => Some(json!({"title": "Buy milk"})),
+        "PATCH" if path.ends_with("{id}") => Some(json!({"title": "Buy milk"})),
+        "PATCH" => Some(json!({"completed": true})),
+        _ => None,
+    }
+}
