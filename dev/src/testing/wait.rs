@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 /// How long a condition may take to become true.
-const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
 /// The time between two checks.
 const CHECK_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Waits until `condition` is true. Panics with `what` if it is not true within 10 seconds.
+/// Waits until `condition` is true. Panics with `what` if it is not true within 20 seconds.
 pub async fn wait_until(what: &str, condition: impl AsyncFnMut() -> bool) {
     wait_until_within(WAIT_TIMEOUT, what, condition).await;
 }

@@ -1,35 +1,37 @@
-//! One request and what must become of it.
+//! A request and its expected response.
 
-use serde_json::{Value, json};
+use dev::testing::client::TestResponse;
+use serde_json::{Map, Value, json};
 
 use crate::cases::key_sets;
-use crate::database::Database;
-use crate::function::{FunctionResponse, bearing};
+use crate::database::AuthDatabase;
+use crate::function::bearing;
 use crate::keys::{ED25519, P256, RSA};
 use crate::token::{ADA, EVE, ORIGIN, SECRET, by_key, by_secret, claims, header, hs256};
 
-/// The token of a session of [`ADA`] in every database.
+/// The token of a session of [`ADA`].
 pub(crate) const SESSION: &str = "uFqvhN4c4TtqYkq8bB4aS2kRkKq1vO3J";
-/// That of a session of [`EVE`].
+/// The token of a session of [`EVE`].
 pub(crate) const SESSION_OF_EVE: &str = "Zx81kPqLm0aTnYb7Vd2RsWcHf5GjE9uK";
-/// That of a session that has ended.
-pub(crate) const ENDED_SESSION: &str = "Ended00000000000000000000000000Z";
+/// The token of a session that has expired.
+pub(crate) const EXPIRED_SESSION: &str = "Ended00000000000000000000000000Z";
 
-/// A name that says what is special about the request, the request, and its answer.
+/// A request and its expected response.
 pub(crate) struct Case {
+    /// What is special about the request. It is unique.
     pub(crate) name: String,
     pub(crate) setup: Setup,
-    /// Made when it is sent, so that its times are those of now.
+    /// Creates the event just before it is sent, so that its times are current.
     pub(crate) event: Box<dyn Fn() -> Value + Send>,
     pub(crate) expected: Expected,
 }
 
-/// What must be answered.
+/// The expected response.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Expected {
-    /// 401, the same for all.
+    /// Status 401, with the same body for every reason.
     Refused,
-    /// 200 with the one task of this user.
+    /// Status 200 with the only task of this user.
     TasksOf(String),
 }
 
@@ -39,22 +41,22 @@ impl Case {
         Self { name, setup, event: Box::new(move || event.clone()), expected }
     }
 
-    /// A bearer token that must be refused.
+    /// A bearer token that is refused.
     pub(crate) fn refused(setup: Setup, name: &str, token: impl AsRef<str>) -> Self {
         Self::new(setup, name, Expected::Refused, bearing(token.as_ref()))
     }
 
-    /// A bearer token of [`ADA`].
+    /// A valid bearer token of [`ADA`].
     pub(crate) fn accepted(setup: Setup, name: &str, token: impl AsRef<str>) -> Self {
         Self::accepted_as(ADA, setup, name, token)
     }
 
-    /// A bearer token of somebody.
+    /// A valid bearer token of a user.
     pub(crate) fn accepted_as(user: &str, setup: Setup, name: &str, token: impl AsRef<str>) -> Self {
         Self::new(setup, name, Expected::TasksOf(user.to_owned()), bearing(token.as_ref()))
     }
 
-    /// A bearer token whose times depend on when it is sent, in seconds since 1970.
+    /// A bearer token of [`ADA`] that is created when it is sent, from the time in seconds since 1970.
     pub(crate) fn timed(
         setup: Setup,
         name: &str,
@@ -68,58 +70,62 @@ impl Case {
 }
 
 impl Expected {
-    /// What is wrong with an answer.
-    pub(crate) fn complaint(&self, answer: &FunctionResponse) -> Option<String> {
+    /// What is wrong with a response. `None` if nothing is.
+    pub(crate) fn mismatch(&self, response: &TestResponse) -> Option<String> {
         let good = match self {
-            Self::Refused => *answer == refusal(&answer.headers["x-request-id"]),
+            Self::Refused => is_refusal(response),
             Self::TasksOf(user) => {
-                let task = &answer.body[0];
+                let task = &response.json[0];
                 let is_theirs = task["user_id"] == **user && task["title"] == crate::database::title_of(user);
-                answer.status == 200 && is_theirs && answer.body.as_array().is_some_and(|tasks| tasks.len() == 1)
+                response.status == 200 && is_theirs && response.json.as_array().is_some_and(|tasks| tasks.len() == 1)
             }
         };
-        (!good).then(|| format!("{self:?}, but the answer was {} {} {}", answer.status, answer.headers, answer.body))
+        (!good).then(|| format!("expected {self:?}, found {response:?}"))
     }
 }
 
-/// The one answer to whoever is nobody.
-fn refusal(request_id: &Value) -> FunctionResponse {
-    FunctionResponse {
-        status: 401,
-        headers: json!({
-            "content-type": "application/problem+json",
-            "www-authenticate": "Bearer",
-            "x-request-id": request_id,
-        }),
-        body: json!({
-            "type": "/docs/errors#unauthenticated",
-            "title": "Unauthorized",
-            "status": 401,
-            "detail": "Not authenticated",
-            "code": "unauthenticated",
-            "request_id": request_id,
-        }),
-    }
+/// Whether this is the response to every request without a valid token. All of these responses are equal.
+fn is_refusal(response: &TestResponse) -> bool {
+    let request_id = response.request_id();
+    let headers: Map<String, Value> = response
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_str().expect("a header of ASCII text").into()))
+        .collect();
+    let expected_headers = json!({
+        "content-type": "application/problem+json",
+        "www-authenticate": "Bearer",
+        "x-request-id": request_id,
+    });
+    let expected_body = json!({
+        "type": "/docs/errors#unauthenticated",
+        "title": "Unauthorized",
+        "status": 401,
+        "detail": "Not authenticated",
+        "code": "unauthenticated",
+        "request_id": request_id,
+    });
+    response.status == 401 && Value::from(headers) == expected_headers && response.json == expected_body
 }
 
-/// A function with certain settings.
+/// The settings of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Setup {
-    /// Tokens that the application signs, of whatever origin.
+    /// HS256 tokens, of any issuer and audience.
     Secret,
-    /// The same of two issuers and one audience.
+    /// HS256 tokens of two issuers and one audience.
     SecretWithOrigin,
-    /// The same with the greatest leeway.
+    /// HS256 tokens, with the greatest leeway.
     SecretWithLeeway,
-    /// A set of keys with good and odd ones, and a secret that must not count.
+    /// A set of usable and unusual keys, and a secret that has no effect.
     Keys,
     /// A set of one key.
     OneKey,
-    /// Sessions only.
+    /// Session tokens.
     Sessions,
-    /// Sessions only, without the secret that signs their tokens.
+    /// Session tokens, without the secret that signs them.
     RawSessions,
-    /// All three forms, with the keys in the database.
+    /// All kinds of tokens, with the keys in the database.
     Everything,
 }
 
@@ -134,12 +140,12 @@ impl Setup {
         Self::RawSessions,
         Self::Everything,
     ];
-    /// Those that accept tokens signed with the secret.
+    /// The setups that accept tokens signed with the secret.
     pub(crate) const WITH_SECRET: [Self; 2] = [Self::Secret, Self::Everything];
-    /// Those that accept tokens signed with the keys `ed`, `ec`, `rs` and `ps`.
+    /// The setups that accept tokens signed with the keys `ed`, `ec`, `rs` and `ps`.
     pub(crate) const WITH_KEYS: [Self; 2] = [Self::Keys, Self::Everything];
 
-    /// The settings, on a database.
+    /// The environment variables, with the URL of a database.
     pub(crate) fn variables(self, database_url: &str) -> Vec<(&'static str, String)> {
         let keys = |jwks: &[Value]| ("JWKS_JSON", json!({"keys": jwks}).to_string());
         let secret = ("BETTER_AUTH_SECRET", SECRET.to_owned());
@@ -167,7 +173,7 @@ impl Setup {
         variables
     }
 
-    /// A token that must be accepted after every attack.
+    /// A token that must still be accepted after every attack.
     pub(crate) fn good_token(self) -> String {
         match self {
             Self::Secret | Self::SecretWithOrigin | Self::SecretWithLeeway => by_secret(hs256(), claims()),
@@ -178,7 +184,7 @@ impl Setup {
     }
 }
 
-/// The keys of [`Setup::WITH_KEYS`]. The last three have the algorithms of their type, by another name or none.
+/// The keys of [`Setup::WITH_KEYS`]. The last three name their algorithm differently, or not at all.
 pub(crate) fn good_keys() -> Vec<Value> {
     vec![
         ED25519.jwk_with(&json!({"kid": "ed", "alg": "EdDSA"})),
@@ -191,8 +197,8 @@ pub(crate) fn good_keys() -> Vec<Value> {
     ]
 }
 
-/// Stores users, keys and sessions.
-pub(crate) async fn fill(database: &Database, cases: &[Case]) {
+/// Inserts users, keys and sessions.
+pub(crate) async fn fill(database: &AuthDatabase, cases: &[Case]) {
     let mut users = vec![ADA.to_owned(), EVE.to_owned()];
     users.extend(cases.iter().filter_map(|case| match &case.expected {
         Expected::TasksOf(user) => Some(user.clone()),
@@ -209,5 +215,5 @@ pub(crate) async fn fill(database: &Database, cases: &[Case]) {
     database.add_key_text("broken", "{").await;
     database.add_session(SESSION, ADA, 3600.0).await;
     database.add_session(SESSION_OF_EVE, EVE, 3600.0).await;
-    database.add_session(ENDED_SESSION, ADA, -1.0).await;
+    database.add_session(EXPIRED_SESSION, ADA, -1.0).await;
 }

@@ -1,36 +1,34 @@
-//! `list-tasks` as the attacks meet it, and its events.
+//! The attacked function, `list-tasks`, and events for it.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use dev::testing::function::event;
-pub(crate) use dev::testing::function::{Function, FunctionResponse};
+pub(crate) use dev::testing::function::Function;
 use serde_json::Value;
 
-/// Starts `list-tasks` with these settings and nothing of the environment of the test.
+/// Starts `list-tasks` with these environment variables and none of the test's own.
 pub(crate) async fn list_tasks(variables: &[(&str, &str)]) -> Function {
-    let binary = Path::new(env!("CARGO_BIN_EXE_dev")).with_file_name("list-tasks");
-    Function::start(&binary, variables).await.expect("the binary beside the one of dev: run `cargo build --workspace`")
+    Function::start_built("list-tasks", variables).await
 }
 
-/// The statuses of answers.
+/// The HTTP status of the responses of a function.
 pub(crate) trait StatusFor {
-    /// The status of the answer to a request with this bearer token.
-    async fn status_for(&mut self, token: &str) -> u64;
+    /// The status of the response to a request with this bearer token.
+    async fn status_for(&mut self, token: &str) -> u16;
 
-    /// As [`StatusFor::status_for`], asked again as long as `Retry-After` may ask for it: without keys the source is
-    /// only looked at once a second.
-    async fn status_soon_for(&mut self, token: &str) -> u64;
+    /// Repeats the request until its status is 200, for at most five seconds, and returns the last status. A function
+    /// that has no keys looks for them only once a second.
+    async fn eventual_status_for(&mut self, token: &str) -> u16;
 }
 
 impl StatusFor for Function {
-    async fn status_for(&mut self, token: &str) -> u64 {
-        self.invoke(&bearing(token)).await.map(|answer| answer.status).unwrap_or_else(|silence| {
-            unreachable!("{silence}; {}", self.output());
+    async fn status_for(&mut self, token: &str) -> u16 {
+        self.invoke(&bearing(token)).await.map(|response| response.status).unwrap_or_else(|error| {
+            unreachable!("{error}; {}", self.output());
         })
     }
 
-    async fn status_soon_for(&mut self, token: &str) -> u64 {
+    async fn eventual_status_for(&mut self, token: &str) -> u16 {
         let end = Instant::now() + Duration::from_secs(5);
         loop {
             let status = self.status_for(token).await;
@@ -42,12 +40,12 @@ impl StatusFor for Function {
     }
 }
 
-/// `GET /api/tasks` without a header that says who is calling.
+/// `GET /api/tasks` without a token.
 pub(crate) fn anonymous() -> Value {
     event("GET", "/api/tasks")
 }
 
-/// `GET /api/tasks` with this text as its `Authorization`.
+/// `GET /api/tasks` with this value of `Authorization`.
 pub(crate) fn authorized(authorization: &str) -> Value {
     let mut event = anonymous();
     event["headers"]["authorization"] = authorization.into();

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use crate::database::Database;
+use crate::database::AuthDatabase;
 use crate::function::{Function, StatusFor, bearing, list_tasks};
 use crate::keys::{ED25519, NEXT};
 use crate::token::{ADA, ORIGIN, SECRET, by_key, by_secret, claims, header, hs256};
@@ -32,13 +32,13 @@ fn token_of_no_key(number: u32) -> String {
     by_key(&ED25519, header("EdDSA", &format!("unknown-{number}")), claims())
 }
 
-async fn database() -> Database {
-    let database = Database::new().await;
+async fn database() -> AuthDatabase {
+    let database = AuthDatabase::new().await;
     database.add_user(ADA).await;
     database
 }
 
-async fn database_with_a_key() -> Database {
+async fn database_with_a_key() -> AuthDatabase {
     let database = database().await;
     database.add_key("ed", &ED25519.jwk).await;
     database
@@ -51,7 +51,7 @@ async fn function_on(database_url: &str) -> Function {
 #[tokio::test]
 async fn a_new_key_is_accepted_at_once_and_the_old_one_too() {
     let database = database_with_a_key().await;
-    let mut function = function_on(&database.url).await;
+    let mut function = function_on(database.url()).await;
     assert_eq!(function.status_for(&token()).await, 200);
     database.add_key("next", &NEXT.jwk).await;
     assert_eq!(function.status_for(&token_of_the_next_key()).await, 200);
@@ -61,17 +61,17 @@ async fn a_new_key_is_accepted_at_once_and_the_old_one_too() {
 #[tokio::test]
 async fn the_first_key_may_come_after_the_start() {
     let database = database().await;
-    let mut function = function_on(&database.url).await;
+    let mut function = function_on(database.url()).await;
     assert_eq!(function.status_for(&token()).await, 401);
     database.add_key("ed", &ED25519.jwk).await;
-    assert_eq!(function.status_soon_for(&token()).await, 200);
+    assert_eq!(function.eventual_status_for(&token()).await, 200);
 }
 
 #[tokio::test]
 async fn keys_that_were_known_outlive_a_failure_of_their_source() {
     for failure in ["alter table jwks rename to hidden", "drop table jwks", "delete from jwks"] {
         let database = database_with_a_key().await;
-        let mut function = function_on(&database.url).await;
+        let mut function = function_on(database.url()).await;
         assert_eq!(function.status_for(&token()).await, 200, "before {failure}");
         database.run(failure).await;
         assert_eq!(function.status_for(&token()).await, 200, "after {failure}");
@@ -84,13 +84,13 @@ async fn keys_that_were_known_outlive_a_failure_of_their_source() {
 
 #[tokio::test]
 async fn a_table_of_keys_that_is_missing_is_not_the_callers_fault() {
-    let database = Database::without_keys().await;
+    let database = AuthDatabase::without_keys().await;
     database.add_user(ADA).await;
     let variables = [
         ("AUTH_MODE", "jwks,hs256"),
         ("BETTER_AUTH_URL", ORIGIN),
         ("BETTER_AUTH_SECRET", SECRET),
-        ("DATABASE_URL", database.url.as_str()),
+        ("DATABASE_URL", database.url().as_str()),
     ];
     let mut function = list_tasks(&variables).await;
     let answer = function.invoke(&bearing(&token())).await.expect("an answer");
@@ -99,20 +99,20 @@ async fn a_table_of_keys_that_is_missing_is_not_the_callers_fault() {
     // What needs no key does not notice, and what is no token is no better for it.
     assert_eq!(function.status_for(&by_secret(hs256(), claims())).await, 200);
     assert_eq!(function.status_for("a.b.c").await, 401);
-    database.make_key_table("text").await;
+    database.create_key_table("text").await;
     database.add_key("ed", &ED25519.jwk).await;
-    assert_eq!(function.status_soon_for(&token()).await, 200);
+    assert_eq!(function.eventual_status_for(&token()).await, 200);
 }
 
 #[tokio::test]
 async fn a_database_that_is_down_at_the_start_is_not_the_callers_fault() {
     let database = database_with_a_key().await;
-    let switch = Switch::before(&database.url).await;
+    let switch = Switch::before(database.url()).await;
     let mut function = function_on(switch.url()).await;
     assert_eq!(function.status_for(&token()).await, 503);
     assert_eq!(function.status_for("a.b.c").await, 401);
     switch.turn(true).await;
-    assert_eq!(function.status_soon_for(&token()).await, 200);
+    assert_eq!(function.eventual_status_for(&token()).await, 200);
 }
 
 #[tokio::test]
@@ -123,11 +123,11 @@ async fn keys_have_ids_of_any_type() {
         ("integer", "7"),
         ("uuid", "5f8d0d55-b54c-4d6e-9d0a-1f2e3d4c5b6a"),
     ] {
-        let database = Database::without_keys().await;
+        let database = AuthDatabase::without_keys().await;
         database.add_user(ADA).await;
-        database.make_key_table(id_type).await;
+        database.create_key_table(id_type).await;
         database.add_key(id, &ED25519.jwk).await;
-        let mut function = function_on(&database.url).await;
+        let mut function = function_on(database.url()).await;
         let token = by_key(&ED25519, header("EdDSA", id), claims());
         assert_eq!(function.status_for(&token).await, 200, "{id_type}");
     }
@@ -150,7 +150,7 @@ async fn a_key_is_named_by_its_row_and_ends_30_days_after_its_time() {
     }
     // Nobody may read private keys: not even who may connect to the table.
     database.run(r#"alter table jwks drop column "privateKey""#).await;
-    let mut function = function_on(&database.url).await;
+    let mut function = function_on(database.url()).await;
     let of = |key, kid| by_key(key, header("EdDSA", kid), claims());
     assert_eq!(function.status_for(&of(&ED25519, "ed")).await, 200);
     assert_eq!(function.status_for(&of(&ED25519, "next")).await, 401);
@@ -194,7 +194,7 @@ async fn keys_that_were_known_outlive_a_failure_of_their_server() {
     let database = database().await;
     let mut failures = JoinSet::new();
     for (name, mood) in moods() {
-        let url = database.url.clone();
+        let url = database.url().clone();
         failures.spawn(async move {
             let _turn = turn().await;
             let server = KeyServer::start(Mood::Keys(json!([ED25519.jwk_with(&json!({"kid": "ed"}))]))).await;
@@ -214,7 +214,7 @@ async fn a_server_of_keys_that_fails_is_not_the_callers_fault() {
     let database = database().await;
     let mut failures = JoinSet::new();
     for (name, mood) in moods() {
-        let url = database.url.clone();
+        let url = database.url().clone();
         failures.spawn(async move {
             let _turn = turn().await;
             let server = KeyServer::start(mood).await;
@@ -223,7 +223,7 @@ async fn a_server_of_keys_that_fails_is_not_the_callers_fault() {
             assert_eq!((answer.status, &answer.body["code"]), (503, &json!("sign_in_unavailable")), "{name}");
             assert!(!function.output().contains("panicked"), "{name}: {}", function.output());
             server.be(Mood::Keys(json!([ED25519.jwk_with(&json!({"kid": "ed"}))])));
-            assert_eq!(function.status_soon_for(&token()).await, 200, "{name}, and then the keys");
+            assert_eq!(function.eventual_status_for(&token()).await, 200, "{name}, and then the keys");
         });
     }
     failures.join_all().await;
@@ -364,8 +364,8 @@ impl KeyServer {
     }
 
     /// A function that asks this server.
-    async fn function(&self, database: &Database) -> Function {
-        self.function_on(&database.url).await
+    async fn function(&self, database: &AuthDatabase) -> Function {
+        self.function_on(database.url()).await
     }
 
     async fn function_on(&self, database_url: &str) -> Function {

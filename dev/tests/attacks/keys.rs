@@ -1,22 +1,22 @@
-//! Keys that were made for these tests and are used nowhere else.
+//! Keys that are used in these tests only.
 //!
-//! `keys/signing.json` has private keys (PKCS #8, for RSA PKCS #1) and their public halves as another library wrote
-//! them. They are fixed, because making an RSA key takes seconds. `keys/odd.json` has public keys that most libraries
-//! refuse to make, each with a token for [`ADA`](crate::token::ADA) that was signed once and is good until the
-//! year 2100: its signature holds by the arithmetic of the key, so nothing but the key can be wrong with it.
+//! `keys/signing.json` contains private keys (PKCS #8, and PKCS #1 for RSA) and their public keys as another library wrote
+//! them. They are fixed because generating an RSA key takes seconds. `keys/odd.json` contains public keys that most
+//! libraries refuse to generate, each with a token for [`ADA`](crate::token::ADA) that is valid until the year 2100. The
+//! signature of each token matches the key, so that a refusal can only be about the key itself.
 
 use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, EncodingKey, crypto};
+use jsonwebtoken::{Algorithm, EncodingKey};
 use serde::Deserialize;
 use serde_json::Value;
 
 /// A private key with its public half.
 pub(crate) struct Key {
-    encoding: EncodingKey,
-    algorithm: Algorithm,
+    pub(crate) encoding: EncodingKey,
+    pub(crate) algorithm: Algorithm,
     /// The public key, without `kid`, `alg` and `use`.
     pub(crate) jwk: Value,
 }
@@ -24,20 +24,20 @@ pub(crate) struct Key {
 pub(crate) static ED25519: LazyLock<Key> = LazyLock::new(|| Key::read("ed25519", Algorithm::EdDSA));
 pub(crate) static P256: LazyLock<Key> = LazyLock::new(|| Key::read("p256", Algorithm::ES256));
 pub(crate) static RSA: LazyLock<Key> = LazyLock::new(|| Key::read("rsa", Algorithm::RS256));
-/// The key that follows [`ED25519`].
+/// The key after a rotation of [`ED25519`].
 pub(crate) static NEXT: LazyLock<Key> = LazyLock::new(|| Key::read("ed25519_next", Algorithm::EdDSA));
-/// What an attacker can make.
+/// Keys of an attacker.
 pub(crate) static ATTACKER_ED25519: LazyLock<Key> = LazyLock::new(|| Key::read("ed25519_attacker", Algorithm::EdDSA));
 pub(crate) static ATTACKER_P256: LazyLock<Key> = LazyLock::new(|| Key::read("p256_attacker", Algorithm::ES256));
 pub(crate) static ATTACKER_RSA: LazyLock<Key> = LazyLock::new(|| Key::read("rsa_attacker", Algorithm::RS256));
 
-/// A public key and a token that it verifies.
+/// An unusual public key and a token that it verifies.
 #[derive(Clone, Deserialize)]
 pub(crate) struct OddKey {
     pub(crate) name: String,
-    /// Whether the token is to be accepted.
+    /// Whether the token must be accepted.
     pub(crate) accepted: bool,
-    /// Null for a second token of a key that is in the list already.
+    /// Null for a second token of an earlier key in the list.
     pub(crate) jwk: Value,
     pub(crate) token: String,
 }
@@ -59,17 +59,7 @@ impl Key {
         Self { encoding, algorithm, jwk: keys[name]["jwk"].clone() }
     }
 
-    /// The signature of a message, in base64url.
-    pub(crate) fn sign(&self, message: &str) -> String {
-        self.sign_by(self.algorithm, message)
-    }
-
-    /// The same by another algorithm of the family.
-    pub(crate) fn sign_by(&self, algorithm: Algorithm, message: &str) -> String {
-        crypto::sign(message.as_bytes(), &self.encoding, algorithm).expect("an algorithm of the key")
-    }
-
-    /// The public key with these members set; null removes one.
+    /// The public key with these members set. Null removes a member.
     pub(crate) fn jwk_with(&self, members: &Value) -> Value {
         let mut jwk = self.jwk.clone();
         for (name, value) in members.as_object().expect("an object") {
@@ -79,12 +69,12 @@ impl Key {
         jwk
     }
 
-    /// A member of the public key.
+    /// A string member of the public key.
     pub(crate) fn text(&self, member: &str) -> &str {
         self.jwk[member].as_str().expect("a text")
     }
 
-    /// A member of the public key as bytes.
+    /// A member of the public key, decoded from base64url.
     pub(crate) fn bytes(&self, member: &str) -> Vec<u8> {
         BASE64_URL_SAFE_NO_PAD.decode(self.text(member)).expect("base64url")
     }

@@ -1,13 +1,15 @@
 //! Sessions that end while the function runs.
 
+use dev::testing::better_auth::cookie_value;
+
 use crate::case::SESSION;
-use crate::database::Database;
+use crate::database::AuthDatabase;
 use crate::function::{Function, StatusFor, list_tasks};
 use crate::key_sources::Switch;
-use crate::token::{ADA, SECRET, by_secret, claims, hs256, percent_encoded, signed_session};
+use crate::token::{ADA, SECRET, by_secret, claims, hs256, signed_session};
 
-async fn database_with_a_session() -> Database {
-    let database = Database::new().await;
+async fn database_with_a_session() -> AuthDatabase {
+    let database = AuthDatabase::new().await;
     database.add_user(ADA).await;
     database.add_session(SESSION, ADA, 3600.0).await;
     database
@@ -21,8 +23,8 @@ async fn function_on(database_url: &str) -> Function {
 #[tokio::test]
 async fn a_session_that_ends_is_refused_at_once() {
     let database = database_with_a_session().await;
-    let mut function = function_on(&database.url).await;
-    let signed = percent_encoded(&signed_session(SESSION, SECRET));
+    let mut function = function_on(database.url()).await;
+    let signed = cookie_value(&signed_session(SESSION, SECRET));
     for end in [
         "delete from session",
         r#"update session set "expiresAt" = now()"#,
@@ -44,7 +46,7 @@ async fn a_session_that_ends_is_refused_at_once() {
 async fn a_table_that_is_missing_is_not_the_callers_fault() {
     let database = database_with_a_session().await;
     database.run("alter table session rename to sessions").await;
-    let mut function = function_on(&database.url).await;
+    let mut function = function_on(database.url()).await;
     assert_eq!(function.status_for(SESSION).await, 503);
     // What needs no session does not notice, and what is no token is no better for it.
     assert_eq!(function.status_for(&by_secret(hs256(), claims())).await, 200);
@@ -56,7 +58,7 @@ async fn a_table_that_is_missing_is_not_the_callers_fault() {
 #[tokio::test]
 async fn a_database_that_is_down_is_not_the_callers_fault() {
     let database = database_with_a_session().await;
-    let switch = Switch::before(&database.url).await;
+    let switch = Switch::before(database.url()).await;
     let mut function = function_on(switch.url()).await;
     assert_eq!(function.status_for(SESSION).await, 503);
     switch.turn(true).await;

@@ -16,7 +16,7 @@ mod trap;
 use std::collections::BTreeSet;
 
 use case::{Case, Expected, Setup};
-use database::Database;
+use database::AuthDatabase;
 use function::{StatusFor, bearing, list_tasks};
 use tokio::task::JoinSet;
 
@@ -28,24 +28,24 @@ async fn only_good_tokens_are_accepted_and_no_bad_one_leaves_a_trace() {
     let repeated: Vec<&str> = cases.iter().map(|case| case.name.as_str()).filter(|name| !names.insert(*name)).collect();
     assert!(repeated.is_empty(), "two cases have one name: {repeated:#?}");
 
-    let database = Database::new().await;
+    let database = AuthDatabase::new().await;
     case::fill(&database, &cases).await;
     let mut setups = JoinSet::new();
     for setup in Setup::ALL {
         let own: Vec<Case> = cases.extract_if(.., |case| case.setup == setup).collect();
-        setups.spawn(failures(setup, own, database.url.clone()));
+        setups.spawn(failures(setup, own, database.url().clone()));
     }
     let failures = setups.join_all().await.concat();
     assert!(failures.is_empty(), "{} wrong answers:\n{}", failures.len(), failures.join("\n"));
-    assert_eq!(trap::visitors(), 0, "a URL in a token or a key was visited");
+    assert_eq!(trap::connections(), 0, "a URL in a token or a key was visited");
 }
 
 /// The runtime, the driver and the HTTP client have much to say when they are asked for it.
 #[tokio::test]
 async fn no_level_of_logging_shows_a_token() {
-    let database = Database::new().await;
+    let database = AuthDatabase::new().await;
     case::fill(&database, &[]).await;
-    let variables = Setup::Everything.variables(&database.url);
+    let variables = Setup::Everything.variables(database.url());
     let mut told = Vec::new();
     for level in ["error", "info", "debug", "trace"] {
         let variables = variables.iter().map(|(name, value)| (*name, value.as_str()));

@@ -8,10 +8,10 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use dev::testing::client::TestResponse;
 use tempfile::TempDir;
 
-use crate::lone::Lone;
-use crate::site::{Case, ONE_OF_EACH_FUNCTION, Operation, Reply, Site};
+use crate::env::{DirectFunction, ONE_OF_EACH_FUNCTION, Operation, TaskCase, TestEnv};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -53,39 +53,46 @@ impl Clocks {
         self.folder.path().join("shifts")
     }
 
-    async fn function(&self, site: &Site, operation: Operation) -> Lone {
-        let url = site.database.url(site.proxy.port(), "127.0.0.1", "sslmode=disable");
+    async fn function(&self, env: &TestEnv, operation: Operation) -> DirectFunction {
+        let url = env.database.url(env.proxy.port(), "127.0.0.1", "sslmode=disable");
         let (library, file) = (self.library(), self.file());
         let variables = [("LD_PRELOAD", library.to_str().unwrap()), ("SHIFTED_CLOCKS", file.to_str().unwrap())];
-        Lone::start(operation, &url, &variables).await
+        DirectFunction::start(operation, &url, &variables).await
     }
 }
 
 /// By a deadline that is set by the same clock.
-async fn send(function: &mut Lone, case: &Case, wall: i64) -> Reply {
+async fn send(function: &mut DirectFunction, case: &TaskCase, wall: i64) -> TestResponse {
     let now = SystemTime::now() + Duration::from_secs(20);
     let shift = Duration::from_secs(wall.unsigned_abs());
     function.send_by(if wall < 0 { now - shift } else { now + shift }, case).await
 }
 
 /// One operation after the clocks have moved to there, and how many connections it opened.
-async fn opens(site: &Site, clocks: &Clocks, function: &mut Lone, operation: Operation, to: (i64, i64)) -> usize {
+async fn opens(
+    env: &TestEnv,
+    clocks: &Clocks,
+    function: &mut DirectFunction,
+    operation: Operation,
+    to: (i64, i64),
+) -> usize {
     clocks.shift(to.0, to.1);
-    let case = site.prepare(operation).await;
-    let (connections, executed) = (site.proxy.accepted_connections(), site.proxy.answered_statements());
-    let reply = send(function, &case, to.0).await;
-    case.is_done(site, &reply).await;
-    assert_eq!(site.proxy.answered_statements() - executed, 1, "{operation:?}, {to:?}");
-    site.proxy.accepted_connections() - connections
+    let case = env.prepare(operation).await;
+    let before = env.counts();
+    let response = send(function, &case, to.0).await;
+    env.assert_done(&case, &response).await;
+    let (connections, statements) = env.counts_since(before);
+    assert_eq!(statements, 1, "{operation:?}, {to:?}");
+    connections
 }
 
 #[tokio::test]
 async fn a_connection_that_was_idle_for_too_long_by_either_clock_is_replaced() {
-    let site = Site::start_cold(|settings| settings).await;
+    let env = TestEnv::start_cold(|settings| settings).await;
     let clocks = Clocks::new();
     for operation in ONE_OF_EACH_FUNCTION {
         clocks.shift(0, 0);
-        let mut function = clocks.function(&site, operation).await;
+        let mut function = clocks.function(&env, operation).await;
         for (to, opened) in [
             // The one that was made at the start.
             ((0, 0), 0),
@@ -97,20 +104,20 @@ async fn a_connection_that_was_idle_for_too_long_by_either_clock_is_replaced() {
             ((800, 800), 1),
             ((800, 800), 0),
         ] {
-            assert_eq!(opens(&site, &clocks, &mut function, operation, to).await, opened, "{operation:?}, {to:?}");
+            assert_eq!(opens(&env, &clocks, &mut function, operation, to).await, opened, "{operation:?}, {to:?}");
         }
     }
 }
 
 #[tokio::test]
 async fn a_connection_that_is_old_is_replaced_however_much_it_is_used() {
-    let site = Site::start_cold(|settings| settings).await;
+    let env = TestEnv::start_cold(|settings| settings).await;
     let clocks = Clocks::new();
-    let mut function = clocks.function(&site, Operation::List).await;
+    let mut function = clocks.function(&env, Operation::List).await;
     let mut opened = Vec::new();
     for minute in (0..=33).step_by(3) {
         let to = (minute * MINUTE, minute * MINUTE);
-        if opens(&site, &clocks, &mut function, Operation::List, to).await > 0 {
+        if opens(&env, &clocks, &mut function, Operation::List, to).await > 0 {
             opened.push(minute);
         }
     }
@@ -120,14 +127,14 @@ async fn a_connection_that_is_old_is_replaced_however_much_it_is_used() {
 
 #[tokio::test]
 async fn a_wall_clock_that_jumps_by_hours_costs_no_more_than_a_new_connection() {
-    let site = Site::start_cold(|settings| settings).await;
+    let env = TestEnv::start_cold(|settings| settings).await;
     let clocks = Clocks::new();
     for operation in ONE_OF_EACH_FUNCTION {
         clocks.shift(0, 0);
-        let mut function = clocks.function(&site, operation).await;
+        let mut function = clocks.function(&env, operation).await;
         let mut opened = Vec::new();
         for hours in [0, 3, 3, 0, -5, -5, 0, 20] {
-            opened.push(opens(&site, &clocks, &mut function, operation, (hours * HOUR, 0)).await);
+            opened.push(opens(&env, &clocks, &mut function, operation, (hours * HOUR, 0)).await);
         }
         // What is in the future has no age.
         assert_eq!(opened, [0, 1, 0, 0, 0, 0, 1, 1], "{operation:?}");
@@ -136,23 +143,23 @@ async fn a_wall_clock_that_jumps_by_hours_costs_no_more_than_a_new_connection() 
 
 #[tokio::test]
 async fn a_wall_clock_that_jumps_during_a_statement_does_not_touch_it() {
-    let site = Arc::new(Site::start_cold(|settings| settings).await);
+    let env = Arc::new(TestEnv::start_cold(|settings| settings).await);
     let clocks = Clocks::new();
     for operation in ONE_OF_EACH_FUNCTION {
         for hours in [2, -2] {
             clocks.shift(0, 0);
-            let mut function = clocks.function(&site, operation).await;
-            let case = site.prepare(operation).await;
-            let executed = site.proxy.answered_statements();
-            site.database.run("begin; lock table tasks in access exclusive mode").await;
+            let mut function = clocks.function(&env, operation).await;
+            let case = env.prepare(operation).await;
+            let executed = env.proxy.answered_statements();
+            env.database.lock_tasks().await;
             let happens = async {
-                site.database.until_waiting(1).await;
+                env.database.wait_for_blocked_statements(1).await;
                 clocks.shift(hours * HOUR, 0);
-                site.database.run("commit").await;
+                env.database.run("commit").await;
             };
-            let (reply, ()) = tokio::join!(function.send(&case), happens);
-            case.is_done(&site, &reply).await;
-            assert_eq!(site.proxy.answered_statements() - executed, 1, "{operation:?}, {hours} h");
+            let (response, ()) = tokio::join!(function.send(&case), happens);
+            env.assert_done(&case, &response).await;
+            assert_eq!(env.proxy.answered_statements() - executed, 1, "{operation:?}, {hours} h");
         }
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dev::testing::fault_proxy::{End, Script};
+use dev::testing::wait::wait_until;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use crate::lone::Lone;
-use crate::site::{ALL, ONE_OF_EACH_FUNCTION, Operation, Site, until};
+use crate::env::{ALL_OPERATIONS, DirectFunction, ONE_OF_EACH_FUNCTION, Operation, TestEnv};
 
 /// For attempts without end.
 const ALWAYS: usize = 1000;
@@ -57,169 +57,171 @@ fn refusal(state: &str, message: &str) -> Script {
 
 /// The operations in turn, for cases that would take too long with each.
 fn in_turn(number: usize) -> Operation {
-    ALL[number % ALL.len()]
+    ALL_OPERATIONS[number % ALL_OPERATIONS.len()]
 }
 
 #[tokio::test]
 async fn a_refusal_that_passes_is_outlasted() {
-    let site = Site::start().await;
+    let env = TestEnv::start().await;
     for (number, (state, message, _)) in TRANSIENT.into_iter().enumerate() {
         // The first connection that gets through is the second, third or fourth.
         let refusals = 1 + number % 3;
-        site.end_all(End::Close).await;
-        site.proxy.play_script(&refusal(state, message), refusals);
-        let case = site.prepare(in_turn(number)).await;
-        let (connections, executed) = (site.proxy.accepted_connections(), site.proxy.answered_statements());
-        let reply = case.send(&site).await;
-        case.is_done(&site, &reply).await;
-        let counts = (site.proxy.accepted_connections() - connections, site.proxy.answered_statements() - executed);
+        env.close_connections(End::Close).await;
+        env.proxy.play_script(&refusal(state, message), refusals);
+        let case = env.prepare(in_turn(number)).await;
+        let before = env.counts();
+        let response = case.send().await;
+        env.assert_done(&case, &response).await;
+        let counts = env.counts_since(before);
         assert_eq!(counts, (refusals + 1, 1), "{message}");
     }
 }
 
 #[tokio::test]
 async fn a_refusal_that_lasts_is_answered_with_503_and_a_time_to_come_again() {
-    let site = Site::start().await;
+    let env = TestEnv::start().await;
     for (number, (state, message, seconds)) in TRANSIENT.into_iter().enumerate() {
-        site.end_all(End::Close).await;
-        site.proxy.play_script(&refusal(state, message), ALWAYS);
-        let case = site.prepare(in_turn(number)).await;
-        let reply = case.send(&site).await;
-        case.is_put_off(&site, &reply).await;
-        assert_eq!(reply.retry_after, Some(seconds), "{message}");
+        env.close_connections(End::Close).await;
+        env.proxy.play_script(&refusal(state, message), ALWAYS);
+        let case = env.prepare(in_turn(number)).await;
+        let response = case.send().await;
+        env.assert_unavailable_and_not_executed(&case, &response).await;
+        assert_eq!(response.retry_after(), Some(seconds), "{message}");
         // Whoever is told that the house is full comes back less often.
-        assert_eq!(ALWAYS - site.proxy.pending_scripts(), if seconds > 1 { 5 } else { 6 }, "{message}: attempts");
-        site.proxy.clear_faults().unwrap();
+        assert_eq!(ALWAYS - env.proxy.pending_scripts(), if seconds > 1 { 5 } else { 6 }, "{message}: attempts");
+        env.proxy.clear_faults().unwrap();
     }
-    site.works(&ALL).await;
+    env.assert_works(&ALL_OPERATIONS).await;
 }
 
 #[tokio::test]
 async fn a_pooler_without_a_server_to_spare_is_asked_once_more() {
-    let site = Site::start().await;
-    for operation in ALL {
-        site.end_all(End::Close).await;
-        site.proxy.play_script(&refusal("08P01", "query_wait_timeout"), 1);
-        site.works(&[operation]).await;
+    let env = TestEnv::start().await;
+    for operation in ALL_OPERATIONS {
+        env.close_connections(End::Close).await;
+        env.proxy.play_script(&refusal("08P01", "query_wait_timeout"), 1);
+        env.assert_works(&[operation]).await;
 
-        site.end_all(End::Close).await;
-        site.proxy.play_script(&refusal("08P01", "query_wait_timeout"), 2);
-        let case = site.prepare(operation).await;
-        let reply = case.send(&site).await;
-        case.is_put_off(&site, &reply).await;
-        assert_eq!((reply.retry_after, site.proxy.pending_scripts()), (Some(2), 0));
+        env.close_connections(End::Close).await;
+        env.proxy.play_script(&refusal("08P01", "query_wait_timeout"), 2);
+        let case = env.prepare(operation).await;
+        let response = case.send().await;
+        env.assert_unavailable_and_not_executed(&case, &response).await;
+        assert_eq!((response.retry_after(), env.proxy.pending_scripts()), (Some(2), 0));
     }
 }
 
 #[tokio::test]
 async fn a_refusal_that_needs_a_human_is_answered_with_500_at_once() {
-    let site = Site::start().await;
+    let env = TestEnv::start().await;
     for (number, (state, message)) in PERMANENT.into_iter().enumerate() {
-        site.end_all(End::Close).await;
-        site.proxy.play_script(&refusal(state, message), ALWAYS);
-        let case = site.prepare(in_turn(number)).await;
-        let reply = case.send(&site).await;
-        assert_eq!((reply.status, &reply.body["code"]), (500, &json!("misconfigured")), "{message}: {reply:?}");
-        assert_eq!((reply.retry_after, ALWAYS - site.proxy.pending_scripts()), (None, 1), "{message}");
-        assert!(!reply.body.to_string().contains(message), "{reply:?}");
+        env.close_connections(End::Close).await;
+        env.proxy.play_script(&refusal(state, message), ALWAYS);
+        let case = env.prepare(in_turn(number)).await;
+        let response = case.send().await;
+        assert_eq!(
+            (response.status, &response.json["code"]),
+            (500, &json!("misconfigured")),
+            "{message}: {response:?}"
+        );
+        assert_eq!((response.retry_after(), ALWAYS - env.proxy.pending_scripts()), (None, 1), "{message}");
+        assert!(!response.json.to_string().contains(message), "{response:?}");
         // In the log, where quotation marks are escaped.
         let cause = message.split('"').next().unwrap();
-        until("the cause is logged", async || site.stack.logs().contains(cause)).await;
-        case.is_undone(&site).await;
-        site.proxy.clear_faults().unwrap();
+        wait_until("the cause is logged", async || env.stack.logs().contains(cause)).await;
+        env.assert_not_executed(&case).await;
+        env.proxy.clear_faults().unwrap();
     }
-    site.works(&ALL).await;
+    env.assert_works(&ALL_OPERATIONS).await;
 }
 
 #[tokio::test]
 async fn a_used_up_quota_is_answered_with_503_and_a_long_time_to_come_again() {
-    let site = Site::start().await;
+    let env = TestEnv::start().await;
     for message in [
         "Your account or project has exceeded the compute time quota. Upgrade your plan to increase limits.",
         "Project has exceeded its limit. Check your quotas.",
     ] {
-        for operation in ALL {
-            site.end_all(End::Close).await;
-            site.proxy.play_script(&refusal("XX000", message), ALWAYS);
-            let case = site.prepare(operation).await;
-            let reply = case.send(&site).await;
-            assert_eq!((reply.status, reply.retry_after), (503, Some(60)), "{reply:?}");
-            assert_eq!(ALWAYS - site.proxy.pending_scripts(), 1, "tried more than once");
-            case.is_undone(&site).await;
-            site.proxy.clear_faults().unwrap();
+        for operation in ALL_OPERATIONS {
+            env.close_connections(End::Close).await;
+            env.proxy.play_script(&refusal("XX000", message), ALWAYS);
+            let case = env.prepare(operation).await;
+            let response = case.send().await;
+            assert_eq!((response.status, response.retry_after()), (503, Some(60)), "{response:?}");
+            assert_eq!(ALWAYS - env.proxy.pending_scripts(), 1, "tried more than once");
+            env.assert_not_executed(&case).await;
+            env.proxy.clear_faults().unwrap();
         }
     }
-    site.works(&ALL).await;
+    env.assert_works(&ALL_OPERATIONS).await;
 }
 
 #[tokio::test]
 async fn a_connection_that_ends_during_the_sign_in_is_tried_again() {
-    let site = Site::start().await;
+    let env = TestEnv::start().await;
     for end in [End::Close, End::Reset] {
-        for operation in ALL {
-            site.end_all(End::Close).await;
-            site.proxy.play_script(&Script::End(end), 2);
-            site.works(&[operation]).await;
-            assert_eq!(site.proxy.pending_scripts(), 0);
+        for operation in ALL_OPERATIONS {
+            env.close_connections(End::Close).await;
+            env.proxy.play_script(&Script::End(end), 2);
+            env.assert_works(&[operation]).await;
+            assert_eq!(env.proxy.pending_scripts(), 0);
         }
     }
 }
 
 #[tokio::test]
 async fn a_port_where_nobody_listens_is_answered_with_503_until_somebody_does() {
-    let site = Arc::new(Site::start().await);
-    site.end_all(End::Close).await;
-    site.proxy.refuse_connections().await;
+    let env = Arc::new(TestEnv::start().await);
+    env.close_connections(End::Close).await;
+    env.proxy.refuse_connections().await;
     for operations in [&ONE_OF_EACH_FUNCTION[..], &[Operation::Complete]] {
-        let cases = site.prepare_all(operations).await;
-        let replies = site.send_together(&cases).await.unwrap();
-        for (case, reply) in cases.iter().zip(&replies) {
-            case.is_put_off(&site, reply).await;
+        let cases = env.prepare_all(operations).await;
+        let responses = TestEnv::send_together(&cases).await.unwrap();
+        for (case, response) in cases.iter().zip(&responses) {
+            env.assert_unavailable_and_not_executed(case, response).await;
         }
     }
-    site.proxy.clear_faults().unwrap();
-    site.works(&ALL).await;
+    env.proxy.clear_faults().unwrap();
+    env.assert_works(&ALL_OPERATIONS).await;
 }
 
 #[tokio::test]
 async fn a_database_that_wakes_up_is_waited_for() {
-    let site = Arc::new(Site::start().await);
+    let env = Arc::new(TestEnv::start().await);
     for wake_up in [Duration::from_millis(500), Duration::from_secs(3)] {
-        site.end_all(End::Close).await;
-        site.proxy.delay_first_reply(wake_up);
-        let connections = site.proxy.accepted_connections();
-        let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
+        env.close_connections(End::Close).await;
+        env.proxy.delay_first_reply(wake_up);
+        let connections = env.proxy.accepted_connections();
+        let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
         let start = Instant::now();
-        let replies = site.send_together(&cases).await.unwrap();
+        let responses = TestEnv::send_together(&cases).await.unwrap();
         assert!(start.elapsed() > wake_up);
-        for (case, reply) in cases.iter().zip(&replies) {
-            case.is_done(&site, reply).await;
-        }
+        env.assert_all_done(&cases, &responses).await;
         // Giving up would throw the waking away.
-        assert_eq!(site.proxy.accepted_connections() - connections, cases.len(), "{wake_up:?}");
+        assert_eq!(env.proxy.accepted_connections() - connections, cases.len(), "{wake_up:?}");
     }
 }
 
 /// The limit for the sign-in ends before the database is awake, and the request with it.
 async fn is_not_waited_for(wake_up: Duration) {
-    let site = Arc::new(Site::start().await);
-    site.end_all(End::Close).await;
-    site.proxy.delay_first_reply(wake_up);
+    let env = Arc::new(TestEnv::start().await);
+    env.close_connections(End::Close).await;
+    env.proxy.delay_first_reply(wake_up);
     for operations in [&ONE_OF_EACH_FUNCTION[..], &[Operation::Complete]] {
-        let (connections, executed) = (site.proxy.accepted_connections(), site.proxy.answered_statements());
-        let cases = site.prepare_all(operations).await;
+        let before = env.counts();
+        let cases = env.prepare_all(operations).await;
         let start = Instant::now();
-        let replies = site.send_together(&cases).await.unwrap();
+        let responses = TestEnv::send_together(&cases).await.unwrap();
         assert!((6..9).contains(&start.elapsed().as_secs()), "{wake_up:?}: {:?}", start.elapsed());
-        for (case, reply) in cases.iter().zip(&replies) {
-            case.is_put_off(&site, reply).await;
+        for (case, response) in cases.iter().zip(&responses) {
+            env.assert_unavailable_and_not_executed(case, response).await;
         }
-        let counts = (site.proxy.accepted_connections() - connections, site.proxy.answered_statements() - executed);
+        let counts = env.counts_since(before);
         assert_eq!(counts, (cases.len(), 0), "{wake_up:?}");
     }
     // It is awake.
-    site.proxy.clear_faults().unwrap();
-    site.works(&ALL).await;
+    env.proxy.clear_faults().unwrap();
+    env.assert_works(&ALL_OPERATIONS).await;
 }
 
 #[tokio::test]
@@ -249,44 +251,44 @@ impl BlackHole {
 
 #[tokio::test]
 async fn an_address_that_is_a_black_hole_costs_only_the_head_start_of_the_next() {
-    let site = Site::start().await;
+    let env = TestEnv::start().await;
     let (first, second) = (Ipv4Addr::new(127, 0, 0, 2), Ipv4Addr::LOCALHOST);
-    let hole = BlackHole::at((first, site.proxy.port()).into()).await;
-    let port = site.proxy.port();
-    let addresses = site.database.url(port, "localhost", &format!("sslmode=disable&hostaddr={first},{second}"));
-    let hosts = site.database.url(port, &format!("{first}:{port},{second}"), "sslmode=disable");
+    let hole = BlackHole::at((first, env.proxy.port()).into()).await;
+    let port = env.proxy.port();
+    let addresses = env.database.url(port, "localhost", &format!("sslmode=disable&hostaddr={first},{second}"));
+    let hosts = env.database.url(port, &format!("{first}:{port},{second}"), "sslmode=disable");
     for (operation, url) in ONE_OF_EACH_FUNCTION.into_iter().zip([addresses, hosts].into_iter().cycle()) {
-        let mut function = Lone::start(operation, &url, &[]).await;
+        let mut function = DirectFunction::start(operation, &url, &[]).await;
         // The start of the process is not what is measured.
-        let warm = site.prepare(operation).await;
-        warm.is_done(&site, &function.send(&warm).await).await;
-        site.end_all(End::Close).await;
-        let connections = site.proxy.accepted_connections();
-        let case = site.prepare(operation).await;
+        let warm = env.prepare(operation).await;
+        env.assert_done(&warm, &function.send(&warm).await).await;
+        env.close_connections(End::Close).await;
+        let connections = env.proxy.accepted_connections();
+        let case = env.prepare(operation).await;
         let start = Instant::now();
-        let reply = function.send(&case).await;
+        let response = function.send(&case).await;
         let took = start.elapsed();
-        case.is_done(&site, &reply).await;
+        env.assert_done(&case, &response).await;
         // The head start is 150 ms. The limit of all addresses together, a second, would have been an error.
         assert!(took > Duration::from_millis(140), "{operation:?}: {took:?}");
-        assert_eq!(site.proxy.accepted_connections() - connections, 1);
+        assert_eq!(env.proxy.accepted_connections() - connections, 1);
     }
     drop(hole);
 }
 
 async fn is_given_up_in_time(script: Script) {
-    let site = Arc::new(Site::start().await);
-    site.end_all(End::Close).await;
-    site.proxy.play_script(&script, ALWAYS);
-    let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
+    let env = Arc::new(TestEnv::start().await);
+    env.close_connections(End::Close).await;
+    env.proxy.play_script(&script, ALWAYS);
+    let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     let start = Instant::now();
-    let replies = site.send_together(&cases).await.unwrap();
+    let responses = TestEnv::send_together(&cases).await.unwrap();
     assert!(start.elapsed() < Duration::from_secs(12), "{script:?}: {:?}", start.elapsed());
-    for (case, reply) in cases.iter().zip(&replies) {
-        case.is_put_off(&site, reply).await;
+    for (case, response) in cases.iter().zip(&responses) {
+        env.assert_unavailable_and_not_executed(case, response).await;
     }
-    site.proxy.clear_faults().unwrap();
-    site.works(&ALL).await;
+    env.proxy.clear_faults().unwrap();
+    env.assert_works(&ALL_OPERATIONS).await;
 }
 
 #[tokio::test]

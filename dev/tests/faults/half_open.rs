@@ -8,13 +8,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dev::testing::fault_proxy::{End, FaultProxy};
+use dev::testing::database::TestServer;
+use dev::testing::fault_proxy::End;
 use dev::testing::stack::{Settings, Stack};
-use reqwest::Client;
+use dev::testing::wait::wait_until;
 use tokio::io::{copy, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
-use crate::site::{Database, ONE_OF_EACH_FUNCTION, Operation, Site, postgres, until};
+use crate::env::{FaultDatabase, ONE_OF_EACH_FUNCTION, Operation, TestEnv};
 
 /// Set in the process that runs in the namespace: where its socket is, and where it is to listen.
 const RELAY: &str = "FAULTS_RELAY";
@@ -123,9 +124,9 @@ async fn relay() {
 }
 
 /// A stack whose database is on the island.
-async fn stranded(number: u8) -> (Arc<Site>, Island) {
-    let database = Database::new().await;
-    let proxy = FaultProxy::start(([127, 0, 0, 1], database.port).into()).await.unwrap();
+async fn stranded(number: u8) -> (Arc<TestEnv>, Island) {
+    let database = FaultDatabase::new().await;
+    let proxy = database.start_proxy().await;
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("relay");
     let listener = UnixListener::bind(&socket).unwrap();
@@ -140,14 +141,14 @@ async fn stranded(number: u8) -> (Arc<Site>, Island) {
     });
     let island = Island::new(number, socket.to_str().unwrap());
     let parameters = format!("sslmode=require&hostaddr={}", island.address);
-    let settings = Settings::new(env!("CARGO_BIN_EXE_dev"))
+    let settings = Settings::new()
         .with_database(&database.url(5432, "localhost", &parameters))
-        .with("SSL_CERT_FILE", postgres().await.ca_file().to_str().unwrap())
+        .with("SSL_CERT_FILE", TestServer::shared().await.postgres().ca_file().to_str().unwrap())
         .with("LAMBDA_CONCURRENCY", "1");
     let stack = Stack::start_async(settings).await.unwrap();
-    let site = Site { stack, proxy, database, client: Client::new() };
-    site.warm_up().await;
-    (Arc::new(site), island)
+    let env = TestEnv::new(stack, proxy, database);
+    env.warm_up().await;
+    (Arc::new(env), island)
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -158,20 +159,18 @@ enum Death {
 
 /// Each operation meets the dead path, which heals after a while.
 async fn survives(number: u8, death: Death, heals_after: Duration) {
-    let (site, island) = stranded(number).await;
+    let (env, island) = stranded(number).await;
     for operations in [&ONE_OF_EACH_FUNCTION[..], &[Operation::Complete]] {
-        let cases = site.prepare_all(operations).await;
+        let cases = env.prepare_all(operations).await;
         match death {
             Death::BothWays => island.pull_the_cable(),
             Death::Answers => island.lose_answers(),
         }
-        let replies = site.send_together(&cases);
+        let responses = TestEnv::send_together(&cases);
         tokio::time::sleep(heals_after).await;
-        assert!(!replies.is_finished(), "{death:?}: answered on a dead path");
+        assert!(!responses.is_finished(), "{death:?}: answered on a dead path");
         island.heal();
-        for (case, reply) in cases.iter().zip(&replies.await.unwrap()) {
-            case.is_done(&site, reply).await;
-        }
+        env.assert_all_done(&cases, &responses.await.unwrap()).await;
     }
 }
 
@@ -190,43 +189,41 @@ async fn a_dead_path_that_heals_is_survived() {
 
 #[tokio::test]
 async fn a_path_that_stays_dead_is_answered_in_time() {
-    let (site, island) = stranded(6).await;
-    let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
+    let (env, island) = stranded(6).await;
+    let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     island.lose_answers();
     let start = Instant::now();
-    for (case, reply) in cases.iter().zip(&site.send_together(&cases).await.unwrap()) {
-        case.is_refused(reply, &site.stack.logs());
+    for (case, response) in cases.iter().zip(&TestEnv::send_together(&cases).await.unwrap()) {
+        env.assert_unavailable(response);
         // The request had arrived, and could not be told from one that had not.
-        case.happened_once(&site).await;
+        env.assert_executed_once(case).await;
     }
     assert!(start.elapsed() < Duration::from_secs(12), "{:?}", start.elapsed());
     island.heal();
-    site.works(&ONE_OF_EACH_FUNCTION).await;
+    env.assert_works(&ONE_OF_EACH_FUNCTION).await;
 }
 
 /// The other side ends all connections while the cable is out, and does not know them any more when it is back. Nobody
 /// can tell before something is sent.
 async fn is_answered_by_a_reset(number: u8, while_frozen: bool) {
-    let (site, island) = stranded(number).await;
+    let (env, island) = stranded(number).await;
     for operations in [&ONE_OF_EACH_FUNCTION[..], &[Operation::Complete]] {
         let mut frozen = Vec::new();
         for operation in operations.iter().filter(|_| while_frozen) {
-            frozen.push(site.freeze(*operation).await);
+            frozen.push(env.freeze(*operation).await);
         }
         island.pull_the_cable();
-        site.end_all(End::Close).await;
-        until("the island has forgotten", async || island.connections() == 0).await;
+        env.close_connections(End::Close).await;
+        wait_until("the island has forgotten", async || island.connections() == 0).await;
         island.heal();
         drop(frozen);
-        let cases = site.prepare_all(operations).await;
-        let connections = site.proxy.accepted_connections();
-        for (case, reply) in cases.iter().zip(&site.send_together(&cases).await.unwrap()) {
-            case.is_done(&site, reply).await;
-        }
-        assert_eq!(site.proxy.accepted_connections() - connections, cases.len());
+        let cases = env.prepare_all(operations).await;
+        let connections = env.proxy.accepted_connections();
+        env.assert_all_done(&cases, &TestEnv::send_together(&cases).await.unwrap()).await;
+        assert_eq!(env.proxy.accepted_connections() - connections, cases.len());
     }
     // By sending: a look before that finds only what a late acknowledgement of the kernel's may have brought out.
-    until("some have tried again", async || site.stack.logs().contains("the database is asked again")).await;
+    wait_until("some have tried again", async || env.stack.logs().contains("the database is asked again")).await;
 }
 
 #[tokio::test]

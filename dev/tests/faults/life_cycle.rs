@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dev::testing::fault_proxy::{End, FaultProxy, Script};
+use dev::testing::database::TestServer;
+use dev::testing::fault_proxy::{End, Script};
 use dev::testing::stack::{Settings, Stack};
-use reqwest::Client;
 
-use crate::site::{ALL, Database, ONE_OF_EACH_FUNCTION, Operation, Site, postgres};
+use crate::env::{ALL_OPERATIONS, FaultDatabase, ONE_OF_EACH_FUNCTION, Operation, TestEnv};
 
 #[tokio::test]
 async fn functions_that_start_before_their_database_work_once_it_is_there() {
-    let database = Database::new().await;
-    let proxy = FaultProxy::start(([127, 0, 0, 1], database.port).into()).await.unwrap();
-    let settings = Settings::new(env!("CARGO_BIN_EXE_dev"))
+    let database = FaultDatabase::new().await;
+    let proxy = database.start_proxy().await;
+    let settings = Settings::new()
         .with_database(&database.url(proxy.port(), "127.0.0.1", "sslmode=disable"))
         .with("LAMBDA_CONCURRENCY", "1");
     // More than one request tries, so the first are answered with 503.
@@ -21,68 +21,64 @@ async fn functions_that_start_before_their_database_work_once_it_is_there() {
     let stack = Stack::start_async(settings).await.unwrap();
     assert_eq!(proxy.pending_scripts(), 0);
     assert!(stack.logs_when(Duration::from_secs(5), |logs| logs.contains("\"status\":503")).is_some());
-    let site = Arc::new(Site { stack, proxy, database, client: Client::new() });
+    let env = Arc::new(TestEnv::new(stack, proxy, database));
 
     // The other functions have not yet been asked anything.
-    site.proxy.refuse_connections().await;
-    let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
-    for (case, reply) in cases.iter().zip(&site.send_together(&cases).await.unwrap()) {
-        case.is_put_off(&site, reply).await;
+    env.proxy.refuse_connections().await;
+    let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
+    for (case, response) in cases.iter().zip(&TestEnv::send_together(&cases).await.unwrap()) {
+        env.assert_unavailable_and_not_executed(case, response).await;
     }
-    site.proxy.clear_faults().unwrap();
-    for (case, reply) in cases.iter().zip(&site.send_together(&cases).await.unwrap()) {
-        case.is_done(&site, reply).await;
-    }
+    env.proxy.clear_faults().unwrap();
+    env.assert_all_done(&cases, &TestEnv::send_together(&cases).await.unwrap()).await;
 }
 
 #[tokio::test]
 async fn after_a_client_hangs_up_the_next_one_gets_its_own_answer() {
-    let site = Site::start().await;
-    for operation in ALL {
-        let hung_up = site.prepare(operation).await;
-        let next = site.prepare(operation).await;
-        site.database.run("begin; lock table tasks in access exclusive mode").await;
+    let env = TestEnv::start().await;
+    for operation in ALL_OPERATIONS {
+        let hung_up = env.prepare(operation).await;
+        let next = env.prepare(operation).await;
+        env.database.lock_tasks().await;
         tokio::select! {
-            _ = hung_up.send(&site) => unreachable!("it was answered"),
-            () = site.database.until_waiting(1) => {}
+            _ = hung_up.send() => unreachable!("it was answered"),
+            () = env.database.wait_for_blocked_statements(1) => {}
         }
-        let (reply, ()) = tokio::join!(next.send(&site), site.database.run("commit"));
-        next.is_done(&site, &reply).await;
+        let (response, ()) = tokio::join!(next.send(), env.database.run("commit"));
+        env.assert_done(&next, &response).await;
         // Lambda does not know that nobody waits.
-        hung_up.happened_once(&site).await;
+        env.assert_executed_once(&hung_up).await;
     }
 }
 
 #[tokio::test]
 async fn a_herd_that_finds_the_house_full_is_told_so_and_loses_nothing() {
     const HERD: usize = 200;
-    let database = Database::new().await;
+    let database = FaultDatabase::new().await;
     database.run(&format!("alter role {} connection limit 20", database.name)).await;
     // With the certificates of the whole world, reading them is most of what a cold start costs.
-    let certificates = postgres().await.ca_file();
+    let certificates = TestServer::shared().await.postgres().ca_file();
     let many = |settings: Settings| {
         settings.with("LAMBDA_CONCURRENCY", &HERD.to_string()).with("SSL_CERT_FILE", certificates.to_str().unwrap())
     };
-    let site = Arc::new(Site::start_on(database, "127.0.0.1", "sslmode=disable", many).await);
-    let cases = site.prepare_all(&[Operation::Create; HERD]).await;
-    let replies = site.send_together(&cases).await.unwrap();
-    for (case, reply) in cases.iter().zip(&replies) {
-        if reply.status == 503 && reply.retry_after == Some(2) {
+    let env = Arc::new(TestEnv::start_on(database, "127.0.0.1", "sslmode=disable", many).await);
+    let cases = env.prepare_all(&[Operation::Create; HERD]).await;
+    let responses = TestEnv::send_together(&cases).await.unwrap();
+    for (case, response) in cases.iter().zip(&responses) {
+        if response.status == 503 && response.retry_after() == Some(2) {
             // No connection, so certainly no statement.
-            case.is_put_off(&site, reply).await;
+            env.assert_unavailable_and_not_executed(case, response).await;
         } else {
             // On a slow machine the time of some is over before it is their turn.
-            case.is_done_or_refused(&site, reply).await;
+            env.assert_done_or_unavailable(case, response).await;
         }
     }
-    let created = replies.iter().filter(|reply| reply.status == 201).count();
-    let full = replies.iter().filter(|reply| reply.retry_after == Some(2)).count();
+    let created = responses.iter().filter(|response| response.status == 201).count();
+    let full = responses.iter().filter(|response| response.retry_after() == Some(2)).count();
     println!("{created} created, {full} of {HERD} found the house full");
     assert!(created > 0 && full > 0, "{created} created, {full} found the house full");
     // Room again.
-    site.database.run(&format!("alter role {} connection limit -1", site.database.name)).await;
-    let cases = site.prepare_all(&[Operation::Create; HERD]).await;
-    for (case, reply) in cases.iter().zip(&site.send_together(&cases).await.unwrap()) {
-        case.is_done(&site, reply).await;
-    }
+    env.database.run(&format!("alter role {} connection limit -1", env.database.name)).await;
+    let cases = env.prepare_all(&[Operation::Create; HERD]).await;
+    env.assert_all_done(&cases, &TestEnv::send_together(&cases).await.unwrap()).await;
 }

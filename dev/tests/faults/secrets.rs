@@ -4,14 +4,14 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use dev::testing::database::TestServer;
 use dev::testing::fault_proxy::{AuthRequest, Cut, Direction, End, Script};
 use futures_util::future::{join, join_all};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::lone::{Lone, SECRET};
-use crate::site::{Operation, Site, postgres};
+use crate::env::{DirectFunction, Operation, SECRET, TestEnv};
 
 /// The password as a URL has it, and parts of it that are found by no accident, however it is written.
 const ENCODED: &str = "zebra%40%2F%20quagga";
@@ -36,19 +36,19 @@ fn tells_nothing(name: &str, text: &str) {
 }
 
 /// A database whose role has the password.
-async fn site() -> Site {
-    let site = Site::start_cold(|settings| settings).await;
-    site.database.run(&format!("alter role {} password '{DECODED}'", site.database.name)).await;
-    site
+async fn env() -> TestEnv {
+    let env = TestEnv::start_cold(|settings| settings).await;
+    env.database.run(&format!("alter role {} password '{DECODED}'", env.database.name)).await;
+    env
 }
 
-fn scenarios(site: &Site) -> Vec<Scenario> {
-    let name = &site.database.name;
+fn scenarios(env: &TestEnv) -> Vec<Scenario> {
+    let name = &env.database.name;
     let url = |location: &str, rest: &str| format!("postgres://{name}:{ENCODED}@{location}/{rest}");
-    let here = format!("127.0.0.1:{}", site.proxy.port());
+    let here = format!("127.0.0.1:{}", env.proxy.port());
     let scripted = |name, script, status| Scenario {
         name,
-        url: url(&here, &format!("{}?sslmode=disable", site.database.name)),
+        url: url(&here, &format!("{}?sslmode=disable", env.database.name)),
         status,
         script: Some(script),
     };
@@ -70,27 +70,27 @@ fn scenarios(site: &Site) -> Vec<Scenario> {
 
 #[tokio::test]
 async fn no_answer_and_no_log_of_a_function_tells_a_secret() {
-    let site = site().await;
-    for Scenario { name, url, status, script } in scenarios(&site) {
+    let env = env().await;
+    for Scenario { name, url, status, script } in scenarios(&env) {
         let variables = [("AWS_LAMBDA_LOG_LEVEL", "trace"), ("RUST_LOG", "trace"), ("RUST_BACKTRACE", "1")];
-        script.iter().for_each(|script| site.proxy.play_script(script, 100));
-        let mut function = Lone::start(Operation::List, &url, &variables).await;
-        let case = site.prepare(Operation::List).await;
+        script.iter().for_each(|script| env.proxy.play_script(script, 100));
+        let mut function = DirectFunction::start(Operation::List, &url, &variables).await;
+        let case = env.prepare(Operation::List).await;
         // Someone who asks for the password would wait for it no longer than a function does.
-        let reply = function.send(&case).await;
-        assert_eq!(reply.status, status, "{name}: {reply:?}\n{}", function.0.output());
-        site.proxy.clear_faults().unwrap();
+        let response = function.send(&case).await;
+        assert_eq!(response.status, status, "{name}: {response:?}\n{}", function.0.output());
+        env.proxy.clear_faults().unwrap();
         if status == 200 {
             // And with a connection that is lost under a statement.
-            site.proxy.cut_next_statement(Cut { direction: Direction::ToClient, after_bytes: 0, end: End::Reset });
+            env.proxy.cut_next_statement(Cut { direction: Direction::ToClient, after_bytes: 0, end: End::Reset });
             assert_eq!(function.send(&case).await.status, 200);
         }
-        tells_nothing(name, &format!("{reply:?}"));
+        tells_nothing(name, &format!("{response:?}"));
         let printed = function.0.kill().await;
         assert!(status == 200 || printed.contains("\"status\":"), "{name}: {printed}");
         tells_nothing(name, &printed);
     }
-    let heard = site.proxy.received();
+    let heard = env.proxy.received();
     assert!(String::from_utf8_lossy(&heard).contains(DECODED), "nobody has used the password");
 }
 
@@ -127,10 +127,10 @@ async fn output_of(program: &str, arguments: &[&str], url: &str) -> (bool, Strin
 
 #[tokio::test]
 async fn no_program_around_the_functions_tells_a_secret() {
-    let site = site().await;
+    let env = env().await;
     // The one that may change the schema.
-    site.database.run(&format!("alter role {} superuser", site.database.name)).await;
-    let scenarios = scenarios(&site).into_iter().filter(|scenario| scenario.script.is_none());
+    env.database.run(&format!("alter role {} superuser", env.database.name)).await;
+    let scenarios = scenarios(&env).into_iter().filter(|scenario| scenario.script.is_none());
     let programs = scenarios.map(|Scenario { name, url, status, .. }| async move {
         let serve = ["serve", "--until-stdin-closes"];
         for (program, arguments) in [("migrate", &["up"][..]), ("dev", &serve)] {
@@ -145,7 +145,7 @@ async fn no_program_around_the_functions_tells_a_secret() {
 
 #[tokio::test]
 async fn no_word_about_a_connection_string_that_is_wrong_tells_a_secret() {
-    let port = postgres().await.url();
+    let port = TestServer::shared().await.postgres().url();
     let port = port.split('/').nth(2).unwrap().rsplit(':').next().unwrap();
     let here = format!("127.0.0.1:{port}");
     for url in [

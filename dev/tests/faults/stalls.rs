@@ -5,63 +5,51 @@ use std::time::{Duration, Instant};
 
 use dev::testing::fault_proxy::{Direction, Flow};
 
-use crate::site::{ONE_OF_EACH_FUNCTION, Site};
+use crate::env::{ONE_OF_EACH_FUNCTION, TestEnv};
 
 #[tokio::test]
 async fn a_slow_path_is_left_alone() {
-    let site = Arc::new(Site::start().await);
-    let (connections, executed) = (site.proxy.accepted_connections(), site.proxy.answered_statements());
-    site.proxy.set_flow(Direction::ToServer, Flow::Delay(Duration::from_millis(500)));
-    site.proxy.set_flow(Direction::ToClient, Flow::Delay(Duration::from_secs(1)));
-    let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
+    let env = Arc::new(TestEnv::start().await);
+    let before = env.counts();
+    env.proxy.set_flow(Direction::ToServer, Flow::Delay(Duration::from_millis(500)));
+    env.proxy.set_flow(Direction::ToClient, Flow::Delay(Duration::from_secs(1)));
+    let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     let start = Instant::now();
-    let replies = site.send_together(&cases).await.unwrap();
+    let responses = TestEnv::send_together(&cases).await.unwrap();
     assert!(start.elapsed() > Duration::from_millis(1500));
-    for (case, reply) in cases.iter().zip(&replies) {
-        case.is_done(&site, reply).await;
-    }
-    assert_eq!(
-        (site.proxy.accepted_connections() - connections, site.proxy.answered_statements() - executed),
-        (0, cases.len())
-    );
+    env.assert_all_done(&cases, &responses).await;
+    assert_eq!(env.counts_since(before), (0, cases.len()));
 }
 
 #[tokio::test]
 async fn a_server_that_works_for_long_is_left_alone() {
-    let site = Arc::new(Site::start().await);
-    let (connections, executed) = (site.proxy.accepted_connections(), site.proxy.answered_statements());
-    site.database.run("begin; lock table tasks in access exclusive mode").await;
+    let env = Arc::new(TestEnv::start().await);
+    let before = env.counts();
+    env.database.lock_tasks().await;
     // The owner of the lock sees through it.
-    let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
-    site.database.run("commit; begin; lock table tasks in access exclusive mode").await;
-    let replies = site.send_together(&cases);
-    site.database.until_waiting(6).await;
+    let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
+    env.database.run("commit; begin; lock table tasks in access exclusive mode").await;
+    let responses = TestEnv::send_together(&cases);
+    env.database.wait_for_blocked_statements(6).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    site.database.run("commit").await;
-    for (case, reply) in cases.iter().zip(&replies.await.unwrap()) {
-        case.is_done(&site, reply).await;
-    }
-    assert_eq!(
-        (site.proxy.accepted_connections() - connections, site.proxy.answered_statements() - executed),
-        (0, cases.len())
-    );
+    env.database.run("commit").await;
+    env.assert_all_done(&cases, &responses.await.unwrap()).await;
+    assert_eq!(env.counts_since(before), (0, cases.len()));
 }
 
 #[tokio::test]
 async fn a_stall_that_ends_in_time_is_waited_for() {
-    let site = Arc::new(Site::start().await);
-    for way in [Direction::ToServer, Direction::ToClient] {
-        let executed = site.proxy.answered_statements();
-        site.proxy.set_flow(way, Flow::Stall);
-        let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
-        let replies = site.send_together(&cases);
+    let env = Arc::new(TestEnv::start().await);
+    for direction in [Direction::ToServer, Direction::ToClient] {
+        let executed = env.proxy.answered_statements();
+        env.proxy.set_flow(direction, Flow::Stall);
+        let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
+        let responses = TestEnv::send_together(&cases);
         tokio::time::sleep(Duration::from_secs(2)).await;
-        assert!(!replies.is_finished());
-        site.proxy.clear_faults().unwrap();
-        for (case, reply) in cases.iter().zip(&replies.await.unwrap()) {
-            case.is_done(&site, reply).await;
-        }
-        assert_eq!(site.proxy.answered_statements() - executed, cases.len(), "{way:?}");
+        assert!(!responses.is_finished());
+        env.proxy.clear_faults().unwrap();
+        env.assert_all_done(&cases, &responses.await.unwrap()).await;
+        assert_eq!(env.proxy.answered_statements() - executed, cases.len(), "{direction:?}");
     }
 }
 
@@ -70,31 +58,31 @@ async fn a_stall_that_ends_in_time_is_waited_for() {
 enum Left {
     Everything,
     Nothing,
-    /// The request was under way, and the server may get it when the stall ends.
+    /// The request was under direction, and the server may get it when the stall ends.
     Either,
 }
 
-async fn is_answered_in_time(way: Direction, flow: Flow, left: Left) {
-    let site = Arc::new(Site::start().await);
-    site.proxy.set_flow(way, flow);
-    let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
+async fn is_answered_in_time(direction: Direction, flow: Flow, left: Left) {
+    let env = Arc::new(TestEnv::start().await);
+    env.proxy.set_flow(direction, flow);
+    let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     let start = Instant::now();
-    let replies = site.send_together(&cases).await.unwrap();
+    let responses = TestEnv::send_together(&cases).await.unwrap();
     let took = start.elapsed();
     assert!(took > Duration::from_secs(9) && took < Duration::from_secs(13), "{took:?}");
-    for (case, reply) in cases.iter().zip(&replies) {
-        case.is_refused(reply, &site.stack.logs());
+    for (case, response) in cases.iter().zip(&responses) {
+        env.assert_unavailable(response);
         match left {
-            Left::Everything => drop(case.happened_once(&site).await),
-            Left::Nothing => case.is_undone(&site).await,
+            Left::Everything => drop(env.assert_executed_once(case).await),
+            Left::Nothing => env.assert_not_executed(case).await,
             Left::Either => {}
         }
     }
-    site.proxy.clear_faults().unwrap();
+    env.proxy.clear_faults().unwrap();
     // What was held back arrives now, if it arrives at all, while these wait for their own answers.
-    site.proxy.set_flow(Direction::ToClient, Flow::Delay(Duration::from_millis(100)));
+    env.proxy.set_flow(Direction::ToClient, Flow::Delay(Duration::from_millis(100)));
     for _ in 0..3 {
-        site.works(&ONE_OF_EACH_FUNCTION).await;
+        env.assert_works(&ONE_OF_EACH_FUNCTION).await;
     }
 }
 

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dev::testing::fault_proxy::{AuthRequest, End, FaultProxy, Script};
+use dev::testing::database::TestServer;
+use dev::testing::fault_proxy::{AuthRequest, End, Script};
 use dev::testing::stack::Settings;
 use native_tls::{Certificate, Identity, TlsAcceptor, TlsConnector};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
@@ -15,8 +16,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::idle;
-use crate::lone::Lone;
-use crate::site::{ALL, Database, ONE_OF_EACH_FUNCTION, Operation, PASSWORD, Site, postgres};
+
+use crate::env::{ALL_OPERATIONS, DirectFunction, FaultDatabase, ONE_OF_EACH_FUNCTION, Operation, PASSWORD, TestEnv};
 
 /// Somebody who signs certificates.
 struct Authority {
@@ -50,7 +51,7 @@ impl Authority {
 
 /// What the server of all tests is, and what nobody else should be.
 async fn identity_of_postgres() -> Identity {
-    let authority = postgres().await.ca_file();
+    let authority = TestServer::shared().await.postgres().ca_file();
     let file = |name: &str| std::fs::read(authority.with_file_name(name)).unwrap();
     Identity::from_pkcs8(&file("server.crt"), &file("server.key")).unwrap()
 }
@@ -108,8 +109,8 @@ async fn take(mut client: TcpStream, acceptor: &tokio_native_tls::TlsAcceptor, o
 }
 
 /// To the server of all tests, as who knows it.
-async fn to_postgres(database: &Database) -> Onward {
-    let authority = std::fs::read(postgres().await.ca_file()).unwrap();
+async fn to_postgres(database: &FaultDatabase) -> Onward {
+    let authority = std::fs::read(TestServer::shared().await.postgres().ca_file()).unwrap();
     let authority = Certificate::from_pem(&authority).unwrap();
     let connector = TlsConnector::builder().add_root_certificate(authority).build().unwrap();
     Onward::ToPostgres(address(database.port), connector)
@@ -120,110 +121,108 @@ fn address(port: u16) -> SocketAddr {
 }
 
 /// A stack that requires TLS and trusts the server of all tests, and this authority.
-async fn site_that_trusts(authority: &Authority) -> Site {
-    let site = cold_site("", authority).await;
-    site.warm_up().await;
+async fn site_that_trusts(authority: &Authority) -> TestEnv {
+    let env = cold_site("", authority).await;
+    env.warm_up().await;
     let encrypted = format!(
         "select count(*) from pg_stat_ssl join pg_stat_activity using (pid) where ssl and usename = '{}'",
-        site.database.name
+        env.database.name
     );
-    assert!(site.database.number(&encrypted).await >= 6);
-    site
+    assert!(env.database.number(&encrypted).await >= 6);
+    env
 }
 
 /// What `SSL_CERT_FILE` takes to trust the server of all tests, and this authority. It goes with that server.
-async fn bundle(database: &Database, authority: &Authority) -> PathBuf {
-    let server = postgres().await.ca_file();
+async fn bundle(database: &FaultDatabase, authority: &Authority) -> PathBuf {
+    let server = TestServer::shared().await.postgres().ca_file();
     let bundle = server.with_file_name(format!("{}.pem", database.name));
     std::fs::write(&bundle, std::fs::read_to_string(&server).unwrap() + &authority.pem).unwrap();
     bundle
 }
 
 /// The same before its functions were used, with more parameters.
-async fn cold_site(parameters: &str, authority: &Authority) -> Site {
-    let database = Database::new().await;
+async fn cold_site(parameters: &str, authority: &Authority) -> TestEnv {
+    let database = FaultDatabase::new().await;
     let bundle = bundle(&database, authority).await;
     let trusted = |settings: Settings| settings.with("SSL_CERT_FILE", bundle.to_str().unwrap());
     let parameters = format!("sslmode=require&hostaddr=127.0.0.1{parameters}");
-    Site::start_on(database, "localhost", &parameters, trusted).await
+    TestEnv::start_on(database, "localhost", &parameters, trusted).await
 }
 
 /// All operations are refused, and why is in the log.
-async fn misconfigured(site: &Arc<Site>, cause: &str) {
-    let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
-    for (case, reply) in cases.iter().zip(&site.send_together(&cases).await.unwrap()) {
-        assert_eq!((reply.status, &reply.body["code"]), (500, &json!("misconfigured")), "{cause}: {reply:?}");
-        case.is_undone(site).await;
+async fn misconfigured(env: &Arc<TestEnv>, cause: &str) {
+    let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
+    for (case, response) in cases.iter().zip(&TestEnv::send_together(&cases).await.unwrap()) {
+        assert_eq!((response.status, &response.json["code"]), (500, &json!("misconfigured")), "{cause}: {response:?}");
+        env.assert_not_executed(case).await;
     }
-    let logged = site.stack.logs_when(Duration::from_secs(5), |logs| logs.contains(cause));
-    assert!(logged.is_some(), "{cause} is not in the log: {}", site.stack.logs());
+    let logged = env.stack.logs_when(Duration::from_secs(5), |logs| logs.contains(cause));
+    assert!(logged.is_some(), "{cause} is not in the log: {}", env.stack.logs());
 }
 
 #[tokio::test]
 async fn a_server_that_is_not_the_one_it_should_be_is_told_nothing() {
     let authority = Authority::new("Trusted");
-    let site = Arc::new(site_that_trusts(&authority).await);
+    let env = Arc::new(site_that_trusts(&authority).await);
 
     for (identity, cause) in [
         (authority.identity("wrong.example", false), "hostname mismatch"),
         (authority.identity("localhost", true), "certificate has expired"),
         (Authority::new("Nobody knows").identity("localhost", false), "unable to get local issuer certificate"),
     ] {
-        site.end_all(End::Close).await;
-        site.proxy.set_upstream(end_of_tls(identity, Onward::Nowhere).await);
-        let connections = site.proxy.accepted_connections();
-        misconfigured(&site, cause).await;
-        assert_eq!(site.proxy.accepted_connections() - connections, 6, "{cause}: tried more than once");
+        env.close_connections(End::Close).await;
+        env.proxy.set_upstream(end_of_tls(identity, Onward::Nowhere).await);
+        let connections = env.proxy.accepted_connections();
+        misconfigured(&env, cause).await;
+        assert_eq!(env.proxy.accepted_connections() - connections, 6, "{cause}: tried more than once");
     }
 
     // With nothing wrong in its certificate it is no impostor but a server that hangs up.
-    site.end_all(End::Close).await;
-    site.proxy.set_upstream(end_of_tls(authority.identity("localhost", false), Onward::Nowhere).await);
-    let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
-    for (case, reply) in cases.iter().zip(&site.send_together(&cases).await.unwrap()) {
-        case.is_put_off(&site, reply).await;
+    env.close_connections(End::Close).await;
+    env.proxy.set_upstream(end_of_tls(authority.identity("localhost", false), Onward::Nowhere).await);
+    let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
+    for (case, response) in cases.iter().zip(&TestEnv::send_together(&cases).await.unwrap()) {
+        env.assert_unavailable_and_not_executed(case, response).await;
     }
 
-    site.proxy.set_upstream(address(site.database.port));
-    site.works(&ALL).await;
+    env.proxy.set_upstream(address(env.database.port));
+    env.assert_works(&ALL_OPERATIONS).await;
 }
 
 #[tokio::test]
 async fn a_server_without_tls_is_told_nothing() {
-    let site = Arc::new(site_that_trusts(&Authority::new("Trusted")).await);
-    site.end_all(End::Close).await;
-    site.proxy.play_script(&Script::RefuseTls, 6);
-    misconfigured(&site, "does not support TLS").await;
-    assert_eq!(site.proxy.pending_scripts(), 0);
-    site.works(&ALL).await;
+    let env = Arc::new(site_that_trusts(&Authority::new("Trusted")).await);
+    env.close_connections(End::Close).await;
+    env.proxy.play_script(&Script::RefuseTls, 6);
+    misconfigured(&env, "does not support TLS").await;
+    assert_eq!(env.proxy.pending_scripts(), 0);
+    env.assert_works(&ALL_OPERATIONS).await;
 }
 
 #[tokio::test]
 async fn a_handshake_that_stalls_is_tried_again() {
-    let site = Arc::new(site_that_trusts(&Authority::new("Trusted")).await);
+    let env = Arc::new(site_that_trusts(&Authority::new("Trusted")).await);
     for script in [Script::Silent, Script::SilentAfterTls] {
-        site.end_all(End::Close).await;
-        site.proxy.play_script(&script, 6);
-        let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
+        env.close_connections(End::Close).await;
+        env.proxy.play_script(&script, 6);
+        let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
         let start = Instant::now();
-        for (case, reply) in cases.iter().zip(&site.send_together(&cases).await.unwrap()) {
-            case.is_done(&site, reply).await;
-        }
+        env.assert_all_done(&cases, &TestEnv::send_together(&cases).await.unwrap()).await;
         assert!(start.elapsed() < Duration::from_secs(5), "{script:?}: {:?}", start.elapsed());
-        assert_eq!(site.proxy.pending_scripts(), 0);
+        assert_eq!(env.proxy.pending_scripts(), 0);
     }
 }
 
 #[tokio::test]
 async fn an_encrypted_connection_that_ended_while_idle_is_replaced_without_a_word() {
-    let site = site_that_trusts(&Authority::new("Trusted")).await;
+    let env = site_that_trusts(&Authority::new("Trusted")).await;
     for ending in idle::ENDINGS {
         for operation in ONE_OF_EACH_FUNCTION {
-            site.works(&[operation]).await;
-            let frozen = site.freeze(operation).await;
-            ending.happens(&site).await;
+            env.assert_works(&[operation]).await;
+            let frozen = env.freeze(operation).await;
+            ending.happens(&env).await;
             drop(frozen);
-            site.works(&[operation]).await;
+            env.assert_works(&[operation]).await;
         }
     }
 }
@@ -231,32 +230,33 @@ async fn an_encrypted_connection_that_ended_while_idle_is_replaced_without_a_wor
 #[tokio::test]
 async fn who_passes_everything_on_under_a_certificate_of_a_trusted_authority_is_noticed() {
     let authority = Authority::new("Trusted");
-    let site = Arc::new(site_that_trusts(&authority).await);
-    let onward = to_postgres(&site.database).await;
-    site.end_all(End::Close).await;
-    site.proxy.set_upstream(end_of_tls(authority.identity("localhost", false), onward).await);
-    let connections = site.proxy.accepted_connections();
+    let env = Arc::new(site_that_trusts(&authority).await);
+    let onward = to_postgres(&env.database).await;
+    env.close_connections(End::Close).await;
+    env.proxy.set_upstream(end_of_tls(authority.identity("localhost", false), onward).await);
+    let connections = env.proxy.accepted_connections();
     // The server's own words: what the client has signed is not what the server has shown.
-    misconfigured(&site, "SCRAM channel binding check failed").await;
-    assert_eq!(site.proxy.accepted_connections() - connections, 6, "tried more than once");
-    site.proxy.set_upstream(address(site.database.port));
-    site.works(&ALL).await;
+    misconfigured(&env, "SCRAM channel binding check failed").await;
+    assert_eq!(env.proxy.accepted_connections() - connections, 6, "tried more than once");
+    env.proxy.set_upstream(address(env.database.port));
+    env.assert_works(&ALL_OPERATIONS).await;
 }
 
 #[tokio::test]
 async fn where_the_channel_must_be_bound_no_other_way_to_sign_in_is_taken_and_the_password_stays_here() {
     let authority = Authority::new("Trusted");
-    let site = Site::start_cold(|settings| settings).await;
+    let env = TestEnv::start_cold(|settings| settings).await;
     let on_neon = "ep-test-pooler.eu-central-1.aws.neon.tech";
     for (name, parameters) in [("localhost", "&channel_binding=require"), (on_neon, "")] {
         let parameters = format!("sslmode=require&hostaddr=127.0.0.1{parameters}");
         // Encrypted as it should be, and behind that a server that wants something else than SCRAM.
-        let scripted = FaultProxy::start(address(site.database.port)).await.unwrap();
+        let scripted = env.database.start_proxy().await;
         let end = end_of_tls(authority.identity(name, false), Onward::InClear(address(scripted.port()))).await;
-        let url = site.database.url(end.port(), name, &parameters);
-        let bundle = bundle(&site.database, &authority).await;
+        let url = env.database.url(end.port(), name, &parameters);
+        let bundle = bundle(&env.database, &authority).await;
         for operation in ONE_OF_EACH_FUNCTION {
-            let mut function = Lone::start(operation, &url, &[("SSL_CERT_FILE", bundle.to_str().unwrap())]).await;
+            let mut function =
+                DirectFunction::start(operation, &url, &[("SSL_CERT_FILE", bundle.to_str().unwrap())]).await;
             // And at last the real one, which offers SCRAM alone where it is not encrypted: so does who has stripped
             // the binding off.
             for demand in
@@ -264,19 +264,19 @@ async fn where_the_channel_must_be_bound_no_other_way_to_sign_in_is_taken_and_th
             {
                 let connections = scripted.accepted_connections();
                 demand.iter().for_each(|demand| scripted.play_script(&Script::RequestAuth(*demand), 1));
-                let case = site.prepare(operation).await;
-                let reply = function.send(&case).await;
-                let what = format!("{name}, {operation:?}, {demand:?}: {reply:?}");
-                assert_eq!((reply.status, &reply.body["code"]), (500, &json!("misconfigured")), "{what}");
+                let case = env.prepare(operation).await;
+                let response = function.send(&case).await;
+                let what = format!("{name}, {operation:?}, {demand:?}: {response:?}");
+                assert_eq!((response.status, &response.json["code"]), (500, &json!("misconfigured")), "{what}");
                 assert_eq!(scripted.accepted_connections() - connections, 1, "{what}: tried more than once");
-                case.is_undone(&site).await;
+                env.assert_not_executed(&case).await;
             }
             let printed = function.0.kill().await;
             assert_eq!(printed.matches("server did not use channel binding").count(), 5, "{printed}");
         }
         let heard = scripted.received();
         let heard = String::from_utf8_lossy(&heard);
-        assert_eq!(heard.matches(&format!("user\0{}\0", site.database.name)).count(), 18, "{name}: {heard:?}");
+        assert_eq!(heard.matches(&format!("user\0{}\0", env.database.name)).count(), 18, "{name}: {heard:?}");
         for said in [PASSWORD, "md5", "tasks where"] {
             assert!(!heard.contains(said), "{name}: {heard:?}");
         }
@@ -286,20 +286,20 @@ async fn where_the_channel_must_be_bound_no_other_way_to_sign_in_is_taken_and_th
 #[tokio::test]
 async fn a_server_that_may_ask_for_the_password_is_told_it_and_so_it_would_have_been_heard() {
     let authority = Authority::new("Trusted");
-    let site = Arc::new(site_that_trusts(&authority).await);
-    let scripted = FaultProxy::start(address(site.database.port)).await.unwrap();
+    let env = Arc::new(site_that_trusts(&authority).await);
+    let scripted = env.database.start_proxy().await;
     let end = end_of_tls(authority.identity("localhost", false), Onward::InClear(address(scripted.port()))).await;
-    site.end_all(End::Close).await;
-    site.proxy.set_upstream(end);
+    env.close_connections(End::Close).await;
+    env.proxy.set_upstream(end);
     scripted.play_script(&Script::RequestAuth(AuthRequest::CleartextPassword), 1);
-    let case = site.prepare(Operation::Create).await;
-    let reply = case.send(&site).await;
-    case.is_put_off(&site, &reply).await;
+    let case = env.prepare(Operation::Create).await;
+    let response = case.send().await;
+    env.assert_unavailable_and_not_executed(&case, &response).await;
     assert!(String::from_utf8_lossy(&scripted.received()).contains(PASSWORD));
 }
 
 /// A stack that was asked to begin with TLS at once.
-async fn direct_site() -> Arc<Site> {
+async fn direct_site() -> Arc<TestEnv> {
     Arc::new(cold_site("&sslnegotiation=direct", &Authority::new("Trusted")).await)
 }
 
@@ -307,18 +307,16 @@ async fn direct_site() -> Arc<Site> {
 async fn a_server_that_knows_no_direct_tls_is_asked_for_tls_instead_and_that_is_remembered() {
     // As PostgreSQL 15 does it, and as PgBouncer.
     for refusal in [Script::End(End::Reset), Script::End(End::Close), Script::Silent] {
-        let site = direct_site().await;
-        site.proxy.play_script_on_direct_tls(refusal.clone());
-        site.kill_functions().await;
+        let env = direct_site().await;
+        env.proxy.play_script_on_direct_tls(refusal.clone());
+        env.kill_functions().await;
         let mut opened = Vec::new();
         for _ in 0..3 {
-            let connections = site.proxy.accepted_connections();
-            let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
-            for (case, reply) in cases.iter().zip(&site.send_together(&cases).await.unwrap()) {
-                case.is_done(&site, reply).await;
-            }
-            opened.push(site.proxy.accepted_connections() - connections);
-            site.end_all(End::Close).await;
+            let connections = env.proxy.accepted_connections();
+            let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
+            env.assert_all_done(&cases, &TestEnv::send_together(&cases).await.unwrap()).await;
+            opened.push(env.proxy.accepted_connections() - connections);
+            env.close_connections(End::Close).await;
         }
         assert_eq!(opened, [12, 6, 6], "{refusal:?}");
     }
@@ -326,16 +324,16 @@ async fn a_server_that_knows_no_direct_tls_is_asked_for_tls_instead_and_that_is_
 
 #[tokio::test]
 async fn a_server_that_knows_direct_tls_is_never_asked_for_tls() {
-    let site = direct_site().await;
-    let onward = to_postgres(&site.database).await;
-    site.proxy.set_upstream(end_of_tls(identity_of_postgres().await, onward).await);
-    site.kill_functions().await;
+    let env = direct_site().await;
+    let onward = to_postgres(&env.database).await;
+    env.proxy.set_upstream(end_of_tls(identity_of_postgres().await, onward).await);
+    env.kill_functions().await;
     for _ in 0..2 {
-        site.end_all(End::Close).await;
-        let (connections, direct) = (site.proxy.accepted_connections(), site.proxy.direct_tls_connections());
-        site.works(&ONE_OF_EACH_FUNCTION).await;
+        env.close_connections(End::Close).await;
+        let (connections, direct) = (env.proxy.accepted_connections(), env.proxy.direct_tls_connections());
+        env.assert_works(&ONE_OF_EACH_FUNCTION).await;
         assert_eq!(
-            (site.proxy.accepted_connections() - connections, site.proxy.direct_tls_connections() - direct),
+            (env.proxy.accepted_connections() - connections, env.proxy.direct_tls_connections() - direct),
             (6, 6)
         );
     }
@@ -344,28 +342,25 @@ async fn a_server_that_knows_direct_tls_is_never_asked_for_tls() {
 #[tokio::test]
 async fn a_refusal_over_direct_tls_does_not_speak_against_direct_tls() {
     let authority = Authority::new("Trusted");
-    let site = Arc::new(cold_site("&sslnegotiation=direct", &authority).await);
-    let scripted = FaultProxy::start(address(site.database.port)).await.unwrap();
+    let env = Arc::new(cold_site("&sslnegotiation=direct", &authority).await);
+    let scripted = env.database.start_proxy().await;
     let end = end_of_tls(authority.identity("localhost", false), Onward::InClear(address(scripted.port()))).await;
-    site.kill_functions().await;
-    site.proxy.set_upstream(end);
+    env.kill_functions().await;
+    env.proxy.set_upstream(end);
     let refusal = Script::Refuse { state: "28P01".to_owned(), message: "password authentication failed".to_owned() };
     // At the start, and when the request tries again.
     scripted.play_script(&refusal, 12);
-    let (connections, direct) = (site.proxy.accepted_connections(), site.proxy.direct_tls_connections());
-    misconfigured(&site, "password authentication failed").await;
+    let (connections, direct) = (env.proxy.accepted_connections(), env.proxy.direct_tls_connections());
+    misconfigured(&env, "password authentication failed").await;
     assert_eq!(
-        (site.proxy.accepted_connections() - connections, site.proxy.direct_tls_connections() - direct),
+        (env.proxy.accepted_connections() - connections, env.proxy.direct_tls_connections() - direct),
         (12, 12),
         "asked once more"
     );
     // Nor does a sign-in that breaks off, and the next connection begins directly again.
     for operation in ONE_OF_EACH_FUNCTION {
         scripted.play_script(&Script::End(End::Close), 1);
-        site.works(&[operation]).await;
+        env.assert_works(&[operation]).await;
     }
-    assert_eq!(
-        (site.proxy.accepted_connections() - connections, site.proxy.direct_tls_connections() - direct),
-        (24, 24)
-    );
+    assert_eq!((env.proxy.accepted_connections() - connections, env.proxy.direct_tls_connections() - direct), (24, 24));
 }

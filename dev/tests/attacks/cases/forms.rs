@@ -1,12 +1,13 @@
 //! Every form of token where it is accepted, and where it is not.
 
+use dev::testing::better_auth::cookie_value;
 use jsonwebtoken::Algorithm;
 use serde_json::json;
 
 use crate::case::{Case, SESSION, Setup};
 use crate::keys::{ED25519, P256, RSA};
 use crate::token::{
-    SECRET, by_key, by_key_and, by_secret, claims, cookie_cache, header, hs256, percent_encoded, signed_session,
+    SECRET, by_key, by_key_and, by_secret, claims, cookie_cache, header, hs256, signed_session,
 };
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -48,7 +49,7 @@ pub(crate) fn cases() -> Vec<Case> {
     for (name, token) in [
         ("a session token", SESSION),
         ("a signed session token", &signed),
-        ("a signed session token as a cookie has it", &percent_encoded(&signed)),
+        ("a signed session token as a cookie has it", &cookie_value(&signed)),
     ] {
         cases.extend([Setup::Sessions, Setup::Everything].map(|setup| Case::accepted(setup, name, token)));
         let others = [Setup::Secret, Setup::Keys, Setup::OneKey];

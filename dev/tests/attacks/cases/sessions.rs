@@ -1,13 +1,14 @@
 //! Session tokens: rows of a table, or not.
 
+use dev::testing::better_auth::cookie_value;
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
 use jsonwebtoken::Algorithm;
 
-use crate::case::{Case, ENDED_SESSION, SESSION, SESSION_OF_EVE, Setup};
+use crate::case::{Case, EXPIRED_SESSION, SESSION, SESSION_OF_EVE, Setup};
 use crate::keys::ED25519;
 use crate::token::{
-    EVE, SECRET, by_key, by_secret, claims, decode, encode, header, hmac, hs256, percent_encoded, signed_session,
+    EVE, SECRET, by_key, by_secret, claims, decode, encode, header, hmac, hs256, signed_session,
 };
 
 const SETUPS: [Setup; 2] = [Setup::Sessions, Setup::Everything];
@@ -21,8 +22,8 @@ pub(crate) fn cases() -> Vec<Case> {
     let foreign = signed_session(SESSION, "another secret of more than 32 bytes, for once");
     let bytes = BASE64_STANDARD.decode(signature).expect("base64");
     for (name, token) in [
-        ("of a session that has ended", ENDED_SESSION.to_owned()),
-        ("of a session that has ended, signed", signed_session(ENDED_SESSION, SECRET)),
+        ("of a session that has ended", EXPIRED_SESSION.to_owned()),
+        ("of a session that has ended, signed", signed_session(EXPIRED_SESSION, SECRET)),
         ("of no session", "q".repeat(32)),
         ("of no session, signed", signed_session(&"q".repeat(32), SECRET)),
         ("of one letter", "u".to_owned()),
@@ -48,7 +49,7 @@ pub(crate) fn cases() -> Vec<Case> {
         ("encoded", encode(SESSION)),
         ("as it is in the cookie's name", format!("better-auth.session_token={SESSION}")),
         ("signed with another secret", foreign.clone()),
-        ("signed with another secret, encoded", percent_encoded(&foreign)),
+        ("signed with another secret, encoded", cookie_value(&foreign)),
         ("with the signature of another", format!("{SESSION}.{other_signature}")),
         ("of another with its signature", format!("{SESSION_OF_EVE}.{signature}")),
         ("with an empty signature", format!("{SESSION}.")),
@@ -67,7 +68,7 @@ pub(crate) fn cases() -> Vec<Case> {
         ("with nothing but a signature", format!(".{signature}")),
         ("with nothing but a dot", ".".to_owned()),
         ("with an encoded dot and nothing", format!("{SESSION}%2E")),
-        ("encoded twice", percent_encoded(&good).replace('%', "%25")),
+        ("encoded twice", cookie_value(&good).replace('%', "%25")),
         ("with its signature twice", format!("{good}%2E{signature}")),
         ("signed, with its signature signed again", signed_session(&good, SECRET).replacen('.', "%2E", 1)),
         ("that is a user's id", EVE.to_owned()),
@@ -78,7 +79,7 @@ pub(crate) fn cases() -> Vec<Case> {
     }
     for setup in [Setup::Sessions, Setup::Everything] {
         cases.push(Case::accepted_as(EVE, setup, "the session token of another user", SESSION_OF_EVE));
-        let signed = percent_encoded(&signed_session(SESSION_OF_EVE, SECRET));
+        let signed = cookie_value(&signed_session(SESSION_OF_EVE, SECRET));
         cases.push(Case::accepted_as(EVE, setup, "the signed session token of another user", signed));
     }
     for (name, token) in [

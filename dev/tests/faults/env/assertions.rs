@@ -1,0 +1,92 @@
+//! What responses and the table must be after a fault.
+
+use dev::testing::client::TestResponse;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+use super::database::Row;
+use super::operation::{ONE_OF_EACH_FUNCTION, Operation};
+use super::task_case::TaskCase;
+use super::test_env::TestEnv;
+
+impl TestEnv {
+    /// Opens the connection of each function.
+    pub(crate) async fn warm_up(&self) {
+        self.assert_works(&ONE_OF_EACH_FUNCTION).await;
+    }
+
+    /// Sends a request of each operation, one after the other, and asserts that each is done.
+    pub(crate) async fn assert_works(&self, operations: &[Operation]) {
+        for case in self.prepare_all(operations).await {
+            self.assert_done(&case, &case.send().await).await;
+        }
+    }
+
+    /// Asserts that the operation was executed exactly once, and that the response says so.
+    pub(crate) async fn assert_done(&self, case: &TaskCase, response: &TestResponse) {
+        let message = format!("{:?}: {response:?}\n{}", case.operation, self.stack.logs());
+        let status = match case.operation {
+            Operation::Create => 201,
+            Operation::Delete => 204,
+            _ => 200,
+        };
+        assert_eq!(response.status, status, "{message}");
+        let rows = self.assert_executed_once(case).await;
+        let task = if case.operation == Operation::List { &response.json[0] } else { &response.json };
+        let found = [&task["id"], &task["title"], &task["completed"]];
+        let stored = rows.first().map(|row| [json!(row.id), json!(row.title), json!(row.completed)]);
+        assert_eq!(found.map(Value::clone), stored.unwrap_or_default(), "{message}");
+    }
+
+    /// [`TestEnv::assert_done`] for each case.
+    pub(crate) async fn assert_all_done(&self, cases: &[Arc<TaskCase>], responses: &[TestResponse]) {
+        for (case, response) in cases.iter().zip(responses) {
+            self.assert_done(case, response).await;
+        }
+    }
+
+    /// Asserts that the row is as one execution leaves it, and that there is no other row.
+    pub(crate) async fn assert_executed_once(&self, case: &TaskCase) -> Vec<Row> {
+        let rows = self.database.rows_of(&case.user).await;
+        let expected = Vec::from_iter(case.row_after(rows.first().map(|row| row.id)));
+        assert_eq!(rows, expected, "{:?}\n{}", case.operation, self.stack.logs());
+        rows
+    }
+
+    /// Whether the operation was executed. Asserts that it was not executed twice.
+    pub(crate) async fn was_executed(&self, case: &TaskCase) -> bool {
+        if self.database.rows_of(&case.user).await == Vec::from_iter(case.row_before()) {
+            return false;
+        }
+        self.assert_executed_once(case).await;
+        true
+    }
+
+    /// Asserts that the table is as it was before the operation.
+    pub(crate) async fn assert_not_executed(&self, case: &TaskCase) {
+        let rows = self.database.rows_of(&case.user).await;
+        assert_eq!(rows, Vec::from_iter(case.row_before()), "{:?}\n{}", case.operation, self.stack.logs());
+    }
+
+    /// Asserts that the response is a 503 with `Retry-After`, whether or not the operation was executed.
+    pub(crate) fn assert_unavailable(&self, response: &TestResponse) {
+        let message = format!("{response:?}\n{}", self.stack.logs());
+        assert_eq!((response.status, &response["code"]), (503, &json!("database_unavailable")), "{message}");
+        assert!(response.retry_after().is_some_and(|seconds| (1..=2).contains(&seconds)), "{message}");
+    }
+
+    /// Asserts that the response is a 503 with `Retry-After`, and that the operation was not executed.
+    pub(crate) async fn assert_unavailable_and_not_executed(&self, case: &TaskCase, response: &TestResponse) {
+        self.assert_unavailable(response);
+        self.assert_not_executed(case).await;
+    }
+
+    /// Asserts that the operation was done, or that the response is a 503. Then it was executed once or not at all.
+    pub(crate) async fn assert_done_or_unavailable(&self, case: &TaskCase, response: &TestResponse) {
+        if response.status != 503 {
+            return self.assert_done(case, response).await;
+        }
+        self.assert_unavailable(response);
+        self.was_executed(case).await;
+    }
+}
