@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use dev::testing::function::event;
 pub(crate) use dev::testing::function::Function;
+use dev::testing::function::event;
 use serde_json::Value;
 
 /// Starts `list-tasks` with these environment variables and none of the test's own.

@@ -1,21 +1,13 @@
-//! Keys that come and go while the function runs, from the database and over HTTP.
+//! Keys that are added and removed while the function runs, from the database and over HTTP.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-use axum::Router;
-use axum::body::Body;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, LOCATION};
-use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
+use dev::testing::fault_proxy::FaultProxy;
+use serde_json::json;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
 
 use crate::database::AuthDatabase;
 use crate::function::{Function, StatusFor, bearing, list_tasks};
+use crate::key_server::{KeyResponse, KeyServer, failing_responses};
 use crate::keys::{ED25519, NEXT};
 use crate::token::{ADA, ORIGIN, SECRET, by_key, by_secret, claims, header, hs256};
 
@@ -27,8 +19,8 @@ fn token_of_the_next_key() -> String {
     by_key(&NEXT, header("EdDSA", "next"), claims())
 }
 
-/// Signed by a key that exists, and naming one that does not.
-fn token_of_no_key(number: u32) -> String {
+/// A token that is signed with an existing key and names an unknown one.
+fn token_of_unknown_key(number: u32) -> String {
     by_key(&ED25519, header("EdDSA", &format!("unknown-{number}")), claims())
 }
 
@@ -48,8 +40,13 @@ async fn function_on(database_url: &str) -> Function {
     list_tasks(&[("BETTER_AUTH_URL", ORIGIN), ("DATABASE_URL", database_url)]).await
 }
 
+/// A function that gets its keys from this server.
+async fn function_with(server: &KeyServer, database_url: &str) -> Function {
+    list_tasks(&[("BETTER_AUTH_URL", ORIGIN), ("JWKS_URL", &server.url), ("DATABASE_URL", database_url)]).await
+}
+
 #[tokio::test]
-async fn a_new_key_is_accepted_at_once_and_the_old_one_too() {
+async fn new_key_and_old_key_are_accepted() {
     let database = database_with_a_key().await;
     let mut function = function_on(database.url()).await;
     assert_eq!(function.status_for(&token()).await, 200);
@@ -59,7 +56,7 @@ async fn a_new_key_is_accepted_at_once_and_the_old_one_too() {
 }
 
 #[tokio::test]
-async fn the_first_key_may_come_after_the_start() {
+async fn first_key_may_appear_after_the_start() {
     let database = database().await;
     let mut function = function_on(database.url()).await;
     assert_eq!(function.status_for(&token()).await, 401);
@@ -68,35 +65,35 @@ async fn the_first_key_may_come_after_the_start() {
 }
 
 #[tokio::test]
-async fn keys_that_were_known_outlive_a_failure_of_their_source() {
+async fn known_keys_outlive_a_failure_of_the_table() {
     for failure in ["alter table jwks rename to hidden", "drop table jwks", "delete from jwks"] {
         let database = database_with_a_key().await;
         let mut function = function_on(database.url()).await;
         assert_eq!(function.status_for(&token()).await, 200, "before {failure}");
         database.run(failure).await;
         assert_eq!(function.status_for(&token()).await, 200, "after {failure}");
-        assert_eq!(function.status_for(&token_of_no_key(1)).await, 401, "after {failure}");
-        // A table without keys is an answer, not a failure: the keys were withdrawn.
+        assert_eq!(function.status_for(&token_of_unknown_key(1)).await, 401, "after {failure}");
+        // An empty table is not a failure: the keys were revoked.
         let expected = if failure == "delete from jwks" { 401 } else { 200 };
-        assert_eq!(function.status_for(&token()).await, expected, "after {failure} and a look");
+        assert_eq!(function.status_for(&token()).await, expected, "after {failure} and a lookup");
     }
 }
 
 #[tokio::test]
-async fn a_table_of_keys_that_is_missing_is_not_the_callers_fault() {
+async fn missing_key_table_returns_503() {
     let database = AuthDatabase::without_keys().await;
     database.add_user(ADA).await;
     let variables = [
         ("AUTH_MODE", "jwks,hs256"),
         ("BETTER_AUTH_URL", ORIGIN),
         ("BETTER_AUTH_SECRET", SECRET),
-        ("DATABASE_URL", database.url().as_str()),
+        ("DATABASE_URL", database.url()),
     ];
     let mut function = list_tasks(&variables).await;
-    let answer = function.invoke(&bearing(&token())).await.expect("an answer");
-    assert_eq!((answer.status, &answer.body["code"]), (503, &json!("sign_in_unavailable")));
-    assert_eq!(answer.headers["retry-after"], "1");
-    // What needs no key does not notice, and what is no token is no better for it.
+    let response = function.invoke(&bearing(&token())).await.expect("a response");
+    assert_eq!((response.status, &response["code"]), (503, &json!("sign_in_unavailable")));
+    assert_eq!(response.retry_after(), Some(1));
+    // Tokens that need no key are accepted, and malformed tokens are rejected as usual.
     assert_eq!(function.status_for(&by_secret(hs256(), claims())).await, 200);
     assert_eq!(function.status_for("a.b.c").await, 401);
     database.create_key_table("text").await;
@@ -105,18 +102,19 @@ async fn a_table_of_keys_that_is_missing_is_not_the_callers_fault() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_down_at_the_start_is_not_the_callers_fault() {
+async fn unreachable_database_at_start_returns_503() {
     let database = database_with_a_key().await;
-    let switch = Switch::before(database.url()).await;
-    let mut function = function_on(switch.url()).await;
+    let proxy = FaultProxy::in_front_of(database.url()).await.expect("a free port");
+    proxy.refuse_connections().await;
+    let mut function = function_on(&proxy.redirect(database.url())).await;
     assert_eq!(function.status_for(&token()).await, 503);
     assert_eq!(function.status_for("a.b.c").await, 401);
-    switch.turn(true).await;
+    proxy.clear_faults().expect("its own port");
     assert_eq!(function.eventual_status_for(&token()).await, 200);
 }
 
 #[tokio::test]
-async fn keys_have_ids_of_any_type() {
+async fn key_ids_may_have_any_type() {
     for (id_type, id) in [
         ("text", "a key'; --"),
         ("varchar(64)", "k"),
@@ -134,9 +132,9 @@ async fn keys_have_ids_of_any_type() {
 }
 
 #[tokio::test]
-async fn a_key_is_named_by_its_row_and_ends_30_days_after_its_time() {
+async fn key_is_named_by_its_row_and_expires_after_30_days() {
     let database = database().await;
-    // The name inside of the text is not the one that counts, and a row that is broken loses nobody else.
+    // The `kid` of the JWK has no effect, and a malformed row affects no other key.
     database.add_key("ed", &ED25519.jwk_with(&json!({"kid": "next"}))).await;
     for (id, text) in [("1", ""), ("2", "{"), ("3", "null"), ("4", "[]"), ("5", "\"text\""), ("6", "{\"kty\":\"OKP\"}")]
     {
@@ -148,7 +146,7 @@ async fn a_key_is_named_by_its_row_and_ends_30_days_after_its_time() {
             .run(&format!(r#"update jwks set "expiresAt" = now() - interval '{days} days' where id = '{id}'"#))
             .await;
     }
-    // Nobody may read private keys: not even who may connect to the table.
+    // The function does not read private keys.
     database.run(r#"alter table jwks drop column "privateKey""#).await;
     let mut function = function_on(database.url()).await;
     let of = |key, kid| by_key(key, header("EdDSA", kid), claims());
@@ -160,17 +158,17 @@ async fn a_key_is_named_by_its_row_and_ends_30_days_after_its_time() {
 }
 
 #[tokio::test]
-async fn keys_come_over_http_and_are_not_asked_for_again_without_need() {
+async fn keys_from_a_url_are_cached() {
     let database = database().await;
-    let server = KeyServer::start(Mood::Keys(json!([ED25519.jwk_with(&json!({"kid": "ed"}))]))).await;
-    let mut function = server.function(&database).await;
+    let server = KeyServer::start(KeyResponse::Keys(json!([ED25519.jwk_with(&json!({"kid": "ed"}))]))).await;
+    let mut function = function_with(&server, database.url()).await;
     for _ in 0..20 {
         assert_eq!(function.status_for(&token()).await, 200);
     }
     assert_eq!(server.requests(), 1);
-    // Guesses are not passed on to the sign-in service.
+    // Unknown keys do not cause a request each.
     for number in 0..20 {
-        assert_eq!(function.status_for(&token_of_no_key(number)).await, 401);
+        assert_eq!(function.status_for(&token_of_unknown_key(number)).await, 401);
     }
     assert_eq!(server.requests(), 2);
     assert_eq!(function.status_for(&token()).await, 200);
@@ -178,30 +176,30 @@ async fn keys_come_over_http_and_are_not_asked_for_again_without_need() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_new_on_the_server_is_accepted_at_once() {
+async fn new_key_of_the_server_is_accepted() {
     let database = database().await;
     let (first, second) = (ED25519.jwk_with(&json!({"kid": "ed"})), NEXT.jwk_with(&json!({"kid": "next"})));
-    let server = KeyServer::start(Mood::Keys(json!([first]))).await;
-    let mut function = server.function(&database).await;
+    let server = KeyServer::start(KeyResponse::Keys(json!([first]))).await;
+    let mut function = function_with(&server, database.url()).await;
     assert_eq!(function.status_for(&token()).await, 200);
-    server.be(Mood::Keys(json!([first, second])));
+    server.respond(KeyResponse::Keys(json!([first, second])));
     assert_eq!(function.status_for(&token_of_the_next_key()).await, 200);
     assert_eq!(function.status_for(&token()).await, 200);
 }
 
 #[tokio::test]
-async fn keys_that_were_known_outlive_a_failure_of_their_server() {
+async fn known_keys_outlive_a_failure_of_the_server() {
     let database = database().await;
     let mut failures = JoinSet::new();
-    for (name, mood) in moods() {
-        let url = database.url().clone();
+    for (name, failure) in failing_responses() {
+        let url = database.url().to_owned();
         failures.spawn(async move {
             let _turn = turn().await;
-            let server = KeyServer::start(Mood::Keys(json!([ED25519.jwk_with(&json!({"kid": "ed"}))]))).await;
-            let mut function = server.function_on(&url).await;
+            let server = KeyServer::start(KeyResponse::Keys(json!([ED25519.jwk_with(&json!({"kid": "ed"}))]))).await;
+            let mut function = function_with(&server, &url).await;
             let before = function.status_for(&token()).await;
-            server.be(mood);
-            let unknown = function.status_for(&token_of_no_key(1)).await;
+            server.respond(failure);
+            let unknown = function.status_for(&token_of_unknown_key(1)).await;
             let known = function.status_for(&token()).await;
             assert_eq!((before, unknown, known), (200, 401, 200), "{name}");
         });
@@ -210,19 +208,19 @@ async fn keys_that_were_known_outlive_a_failure_of_their_server() {
 }
 
 #[tokio::test]
-async fn a_server_of_keys_that_fails_is_not_the_callers_fault() {
+async fn failing_key_server_returns_503() {
     let database = database().await;
     let mut failures = JoinSet::new();
-    for (name, mood) in moods() {
-        let url = database.url().clone();
+    for (name, failure) in failing_responses() {
+        let url = database.url().to_owned();
         failures.spawn(async move {
             let _turn = turn().await;
-            let server = KeyServer::start(mood).await;
-            let mut function = server.function_on(&url).await;
-            let answer = function.invoke(&bearing(&token())).await.expect("an answer");
-            assert_eq!((answer.status, &answer.body["code"]), (503, &json!("sign_in_unavailable")), "{name}");
+            let server = KeyServer::start(failure).await;
+            let mut function = function_with(&server, &url).await;
+            let response = function.invoke(&bearing(&token())).await.expect("a response");
+            assert_eq!((response.status, &response["code"]), (503, &json!("sign_in_unavailable")), "{name}");
             assert!(!function.output().contains("panicked"), "{name}: {}", function.output());
-            server.be(Mood::Keys(json!([ED25519.jwk_with(&json!({"kid": "ed"}))])));
+            server.respond(KeyResponse::Keys(json!([ED25519.jwk_with(&json!({"kid": "ed"}))])));
             assert_eq!(function.eventual_status_for(&token()).await, 200, "{name}, and then the keys");
         });
     }
@@ -230,186 +228,20 @@ async fn a_server_of_keys_that_fails_is_not_the_callers_fault() {
 }
 
 #[tokio::test]
-async fn a_redirect_of_the_keys_leads_nowhere() {
+async fn redirect_of_the_key_server_is_not_followed() {
     let database = database().await;
-    let target = KeyServer::start(Mood::Keys(json!([ED25519.jwk_with(&json!({"kid": "ed"}))]))).await;
+    let target = KeyServer::start(KeyResponse::Keys(json!([ED25519.jwk_with(&json!({"kid": "ed"}))]))).await;
     for status in [301, 302, 303, 307, 308] {
-        let server = KeyServer::start(Mood::Redirect(status, target.url.clone())).await;
-        let mut function = server.function(&database).await;
+        let server = KeyServer::start(KeyResponse::Redirect(status, target.url.clone())).await;
+        let mut function = function_with(&server, database.url()).await;
         assert_eq!(function.status_for(&token()).await, 503, "{status}");
         assert!(server.requests() >= 1);
     }
     assert_eq!(target.requests(), 0);
 }
 
-/// Two at a time: keys that come late are not distinguished from keys that do not come, and a crowd is late.
+/// A permit for one of two tests at a time. On a busy machine the keys would be too late for the function.
 async fn turn() -> SemaphorePermit<'static> {
     static TURNS: Semaphore = Semaphore::const_new(2);
     TURNS.acquire().await.expect("a semaphore that is never closed")
-}
-
-/// Everything that a server of keys may do instead of its duty.
-fn moods() -> Vec<(&'static str, Mood)> {
-    let keys = json!([ED25519.jwk_with(&json!({"kid": "ed"}))]);
-    let set = json!({"keys": keys}).to_string();
-    let large = json!({"keys": keys, "x": "x".repeat(64 * 1024)}).to_string();
-    vec![
-        ("slow", Mood::Slow),
-        ("hanging up", Mood::HangingUp),
-        ("more than 64 KiB", Mood::Text(200, large.clone())),
-        ("more than 64 KiB in pieces", Mood::Pieces(large)),
-        ("not JSON", Mood::Text(200, "<!doctype html><title>Sign in</title>".to_owned())),
-        ("nothing", Mood::Text(200, String::new())),
-        ("half a set", Mood::Text(200, set[..set.len() - 1].to_owned())),
-        ("a set in UTF-16", Mood::Text(200, set.chars().flat_map(|letter| [letter, '\0']).collect())),
-        ("an array", Mood::Text(200, keys.to_string())),
-        ("no keys", Mood::Text(200, "{}".to_owned())),
-        ("keys in an object", Mood::Text(200, json!({"keys": {"ed": keys[0]}}).to_string())),
-        ("deep", Mood::Text(200, format!("{{\"keys\":{}", "[".repeat(60_000)))),
-        ("201", Mood::Text(201, set.clone())),
-        ("204", Mood::Text(204, String::new())),
-        ("304", Mood::Text(304, String::new())),
-        ("401", Mood::Text(401, set.clone())),
-        ("404", Mood::Text(404, set.clone())),
-        ("429", Mood::Text(429, set.clone())),
-        ("500", Mood::Text(500, set.clone())),
-        ("503", Mood::Text(503, set)),
-    ]
-}
-
-/// A database that can be turned off and on.
-pub(crate) struct Switch {
-    url: String,
-    turns: mpsc::Sender<(bool, oneshot::Sender<()>)>,
-}
-
-impl Switch {
-    /// Before this database, and off. While it is off, connections end as soon as they are made.
-    pub(crate) async fn before(database_url: &str) -> Self {
-        let (start, rest) = database_url.split_once('@').expect("a user");
-        let (address, rest) = rest.split_once('/').expect("a database");
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-        let own = listener.local_addr().expect("an address");
-        let (turns, orders) = mpsc::channel(1);
-        tokio::spawn(forward(listener, address.to_owned(), orders));
-        Self { url: format!("{start}@{own}/{rest}"), turns }
-    }
-
-    pub(crate) fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// When this returns, connections that were open are not any more.
-    pub(crate) async fn turn(&self, on: bool) {
-        let (done, is_done) = oneshot::channel();
-        self.turns.send((on, done)).await.expect("a task that forwards");
-        is_done.await.expect("a task that forwards");
-    }
-}
-
-async fn forward(listener: TcpListener, address: String, mut orders: mpsc::Receiver<(bool, oneshot::Sender<()>)>) {
-    let mut connections = JoinSet::new();
-    let mut is_on = false;
-    loop {
-        tokio::select! {
-            Ok((client, _)) = listener.accept() => if is_on {
-                connections.spawn(connect(client, address.clone()));
-            },
-            Some((on, done)) = orders.recv() => {
-                is_on = on;
-                if !is_on {
-                    connections.shutdown().await;
-                }
-                let _ = done.send(());
-            }
-            else => return,
-        }
-    }
-}
-
-async fn connect(mut client: TcpStream, address: String) {
-    let mut server = TcpStream::connect(&address).await.expect("a running server");
-    // Either side may end it.
-    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
-}
-
-/// What a server of keys does.
-#[derive(Debug, Clone)]
-enum Mood {
-    /// Its duty.
-    Keys(Value),
-    Text(u16, String),
-    /// Without saying how much there will be.
-    Pieces(String),
-    Redirect(u16, String),
-    /// Longer than anybody waits.
-    Slow,
-    HangingUp,
-}
-
-/// A sign-in service on this machine.
-struct KeyServer {
-    url: String,
-    inner: Arc<Mutex<(Mood, usize)>>,
-}
-
-impl KeyServer {
-    async fn start(mood: Mood) -> Self {
-        let inner = Arc::new(Mutex::new((mood, 0)));
-        let routes = Router::new().fallback(keys).with_state(Arc::clone(&inner));
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-        let url = format!("http://{}/api/auth/jwks", listener.local_addr().expect("an address"));
-        tokio::spawn(axum::serve(listener, routes).into_future());
-        Self { url, inner }
-    }
-
-    /// A function that asks this server.
-    async fn function(&self, database: &AuthDatabase) -> Function {
-        self.function_on(database.url()).await
-    }
-
-    async fn function_on(&self, database_url: &str) -> Function {
-        let variables = [("BETTER_AUTH_URL", ORIGIN), ("JWKS_URL", self.url.as_str()), ("DATABASE_URL", database_url)];
-        list_tasks(&variables).await
-    }
-
-    fn be(&self, mood: Mood) {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).0 = mood;
-    }
-
-    /// How often it was asked.
-    fn requests(&self) -> usize {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).1
-    }
-}
-
-async fn keys(State(inner): State<Arc<Mutex<(Mood, usize)>>>) -> Response {
-    let mood = {
-        let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.1 += 1;
-        inner.0.clone()
-    };
-    let json = [(CONTENT_TYPE, "application/json")];
-    match mood {
-        Mood::Keys(keys) => (json, json!({"keys": keys}).to_string()).into_response(),
-        Mood::Text(status, text) => (status_of(status), json, text).into_response(),
-        Mood::Pieces(text) => {
-            let pieces: Vec<Result<String, std::io::Error>> =
-                text.as_bytes().chunks(1000).map(|piece| Ok(String::from_utf8_lossy(piece).into_owned())).collect();
-            (json, Body::from_stream(futures_util::stream::iter(pieces))).into_response()
-        }
-        Mood::Redirect(status, url) => (status_of(status), [(LOCATION, url)]).into_response(),
-        Mood::Slow => {
-            tokio::time::sleep(Duration::from_secs(60)).await;
-            StatusCode::OK.into_response()
-        }
-        Mood::HangingUp => {
-            let nothing: Result<String, std::io::Error> = Err(std::io::ErrorKind::ConnectionReset.into());
-            Body::from_stream(futures_util::stream::iter([nothing])).into_response()
-        }
-    }
-}
-
-fn status_of(status: u16) -> StatusCode {
-    StatusCode::from_u16(status).expect("a status")
 }

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, EncodingKey};
+use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -57,6 +57,16 @@ impl Key {
             _ => EncodingKey::from_rsa_der(&der),
         };
         Self { encoding, algorithm, jwk: keys[name]["jwk"].clone() }
+    }
+
+    /// The signature of a message, in base64url.
+    pub(crate) fn sign(&self, message: &str) -> String {
+        self.sign_by(self.algorithm, message)
+    }
+
+    /// [`Key::sign`] by another algorithm of the key's family.
+    pub(crate) fn sign_by(&self, algorithm: Algorithm, message: &str) -> String {
+        crypto::sign(message.as_bytes(), &self.encoding, algorithm).expect("an algorithm of the key")
     }
 
     /// The public key with these members set. Null removes a member.

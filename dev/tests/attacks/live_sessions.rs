@@ -1,11 +1,11 @@
 //! Sessions that end while the function runs.
 
 use dev::testing::better_auth::cookie_value;
+use dev::testing::fault_proxy::FaultProxy;
 
 use crate::case::SESSION;
 use crate::database::AuthDatabase;
 use crate::function::{Function, StatusFor, list_tasks};
-use crate::key_sources::Switch;
 use crate::token::{ADA, SECRET, by_secret, claims, hs256, signed_session};
 
 async fn database_with_a_session() -> AuthDatabase {
@@ -15,15 +15,15 @@ async fn database_with_a_session() -> AuthDatabase {
     database
 }
 
-async fn function_on(database_url: &str) -> Function {
+async fn start_function(database_url: &str) -> Function {
     let variables = [("AUTH_MODE", "session,hs256"), ("BETTER_AUTH_SECRET", SECRET), ("DATABASE_URL", database_url)];
     list_tasks(&variables).await
 }
 
 #[tokio::test]
-async fn a_session_that_ends_is_refused_at_once() {
+async fn ended_session_is_rejected_immediately() {
     let database = database_with_a_session().await;
-    let mut function = function_on(database.url()).await;
+    let mut function = start_function(database.url()).await;
     let signed = cookie_value(&signed_session(SESSION, SECRET));
     for end in [
         "delete from session",
@@ -43,12 +43,12 @@ async fn a_session_that_ends_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_missing_is_not_the_callers_fault() {
+async fn missing_session_table_returns_503() {
     let database = database_with_a_session().await;
     database.run("alter table session rename to sessions").await;
-    let mut function = function_on(database.url()).await;
+    let mut function = start_function(database.url()).await;
     assert_eq!(function.status_for(SESSION).await, 503);
-    // What needs no session does not notice, and what is no token is no better for it.
+    // Tokens that need no session are accepted, and malformed tokens are rejected as usual.
     assert_eq!(function.status_for(&by_secret(hs256(), claims())).await, 200);
     assert_eq!(function.status_for("'").await, 401);
     database.run("alter table sessions rename to session").await;
@@ -56,16 +56,17 @@ async fn a_table_that_is_missing_is_not_the_callers_fault() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_down_is_not_the_callers_fault() {
+async fn unreachable_database_returns_503() {
     let database = database_with_a_session().await;
-    let switch = Switch::before(database.url()).await;
-    let mut function = function_on(switch.url()).await;
+    let proxy = FaultProxy::in_front_of(database.url()).await.expect("a free port");
+    proxy.refuse_connections().await;
+    let mut function = start_function(&proxy.redirect(database.url())).await;
     assert_eq!(function.status_for(SESSION).await, 503);
-    switch.turn(true).await;
+    proxy.clear_faults().expect("its own port");
     assert_eq!(function.status_for(SESSION).await, 200);
-    switch.turn(false).await;
+    proxy.shut_down().await.expect("closed connections");
     assert_eq!(function.status_for(SESSION).await, 503);
     assert_eq!(function.status_for("'").await, 401);
-    switch.turn(true).await;
+    proxy.clear_faults().expect("its own port");
     assert_eq!(function.status_for(SESSION).await, 200);
 }

@@ -1,12 +1,13 @@
-//! Attacks on identity: hundreds of tokens, and places to put them, sent to a real function.
+//! Attacks on authentication: hundreds of tokens, in many places of a request, sent to a real function.
 //!
-//! [`cases`] has the requests that need no preparation, [`key_sources`] and [`live_sessions`] those in which something
-//! changes while the function runs. Whoever finds a new way to look like somebody else adds it to [`cases`].
+//! [`cases`] contains the requests that need no preparation. In [`key_sources`] and [`live_sessions`] something changes while
+//! the function runs. A new way to impersonate a user belongs in [`cases`].
 
 mod case;
 mod cases;
 mod database;
 mod function;
+mod key_server;
 mod key_sources;
 mod keys;
 mod live_sessions;
@@ -21,32 +22,32 @@ use function::{StatusFor, bearing, list_tasks};
 use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_good_tokens_are_accepted_and_no_bad_one_leaves_a_trace() {
+async fn only_valid_tokens_are_accepted_and_none_is_logged() {
     let mut cases = cases::all();
     assert!(cases.len() >= 300, "{} cases", cases.len());
     let mut names = BTreeSet::new();
     let repeated: Vec<&str> = cases.iter().map(|case| case.name.as_str()).filter(|name| !names.insert(*name)).collect();
-    assert!(repeated.is_empty(), "two cases have one name: {repeated:#?}");
+    assert!(repeated.is_empty(), "two cases have the same name: {repeated:#?}");
 
     let database = AuthDatabase::new().await;
     case::fill(&database, &cases).await;
     let mut setups = JoinSet::new();
     for setup in Setup::ALL {
         let own: Vec<Case> = cases.extract_if(.., |case| case.setup == setup).collect();
-        setups.spawn(failures(setup, own, database.url().clone()));
+        setups.spawn(failures(setup, own, database.url().to_owned()));
     }
     let failures = setups.join_all().await.concat();
-    assert!(failures.is_empty(), "{} wrong answers:\n{}", failures.len(), failures.join("\n"));
-    assert_eq!(trap::connections(), 0, "a URL in a token or a key was visited");
+    assert!(failures.is_empty(), "{} wrong responses:\n{}", failures.len(), failures.join("\n"));
+    assert_eq!(trap::connections(), 0, "a URL in a token or a key was called");
 }
 
-/// The runtime, the driver and the HTTP client have much to say when they are asked for it.
+/// At the level `trace` the runtime, the driver and the HTTP client log much more.
 #[tokio::test]
-async fn no_level_of_logging_shows_a_token() {
+async fn no_log_level_shows_a_token() {
     let database = AuthDatabase::new().await;
     case::fill(&database, &[]).await;
     let variables = Setup::Everything.variables(database.url());
-    let mut told = Vec::new();
+    let mut logged = Vec::new();
     for level in ["error", "info", "debug", "trace"] {
         let variables = variables.iter().map(|(name, value)| (*name, value.as_str()));
         let variables: Vec<(&str, &str)> = variables.chain([("AWS_LAMBDA_LOG_LEVEL", level)]).collect();
@@ -56,14 +57,14 @@ async fn no_level_of_logging_shows_a_token() {
             let mut function = list_tasks(&variables).await;
             assert_eq!(function.status_for(token).await, 200, "{level}, {form}");
             let printed = function.kill().await;
-            let is_told = secrets(&bearing(token)).iter().any(|secret| printed.contains(secret));
-            told.extend(is_told.then(|| format!("{form} at {level}")));
+            let is_logged = secrets(&bearing(token)).iter().any(|secret| printed.contains(secret));
+            logged.extend(is_logged.then(|| format!("{form} at {level}")));
         }
     }
-    assert!(told.is_empty(), "in the log: {told:?}");
+    assert!(logged.is_empty(), "in the log: {logged:?}");
 }
 
-/// Sends the cases one after the other to one process, and after each a good token.
+/// Sends the cases to one process, and a valid token after each of them. Returns what went wrong.
 async fn failures(setup: Setup, cases: Vec<Case>, database_url: String) -> Vec<String> {
     let variables = setup.variables(&database_url);
     let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -74,12 +75,12 @@ async fn failures(setup: Setup, cases: Vec<Case>, database_url: String) -> Vec<S
     for case in cases {
         let event = (case.event)();
         sent.extend(secrets(&event));
-        for (what, event, expected) in [("", &event, &case.expected), (", then a good token", &good.0, &good.1)] {
-            let complaint = match function.invoke(event).await {
-                Ok(answer) => expected.complaint(&answer),
-                Err(silence) => Some(silence.to_string()),
+        for (what, event, expected) in [("", &event, &case.expected), (", then a valid token", &good.0, &good.1)] {
+            let mismatch = match function.invoke(event).await {
+                Ok(response) => expected.mismatch(&response),
+                Err(error) => Some(error.to_string()),
             };
-            failures.extend(complaint.map(|complaint| format!("{}{what}: {complaint}", case.name)));
+            failures.extend(mismatch.map(|mismatch| format!("{}{what}: {mismatch}", case.name)));
         }
         if !function.is_running() {
             failures.push(format!("{}: the process ended: {}", case.name, function.output()));
@@ -87,13 +88,13 @@ async fn failures(setup: Setup, cases: Vec<Case>, database_url: String) -> Vec<S
         }
     }
     let printed = function.kill().await;
-    let told = sent.iter().find(|secret| printed.contains(secret.as_str()));
-    failures.extend(told.map(|secret| format!("{setup:?}: the log has {secret:?}")));
+    let logged = sent.iter().find(|secret| printed.contains(secret.as_str()));
+    failures.extend(logged.map(|secret| format!("{setup:?}: the log has {secret:?}")));
     failures.extend(printed.contains("panicked").then(|| format!("{setup:?}: a panic: {printed}")));
     failures
 }
 
-/// What of an event must not be in a log: the parts of its token that are long enough to be found by no accident.
+/// What a log must not contain: the parts of the token that are too long to be there by chance.
 fn secrets(event: &serde_json::Value) -> Vec<String> {
     let authorization = event["headers"]["authorization"].as_str().unwrap_or_default();
     let parts = authorization.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-' && letter != '_');

@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use dev::tokens;
+use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use serde_json::{Value, json};
 
 use crate::keys::Key;
@@ -138,7 +138,8 @@ pub(crate) fn by_key_and(key: &Key, algorithm: Algorithm, header: impl Part, pay
 
 /// The signature of a message in base64url.
 pub(crate) fn hmac(algorithm: Algorithm, secret: &[u8], message: &str) -> String {
-    crypto::sign(message.as_bytes(), &EncodingKey::from_secret(secret), algorithm).expect("HMAC takes keys of any length")
+    crypto::sign(message.as_bytes(), &EncodingKey::from_secret(secret), algorithm)
+        .expect("HMAC takes keys of any length")
 }
 
 /// A session token as Better Auth signs it.

@@ -42,7 +42,6 @@ type States = Vec<Option<State>>;
 
 /// One user, all of whose requests come one after the other.
 struct Worker {
-    env: Arc<TestEnv>,
     user: TestUser,
     /// Requests of all workers.
     asked: Arc<AtomicUsize>,
@@ -356,7 +355,6 @@ async fn soak(database: FaultDatabase, pooler: Option<PgBouncer>) {
     for number in 1..=WORKERS {
         let user = env.new_user().await;
         let worker = Worker {
-            env: Arc::clone(&env),
             user,
             asked: Arc::clone(&asked),
             random: SeededRandom::new(seed ^ (number as u64) << 32),

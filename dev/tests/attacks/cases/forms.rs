@@ -6,9 +6,7 @@ use serde_json::json;
 
 use crate::case::{Case, SESSION, Setup};
 use crate::keys::{ED25519, P256, RSA};
-use crate::token::{
-    SECRET, by_key, by_key_and, by_secret, claims, cookie_cache, header, hs256, signed_session,
-};
+use crate::token::{SECRET, by_key, by_key_and, by_secret, claims, cookie_cache, header, hs256, signed_session};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();

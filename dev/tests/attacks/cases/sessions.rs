@@ -1,15 +1,13 @@
 //! Session tokens: rows of a table, or not.
 
-use dev::testing::better_auth::cookie_value;
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
+use dev::testing::better_auth::cookie_value;
 use jsonwebtoken::Algorithm;
 
 use crate::case::{Case, EXPIRED_SESSION, SESSION, SESSION_OF_EVE, Setup};
 use crate::keys::ED25519;
-use crate::token::{
-    EVE, SECRET, by_key, by_secret, claims, decode, encode, header, hmac, hs256, signed_session,
-};
+use crate::token::{EVE, SECRET, by_key, by_secret, claims, decode, encode, header, hmac, hs256, signed_session};
 
 const SETUPS: [Setup; 2] = [Setup::Sessions, Setup::Everything];
 
