@@ -1,4 +1,4 @@
-//! What the documents promise about the deployment.
+//! The documents agree with the template.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ fn read(file: &str) -> String {
 }
 
 #[test]
-fn the_guide_explains_every_alarm_and_no_other() {
+fn operations_guide_explains_exactly_the_alarms() {
     let template = read("template.yaml");
     let lines: Vec<&str> = template.lines().collect();
     let alarms = lines.windows(2).filter(|pair| pair[1].trim() == "Type: AWS::CloudWatch::Alarm");
@@ -22,7 +22,7 @@ fn the_guide_explains_every_alarm_and_no_other() {
 }
 
 #[test]
-fn samconfig_names_only_parameters_of_the_template() {
+fn samconfig_sets_only_existing_parameters() {
     let parameters = dev::aws::template::parameters(&read("template.yaml")).unwrap();
     let config = read("samconfig.toml");
     let given = config.split('"').filter_map(|text| text.split_once('=')).filter(|(name, _)| !name.contains(' '));

@@ -9,7 +9,7 @@ use dev::workspace::root;
 use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
 
-use crate::artefacts::built;
+use crate::artifacts::build_functions;
 use crate::output;
 
 /// The template after SAM's transform, with these parameters.
@@ -49,7 +49,7 @@ async fn the_scanner_finds_nothing_that_is_not_explained() {
 
 #[tokio::test]
 async fn sam_passes_on_what_was_built() {
-    built().await;
+    build_functions().await;
     let folder = tempfile::tempdir().unwrap();
     let mut sam = SAM.command("sam").await.unwrap();
     output(sam.args(["build", "--build-dir"]).arg(folder.path()).env("AWS_DEFAULT_REGION", "us-east-1"));

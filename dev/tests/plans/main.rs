@@ -1,7 +1,7 @@
-//! How PostgreSQL carries out what the functions send, for a user with a hundred thousand tasks among a million.
+//! The plans of the statements of the functions, for a user with 100,000 of a million tasks.
 //!
-//! The real functions are asked, and the server itself writes down each plan with what it took: the statements, their
-//! parameters and the way in which they are prepared are those of a request.
+//! The requests go to the real functions, and PostgreSQL logs the plan of each statement with its costs. So the
+//! statements, their parameters and the way they are prepared are those of real requests.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
 
@@ -12,13 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use layouts::LAYOUTS;
-use million::Million;
+use dev::testing::client::TaskId;
+use dev::testing::database::LAYOUTS;
+use million::MillionTasks;
 use plan::Plan;
-use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
-/// What the lists are asked for, and what it is called in the table.
+/// The filters of the lists, and their names in the table.
 const FILTERS: [(&str, &str); 9] = [
     ("", "list"),
     ("&status=pending", "list pending"),
@@ -32,105 +32,106 @@ const FILTERS: [(&str, &str); 9] = [
 ];
 const SORTS: [&str; 5] = ["created", "updated", "due_date", "title", "priority"];
 
-/// What a page of 50 may touch when it is read from an index that has its order: each task may be in a block of its own,
-/// and finding the first takes some. An index of all users would bring other users' tasks in between.
-const BLOCKS_OF_A_PAGE: u64 = 200;
-/// What one task may touch. A changed one is entered into every index.
-const BLOCKS_OF_A_TASK: u64 = 1000;
-/// Milliseconds far beyond what is demanded of a healthy server (10, 20 and 50), because the machine may be busy.
-const GENEROUS: f64 = 1000.0;
+/// The maximum number of blocks for a page of 50 tasks from an index in the order of the page. Each task may be in a block
+/// of its own, and finding the first takes a few. An index over all users would add the tasks of other users.
+const MAX_PAGE_BLOCKS: u64 = 200;
+/// The maximum number of blocks for one task. A changed task is added to every index.
+const MAX_TASK_BLOCKS: u64 = 1000;
+/// The maximum time in milliseconds. It is far above what a healthy server must reach (10, 20 and 50), because the machine
+/// of the tests may be busy.
+const MAX_TIME: f64 = 1000.0;
 
-/// What was seen.
+/// The results of all plans.
 #[derive(Default)]
 struct Findings {
-    /// Milliseconds by operation and schema: the longest of all plans.
+    /// Milliseconds by operation and schema: the maximum of all plans.
     times: BTreeMap<String, BTreeMap<&'static str, f64>>,
     faults: Vec<String>,
 }
 
 #[tokio::test]
-async fn every_statement_finds_its_rows_by_an_index() {
+async fn every_statement_uses_an_index() {
     let mut findings = Findings::default();
     for layout in [None].into_iter().chain(LAYOUTS.iter().map(Some)) {
-        let million = Million::laid_out(layout).await;
-        of_one_task(&million, &mut findings).await;
-        of_lists(&million, &mut findings).await;
+        let million = MillionTasks::with_layout(layout).await;
+        check_task_statements(&million, &mut findings).await;
+        check_list_statements(&million, &mut findings).await;
         million.drop().await;
     }
-    // Past the harness, which keeps to itself what a test prints.
+    // Written directly, because the test harness hides what a test prints.
     std::io::stderr().write_all(findings.table().as_bytes()).expect("standard error");
     assert!(findings.faults.is_empty(), "{}", findings.faults.join("\n\n"));
 }
 
-async fn of_one_task(million: &Million, findings: &mut Findings) {
+async fn check_task_statements(million: &MillionTasks, findings: &mut Findings) {
     let body = json!({"title": "Buy milk", "priority": "low", "due_date": "2026-11-21"});
     for _ in 0..3 {
-        let (task, plans) = million.ask(Method::POST, "/api/tasks", Some(&body), 1).await;
-        findings.note("create", million, &plans[0], &[]);
-        let path = match &task["id"] {
-            Value::String(id) => format!("/api/tasks/{id}"),
-            id => format!("/api/tasks/{id}"),
-        };
+        let (task, plans) = million.send("POST", "/api/tasks", Some(&body), 1).await;
+        findings.check("create", million, &plans[0], &[]);
+        let path = format!("/api/tasks/{}", TaskId::from_task(&task));
         let change = json!({"title": "Buy oat milk", "priority": null});
         let conditional = json!({"title": "Buy bread", "expected_updated_at": task["updated_at"]});
         for (operation, method, path, body) in [
-            ("get", Method::GET, path.clone(), None),
-            ("conditional update", Method::PUT, path.clone(), Some(&conditional)),
-            ("update", Method::PUT, path.clone(), Some(&change)),
-            ("complete", Method::PATCH, format!("{path}/complete"), None),
-            ("delete", Method::DELETE, path.clone(), None),
+            ("get", "GET", path.clone(), None),
+            ("conditional update", "PUT", path.clone(), Some(&conditional)),
+            ("update", "PUT", path.clone(), Some(&change)),
+            ("complete", "PATCH", format!("{path}/complete"), None),
+            ("delete", "DELETE", path.clone(), None),
         ] {
-            let (_, plans) = million.ask(method, &path, body, 1).await;
-            findings.note(operation, million, &plans[0], &[Demand::AtMost(BLOCKS_OF_A_TASK)]);
+            let (_, plans) = million.send(method, &path, body, 1).await;
+            findings.check(operation, million, &plans[0], &[Requirement::MaxBlocks(MAX_TASK_BLOCKS)]);
         }
     }
 }
 
-async fn of_lists(million: &Million, findings: &mut Findings) {
+async fn check_list_statements(million: &MillionTasks, findings: &mut Findings) {
     let mut statements = BTreeSet::new();
     for (filter, operation) in FILTERS {
         for sort in SORTS {
             for order in ["asc", "desc"] {
                 let path = format!("/api/tasks?sort={sort}&order={order}&limit=50{filter}");
-                let (_, plans) = million.ask(Method::GET, &path, None, 2).await;
+                let (_, plans) = million.send("GET", &path, None, 2).await;
                 let [list, total] = plans.as_slice() else { unreachable!("a list and its total") };
                 statements.insert(list.query().to_owned());
                 let has_an_index = filter.is_empty() || (sort == "created" && filter.starts_with("&status"));
-                let demands = [Demand::AtMost(BLOCKS_OF_A_PAGE), Demand::NoSort];
-                let demands = if has_an_index { &demands[..] } else { &[] };
-                findings.note(&format!("{operation} by {sort}"), million, list, demands);
+                let requirements = [Requirement::MaxBlocks(MAX_PAGE_BLOCKS), Requirement::NoSort];
+                let requirements = if has_an_index { &requirements[..] } else { &[] };
+                findings.check(&format!("{operation} by {sort}"), million, list, requirements);
                 if (sort, order) == ("created", "desc") {
-                    findings.note(&format!("{operation}: total"), million, total, &[]);
+                    findings.check(&format!("{operation}: total"), million, total, &[]);
                 }
             }
         }
     }
-    assert_eq!(statements.len(), SORTS.len() * 2, "each order has a statement");
-    // Where a page is far away, sorting is quicker than counting up to it.
-    for (page, operation, demands) in [
-        ("limit=1000", "list of 1000", &[Demand::NoSort][..]),
+    // A list has only the conditions that were requested, so each combination of conditions and order has a statement of its
+    // own. The two filters by priority alone differ in a parameter only: they share
+    // a statement for each of the ten orders, so there are 9 * 10 - 10 = 80.
+    let orders = SORTS.len() * 2;
+    assert_eq!(statements.len(), FILTERS.len() * orders - orders, "each filter and order has a statement of its own");
+    // For a page far from the start, sorting is faster than counting up to the page.
+    for (page, operation, requirements) in [
+        ("limit=1000", "list of 1000", &[Requirement::NoSort][..]),
         ("limit=50&offset=50000", "list from the 50000th on", &[]),
     ] {
-        let (_, plans) = million.ask(Method::GET, &format!("/api/tasks?{page}"), None, 2).await;
-        findings.note(operation, million, &plans[0], demands);
+        let (_, plans) = million.send("GET", &format!("/api/tasks?{page}"), None, 2).await;
+        findings.check(operation, million, &plans[0], requirements);
     }
 }
 
-/// What a plan has to keep, beside never reading the whole table.
-enum Demand {
+/// A requirement of a plan, in addition to those of every plan.
+enum Requirement {
     NoSort,
-    /// Blocks that it may touch.
-    AtMost(u64),
+    MaxBlocks(u64),
 }
 
 impl Findings {
-    fn note(&mut self, operation: &str, million: &Million, plan: &Plan, demands: &[Demand]) {
-        let is_kept = |demand: &Demand| match demand {
-            Demand::NoSort => !plan.sorts(),
-            Demand::AtMost(blocks) => plan.blocks() <= *blocks,
+    fn check(&mut self, operation: &str, million: &MillionTasks, plan: &Plan, requirements: &[Requirement]) {
+        let is_met = |requirement: &Requirement| match requirement {
+            Requirement::NoSort => !plan.sorts(),
+            Requirement::MaxBlocks(blocks) => plan.blocks() <= *blocks,
         };
-        let is_generous = plan.milliseconds() < GENEROUS;
-        if plan.reads_the_whole_table() || !is_generous || !demands.iter().all(is_kept) {
+        let is_fast = plan.milliseconds() < MAX_TIME;
+        if plan.reads_whole_table() || !is_fast || !requirements.iter().all(is_met) {
             self.faults.push(format!("{}: {operation}: {plan}", million.name));
         }
         let longest = self.times.entry(operation.to_owned()).or_default().entry(million.name).or_default();
@@ -139,7 +140,7 @@ impl Findings {
 
     fn table(&self) -> String {
         let schemas: BTreeSet<&str> = self.times.values().flat_map(BTreeMap::keys).copied().collect();
-        let mut table = format!("\nmilliseconds in the database, the longest of both directions\n{:<60}", "");
+        let mut table = format!("\nmilliseconds in the database, the maximum of both directions\n{:<60}", "");
         for schema in &schemas {
             let _ = write!(table, "{:>13}", schema.chars().take(12).collect::<String>());
         }

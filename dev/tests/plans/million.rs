@@ -1,29 +1,28 @@
-//! A database with a million tasks, a hundred thousand of them of one user, and the functions before it.
+//! A database with a million tasks, 100,000 of them of one user, and the functions.
 
 use std::time::{Duration, Instant};
 
 use dev::services::database::{USER_TABLE, connect};
-use dev::testing::new_database;
+use dev::testing::client::{ApiClient, TestUser};
+use dev::testing::database::{Layout, TestDatabase};
 use dev::testing::stack::{Settings, Stack};
-use reqwest::{Client, Method};
 use serde_json::Value;
 
-use crate::layouts::Layout;
 use crate::plan::Plan;
 
-pub(crate) struct Million {
+pub(crate) struct MillionTasks {
+    /// The name of the layout.
     pub(crate) name: &'static str,
-    sql: tokio_postgres::Client,
-    url: String,
+    database: TestDatabase,
     stack: Stack,
-    http: Client,
-    token: String,
+    /// The user with 100,000 tasks.
+    user: TestUser,
 }
 
-/// Nobody needs these rows after a crash.
+/// Without write-ahead log, because the rows need not survive a crash.
 const UNLOGGED: &str = "alter table tasks set unlogged";
 
-/// What makes the server explain every statement of the sessions to come.
+/// Makes the server log the plan of every statement in new sessions.
 const EXPLAIN: [&str; 6] = [
     "session_preload_libraries = 'auto_explain'",
     "auto_explain.log_min_duration = 0",
@@ -33,18 +32,18 @@ const EXPLAIN: [&str; 6] = [
     "auto_explain.log_format = 'json'",
 ];
 
-impl Million {
-    /// With the fresh schema, or with the tables of another back end, which are adopted with nine tenths of the tasks. The
-    /// tasks of the one user come later: all their columns have values.
-    pub(crate) async fn laid_out(layout: Option<&Layout>) -> Self {
+impl MillionTasks {
+    /// Creates the schema of an empty database, or the tables of another back end, which are adopted with nine tenths of the
+    /// tasks. The tasks of the one user are added later, so that they have values in all columns.
+    pub(crate) async fn with_layout(layout: Option<&Layout>) -> Self {
         let name = layout.map_or("fresh", |layout| layout.name);
-        let url = new_database().await;
-        let sql = connect(&url).await.expect("the database");
+        let database = TestDatabase::empty().await;
+        let (url, sql) = (database.url.as_str(), &database.client);
         let run = async |statements: &str| {
             sql.batch_execute(statements).await.unwrap_or_else(|error| panic!("{name}: {statements}: {error:?}"));
         };
         let start = Instant::now();
-        // Whoever fills the tables knows that the users exist, and need not ask for each task.
+        // All users exist, so the foreign key need not be checked for each task.
         run("set session_replication_role = replica; set maintenance_work_mem = '256MB'").await;
         let user = if layout.is_some_and(|layout| layout.has_uuid_users) {
             |number: &str| format!("('00000000-0000-4000-8000-' || lpad(({number})::text, 12, '0'))::uuid")
@@ -57,11 +56,11 @@ impl Million {
                 let users = layout.users.replace("generate_series(1, 20)", "generate_series(1, 1000)");
                 run(&format!("{UNLOGGED}; {users}")).await;
                 run(&tasks_of_others(Some(layout), &user("n % 999 + 2"))).await;
-                migrations::up(&url, &migrations::Options::default()).await.expect(name);
+                migrations::up(url, &migrations::Options::default()).await.expect(name);
             }
             None => {
                 run(USER_TABLE).await;
-                migrations::up(&url, &migrations::Options::default()).await.expect(name);
+                migrations::up(url, &migrations::Options::default()).await.expect(name);
                 run(&format!(
                     "{UNLOGGED};
                     insert into \"user\" (id, name, email)
@@ -71,7 +70,7 @@ impl Million {
                 let indexes = "select indexrelid::regclass::text, pg_get_indexdef(indexrelid) from pg_index
                     where indrelid = 'tasks'::regclass and not indisprimary";
                 let indexes = sql.query(indexes, &[]).await.expect("indexes");
-                // One after the other they are quicker made than filled.
+                // Creating indexes on a filled table is faster than filling them row by row.
                 for index in &indexes {
                     run(&format!("drop index {}", index.get::<_, &str>(0))).await;
                 }
@@ -94,39 +93,38 @@ impl Million {
         .await;
         run("vacuum (analyze) tasks").await;
         for setting in EXPLAIN {
-            run(&format!("alter database {} set {setting}", name_of(&url))).await;
+            run(&format!("alter database {} set {setting}", database.name())).await;
         }
         println!("{name}: a million tasks after {:?}", start.elapsed());
 
-        // A list tells its total as well, so that both statements are seen.
-        let settings = Settings::new(env!("CARGO_BIN_EXE_dev")).with_database(&url).with("TASK_LIST_SHAPE", "object");
+        // With the total, both statements of a list are executed.
+        let settings = Settings::new().with_database(url).with("TASK_LIST_SHAPE", "object");
         let stack = Stack::start_async(settings.with("LAMBDA_CONCURRENCY", "1")).await;
         let stack = stack.unwrap_or_else(|error| panic!("{error}"));
-        let token = stack.token(layout.map_or("user-1", |layout| layout.user));
-        Self { name, sql, url, stack, http: Client::new(), token }
+        let id = layout.map_or("user-1", |layout| layout.user);
+        let user = ApiClient::new(stack.base_url()).user(id, &stack.token(id));
+        Self { name, database, stack, user }
     }
 
-    /// Sends a request and returns the answer, and the plans of the statements about tasks that it took.
-    pub(crate) async fn ask(
+    /// Sends a request. Returns the response and the plans of its statements about tasks, of which there must be this many.
+    pub(crate) async fn send(
         &self,
-        method: Method,
+        method: &str,
         path: &str,
         body: Option<&Value>,
         statements: usize,
     ) -> (Value, Vec<Plan>) {
         let before = self.log_size().await;
-        let request = self.http.request(method, format!("{}{path}", self.stack.base_url())).bearer_auth(&self.token);
-        let response = body.into_iter().fold(request, reqwest::RequestBuilder::json).send().await.expect("an answer");
-        assert!(response.status().is_success(), "{path}: {}: {}", response.status(), self.stack.logs());
-        let answer = response.bytes().await.expect("a body");
+        let response = self.user.send(self.user.request(method, path).maybe_json(body)).await;
+        assert!((200..300).contains(&response.status), "{response:?}: {}", self.stack.logs());
         let end = Instant::now() + Duration::from_secs(10);
         loop {
             let log = "select convert_from(pg_read_binary_file(current_setting('data_directory') || $1, $2, 10000000), 'utf8')";
-            let row = self.sql.query_one(log, &[&LOG, &before]).await.expect("the log");
+            let row = self.database.client.query_one(log, &[&LOG, &before]).await.expect("the log");
             let plans = Plan::read_all(row.get(0));
             let plans: Vec<_> = plans.into_iter().filter(|plan| plan.query().contains("tasks")).collect();
             if plans.len() == statements {
-                return (serde_json::from_slice(&answer).unwrap_or_default(), plans);
+                return (response.json, plans);
             }
             let log = row.get::<_, &str>(0);
             assert!(plans.len() < statements && Instant::now() < end, "{path}: not {statements} plans: {log}");
@@ -136,30 +134,25 @@ impl Million {
 
     async fn log_size(&self) -> i64 {
         let size = "select size from pg_stat_file(current_setting('data_directory') || $1)";
-        self.sql.query_one(size, &[&LOG]).await.expect("the log").get(0)
+        self.database.client.query_one(size, &[&LOG]).await.expect("the log").get(0)
     }
 
-    /// Gives the space back.
+    /// Drops the database to free its space.
     pub(crate) async fn drop(self) {
-        let Self { sql, url, stack, .. } = self;
+        let Self { database, stack, .. } = self;
         tokio::task::spawn_blocking(|| stack.stop()).await.expect("a thread").expect("an end");
-        drop(sql);
-        let name = name_of(&url);
-        let server = connect(&url.replace(&format!("/{name}?"), "/postgres?")).await.expect("the server");
+        let name = database.name().to_owned();
+        let server = connect(&database.url.replace(&format!("/{name}?"), "/postgres?")).await.expect("the server");
+        drop(database);
         server.batch_execute(&format!("drop database {name} with (force)")).await.expect("no database");
     }
 }
 
-/// Where the server writes, seen from its data folder.
+/// The log of the server, relative to its data folder.
 const LOG: &str = "/../postgres.log";
 
-/// The name of the database.
-fn name_of(url: &str) -> &str {
-    url.rsplit_once('/').and_then(|(_, rest)| rest.split_once('?')).expect("a URL with options").0
-}
-
-/// Nine tenths of the tasks, with the columns of this layout. Whatever they are sorted by, most come before those of the
-/// one user: whoever looks for these among all tasks has to pass by the others.
+/// Inserts the tasks of the other users, nine tenths of all, with the columns of this layout. In every order, most of them
+/// come before the tasks of the one user, so that a scan over all users would have to skip them.
 fn tasks_of_others(layout: Option<&Layout>, user: &str) -> String {
     let has = |column: &str| layout.is_none_or(|layout| layout.tables.contains(&format!("    {column} ")));
     let with =

@@ -1,10 +1,10 @@
-//! A plan as PostgreSQL writes it into its log.
+//! A plan as PostgreSQL logs it.
 
 use std::fmt;
 
 use serde_json::Value;
 
-/// A statement that was carried out.
+/// The plan of a statement that was executed.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     json: Value,
@@ -12,19 +12,19 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// The plans that a part of the log holds, which `auto_explain` has written as JSON.
+    /// Parses the plans in a part of the log, which `auto_explain` wrote as JSON.
     pub(crate) fn read_all(log: &str) -> Vec<Self> {
         let mut plans = Vec::new();
         let mut lines = log.lines().peekable();
         while let Some(line) = lines.next() {
             let Some((head, "")) = line.split_once("plan:") else { continue };
             let mut json = String::new();
-            // Every further line of an entry begins with a tab.
+            // The other lines of an entry begin with a tab.
             while let Some(line) = lines.next_if(|line| line.starts_with('\t')) {
                 json += line;
             }
             let duration = head.split_once("duration: ").and_then(|(_, rest)| rest.split(' ').next()?.parse().ok());
-            // What is not whole yet will be read later.
+            // An entry may be incomplete. It is read again later.
             if let (Ok(json), Some(milliseconds)) = (serde_json::from_str(&json), duration) {
                 plans.push(Self { json, milliseconds });
             }
@@ -40,19 +40,19 @@ impl Plan {
         self.milliseconds
     }
 
-    /// How many blocks of 8 KiB were looked at, in memory or on disk.
+    /// How many blocks of 8 KiB were read, from memory or from disk.
     pub(crate) fn blocks(&self) -> u64 {
         let count = |name: &str| self.json["Plan"][name].as_u64().expect("buffers");
         count("Shared Hit Blocks") + count("Shared Read Blocks")
     }
 
-    /// Whether everything is sorted before the first row is known. An incremental sort is none: it takes the rows in
-    /// their order and sorts only those that are equal in it.
+    /// Whether all rows are sorted before the first is returned. An incremental sort does not count: it sorts only rows with
+    /// equal keys.
     pub(crate) fn sorts(&self) -> bool {
         self.has(&|node| node["Node Type"] == "Sort")
     }
 
-    pub(crate) fn reads_the_whole_table(&self) -> bool {
+    pub(crate) fn reads_whole_table(&self) -> bool {
         self.has(&|node| node["Node Type"] == "Seq Scan")
     }
 
@@ -64,7 +64,7 @@ impl Plan {
     }
 }
 
-/// The nodes with what tells most about them.
+/// The nodes with their most important properties.
 impl fmt::Display for Plan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fn write(node: &Value, depth: usize, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! The programs that are deployed.
+//! The binaries that are deployed.
 
 use std::path::Path;
 
@@ -6,19 +6,19 @@ use dev::deploy::artifacts::{Architecture, BuildError, binary_path, build, check
 use tokio::sync::OnceCell;
 
 /// Builds the functions, once for all tests.
-pub(crate) async fn built() {
+pub(crate) async fn build_functions() {
     static BUILT: OnceCell<()> = OnceCell::const_new();
     let build = || async { build(Architecture::X86_64).await.unwrap_or_else(|error| panic!("{error}")) };
     BUILT.get_or_init(build).await;
 }
 
 #[tokio::test]
-async fn every_function_is_built_for_the_image_of_lambda() {
-    // Which looks at every program itself.
-    built().await;
+async fn every_function_is_built_for_lambda() {
+    // It checks every binary.
+    build_functions().await;
     for function in function_names().unwrap() {
         let size = std::fs::metadata(binary_path(&function)).unwrap().len();
-        // What is not stripped or carries debug information is several times as large.
+        // A binary with symbols or debug information is several times as large.
         assert!(size < 12 * 1024 * 1024, "{function} has {size} bytes");
         let roots = std::fs::read(binary_path(&function).with_file_name("roots.pem")).unwrap();
         assert_eq!(roots, std::fs::read(dev::workspace::root().join("shared/roots.pem")).unwrap());
@@ -26,24 +26,24 @@ async fn every_function_is_built_for_the_image_of_lambda() {
 }
 
 #[tokio::test]
-async fn a_program_for_another_machine_is_refused() {
-    built().await;
+async fn binary_for_another_architecture_is_rejected() {
+    build_functions().await;
     let error = check_binary(&binary_path("health"), Architecture::Arm64).unwrap_err();
     assert!(error.to_string().ends_with("health/bootstrap cannot run in Lambda: it is not for arm64"), "{error}");
 }
 
 #[test]
-fn a_program_with_other_libraries_is_refused() {
-    // The dynamic linker of this machine is a program without any; a C compiler links one.
+fn binary_with_other_libraries_is_rejected() {
+    // The C compiler links it against a library that Lambda does not have.
     let folder = tempfile::tempdir().unwrap();
     let error = check_binary(&linked(folder.path(), "int main() { return 0; }", &["-lcrypt"]), Architecture::X86_64);
     assert_eq!(problem(&error.unwrap_err()), "it needs libcrypt.so.1");
 }
 
 #[test]
-fn a_program_of_a_newer_c_library_is_refused() {
+fn binary_for_a_newer_libc_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
-    // The version that the linker writes is the one of the library it is given.
+    // The linker copies the symbol version from the library that it is given.
     let script = folder.path().join("versions");
     std::fs::write(&script, "GLIBC_2.99 { global: newer; };").unwrap();
     let library = folder.path().join("libc.so.6");
