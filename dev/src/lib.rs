@@ -12,7 +12,7 @@
 //!
 //! | Modules | Purpose |
 //! |---|---|
-//! | [`bench`], [`testing`] | `dev bench`; what tests use: a stack, one function, a database, a proxy that injects faults |
+//! | [`mod@bench`], [`testing`] | `dev bench`; what tests use: a stack, one function, a database, a proxy that injects faults |
 //! | [`stack`], [`deploy`] | `dev serve` and `dev watch`; `dev build`, `dev deploy` and `dev scan` |
 //! | [`aws`], [`services`] | API Gateway and Lambda on this machine; PostgreSQL, PgBouncer and Better Auth |
 //! | [`install`], [`tokens`] | programs that are found or installed; JWTs like those of Better Auth |
