@@ -1,24 +1,24 @@
-// The real Better Auth on loopback, for development and for tests from end to end. Never deployed.
+// The real Better Auth on the loopback interface, for development and for end-to-end tests. Never deployed.
 //
-// It creates the tables of Better Auth where they are missing. Ours reference its table of users, so in a new database
-// this program comes first and `migrate` second.
+// It creates the tables of Better Auth if they are missing. Our tables reference its table of users, so in a new database
+// this program must run before `migrate`.
 //
-// Environment; what has no default and is not marked optional is required:
+// Environment variables. They are required unless they have a default or are marked as optional:
 //
-//   DATABASE_URL               for another schema than public: ?options=-c%20search_path%3Dneon_auth
-//   BETTER_AUTH_SECRET         signs session tokens and the tokens of /api/token, encrypts the private keys
-//   PORT                       0: any free one, see the line on stdout
-//   BETTER_AUTH_URL            http://127.0.0.1:<port>; its origin is issuer and audience of the tokens
-//   CORS_ORIGINS               optional, comma list: the origins that may call from a browser
-//   JWT_ALG                    EdDSA, ES256, ES512, PS256 or RS256; EdDSA. Without effect where there is a key already
-//   JWT_EXPIRATION             15m; a span such as 5s or 1h
-//   ROTATION_INTERVAL_SECONDS  optional: how long a key signs before another one is made
-//   ID_FORMAT                  optional, uuid: ids, and the columns that hold them, are of type uuid, not text
-//   USER_TABLE                 optional: name of the table of users, whose columns are then snake_case
-//   COOKIE_CACHE               optional, jwt: the session also in a cookie, as a JWT signed with the secret
-//   SESSIONS_ONLY              optional, 1: without the plugin jwt, and so without /api/auth/token
-//   SIGN_IN_WINDOW             optional: the seconds within which there are three sign-ins; ten in production
-//   UNTIL_STDIN_CLOSES         optional, 1: exit with the process at the other end of stdin, however that one ends
+//   DATABASE_URL               for a schema other than public, add ?options=-c%20search_path%3Dneon_auth
+//   BETTER_AUTH_SECRET         signs session tokens and the tokens of /api/token, and encrypts the private keys
+//   PORT                       0 stands for a free port, which the line on stdout names
+//   BETTER_AUTH_URL            default http://127.0.0.1:<port>; its origin is issuer and audience of the tokens
+//   CORS_ORIGINS               optional, comma-separated: the origins that may send requests from a browser
+//   JWT_ALG                    default EdDSA; or ES256, ES512, PS256, RS256. No effect if there is a key already
+//   JWT_EXPIRATION             default 15m; a duration such as 5s or 1h
+//   ROTATION_INTERVAL_SECONDS  optional: how long a key is used for signing before a new one is made
+//   ID_FORMAT                  optional, uuid: ids and their columns have the type uuid instead of text
+//   USER_TABLE                 optional: the name of the table of users, whose columns are then in snake_case
+//   COOKIE_CACHE               optional, jwt: the session is also in a cookie, as a JWT signed with the secret
+//   SESSIONS_ONLY              optional, 1: without the plugin jwt, so without /api/auth/token
+//   SIGN_IN_WINDOW             optional: the seconds in which three sign-ins are allowed; ten in production
+//   UNTIL_STDIN_CLOSES         optional, 1: exit when stdin ends, so also when the process that writes to it ends
 
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -30,7 +30,7 @@ import { SignJWT } from "jose";
 import pg from "pg";
 
 if (process.env.UNTIL_STDIN_CLOSES === "1") {
-  // A pipe ends; a socket that is reset has an error and no end.
+  // A pipe ends. A socket that is reset reports an error instead.
   process.stdin.on("end", stop).on("error", stop).resume();
 }
 process.on("SIGTERM", stop);
@@ -40,13 +40,13 @@ const secret = required("BETTER_AUTH_SECRET");
 const corsOrigins = (process.env.CORS_ORIGINS ?? "").split(",").map((origin) => origin.trim()).filter(Boolean);
 
 const pool = new pg.Pool({ connectionString: required("DATABASE_URL") });
-// Without a listener, a database that restarts would end this process; the pool connects again by itself.
+// Without a listener, a restart of the database would end this process. The pool reconnects by itself.
 pool.on("error", (error) => console.error(`an idle connection was lost: ${error.message}`));
 
-// Listens before Better Auth exists, because its base URL needs the port. Who calls too early waits.
+// Listens before Better Auth is started, because its base URL contains the port. Early requests wait.
 const server = createServer(async (request, response) => {
   try {
-    await answer(await ready, request, response);
+    await respond(await ready, request, response);
   } catch (error) {
     console.error(error);
     if (!response.headersSent) sendJson(response, 500, { error: "internal error" });
@@ -99,7 +99,7 @@ function authOptions(baseURL) {
       })]),
       bearer(),
     ],
-    // All callers of a test have one address, and would share one limit.
+    // All clients in a test have the same address, and would share one limit.
     rateLimit: {
       enabled: Boolean(signInWindow),
       customRules: { "/sign-in/*": { window: Number(signInWindow), max: 3 } },
@@ -108,16 +108,16 @@ function authOptions(baseURL) {
   };
 }
 
-async function answer(auth, request, response) {
+async function respond(auth, request, response) {
   if (allowOrigin(request, response)) return response.writeHead(204).end();
 
   const [path] = request.url.split("?");
   if (path.startsWith("/api/auth/")) return toNodeHandler(auth)(request, response);
-  if (path === "/api/token" && request.method === "GET") return ownToken(auth, request, response);
+  if (path === "/api/token" && request.method === "GET") return issueToken(auth, request, response);
   return sendJson(response, 404, { error: "no such route" });
 }
 
-/** Sets the CORS headers, which Better Auth leaves to its host. Returns whether the request is a preflight. */
+/** Sets the CORS headers, which Better Auth does not do. Returns whether this is a preflight request. */
 function allowOrigin(request, response) {
   const { origin, "access-control-request-method": method } = request.headers;
   response.setHeader("vary", "origin");
@@ -130,8 +130,8 @@ function allowOrigin(request, response) {
   return request.method === "OPTIONS" && method !== undefined;
 }
 
-/** `GET /api/token`: the token route that many applications write themselves instead of using the plugin `jwt`. */
-async function ownToken(auth, request, response) {
+/** `GET /api/token`: the token route that many applications have instead of the plugin `jwt`. */
+async function issueToken(auth, request, response) {
   const session = await auth.api.getSession({ headers: fromNodeHeaders(request.headers) });
   if (!session) return sendJson(response, 401, { error: "not signed in" });
 
@@ -156,7 +156,7 @@ function required(name) {
   return process.env[name] || refuse(`${name} is not set`);
 }
 
-/** The value of an optional variable. A typing error must not test the default under another name. */
+/** The value of an optional variable. A mistyped value is an error, so that a test does not test the default. */
 function oneOf(name, values) {
   const value = process.env[name] || undefined;
   if (value && !values.includes(value)) refuse(`${name} is ${value}, which is none of: ${values.join(", ")}`);
@@ -169,6 +169,6 @@ function refuse(reason) {
 }
 
 function stop() {
-  // Nothing is worth waiting for: callers see a closed connection, and PostgreSQL rolls back what was not committed.
+  // No clean-up is needed: clients see a closed connection, and PostgreSQL rolls back open transactions.
   process.exit(0);
 }

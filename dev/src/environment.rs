@@ -1,21 +1,21 @@
-//! The settings of the local stack: the environment of the process, and below it the file `.env`.
+//! The settings of the local stack: the environment of the process, and the file `.env` for what is missing there.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The environment with what `.env` adds to it.
+/// The environment of this process, with the variables that `.env` adds.
 #[derive(Debug, Default)]
 pub struct Environment {
     added: BTreeMap<String, String>,
 }
 
-/// A setting that cannot be used, as one sentence that repeats no value.
+/// A setting cannot be used. The message contains no value.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingError {
-    /// The file exists and cannot be understood.
+    /// The file exists but cannot be parsed.
     #[error(".env cannot be read: every line must be NAME=value, with quotes round a value that has spaces")]
     File,
-    /// A number is not a number, or out of its range.
+    /// The value is not a number, or out of range.
     #[error("{name} must be a whole number from {least} to {most}")]
     Number {
         /// The environment variable.
@@ -42,13 +42,13 @@ impl Environment {
         Ok(Self { added: pairs.into_iter().filter(|(name, _)| std::env::var_os(name).is_none()).collect() })
     }
 
-    /// The value of a setting. An empty one counts as absent, so `DATABASE_URL= make dev` overrules `.env`.
+    /// The value of a setting. An empty value counts as absent, so `DATABASE_URL= make dev` overrides `.env`.
     pub fn get(&self, name: &str) -> Option<String> {
         let value = std::env::var(name).ok().or_else(|| self.added.get(name).cloned());
         value.filter(|value| !value.trim().is_empty())
     }
 
-    /// A whole number from `least` to `most`, if the setting is present.
+    /// The value of a setting as a whole number from `least` to `most`, if it is set.
     ///
     /// # Errors
     /// [`SettingError::Number`].
@@ -60,14 +60,14 @@ impl Environment {
         }
     }
 
-    /// Sets what is absent.
+    /// Sets a variable if it is absent.
     pub fn default_to(&mut self, name: &str, value: &str) {
         if self.get(name).is_none() {
             self.added.insert(name.to_owned(), value.to_owned());
         }
     }
 
-    /// What a child process must be given beyond the environment it inherits.
+    /// The variables that a child process needs in addition to the environment that it inherits.
     pub fn added(&self) -> &BTreeMap<String, String> {
         &self.added
     }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_adds_to_the_environment_and_does_not_replace_it() {
+    fn dotenv_file_does_not_replace_the_environment() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join(".env"), "PATH=/nowhere\nDEV_TEST_A='a b'\nDEV_TEST_EMPTY=\n")
             .expect("a file");
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_file_is_refused_without_repeating_it() {
+    fn error_for_a_bad_file_contains_no_value() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join(".env"), "SECRET=hush hush\n").expect("a file");
         let error = Environment::read(folder.path()).expect_err("a bad line").to_string();
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_out_of_range_is_refused() {
+    fn numbers_out_of_range_are_refused() {
         let added = [("N".to_owned(), "70000".to_owned()), ("M".to_owned(), "x".to_owned())].into();
         let environment = Environment { added };
         assert!(environment.number("N", 0, 65535).is_err());

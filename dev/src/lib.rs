@@ -1,16 +1,23 @@
 //! Development and deployment of the todo API: the local stack, the benchmark, what tests use, and the way to AWS.
 //! Never deployed.
 //!
-//! Modules import downwards only:
+//! A request to the local stack:
 //!
 //! ```text
-//! bench   testing                  measure the functions; drive them in tests
-//!    stack   deploy                `dev serve`, `dev watch`; `dev build`, `dev deploy`, `dev scan`
-//!       aws   services             gateway, Runtime API, template; PostgreSQL, PgBouncer, Better Auth
-//!          install                 programs that are found or installed
-//!             tokens environment   JWTs as Better Auth issues them; settings and `.env`
-//!                process workspace random
+//! client → aws::gateway (routes, cors, event) → aws::pool → aws::runtime_api ⇄ the function's binary → PostgreSQL
+//!        ←──── aws::response ←───────────────────┘
 //! ```
+//!
+//! The modules, from top to bottom. Each imports modules of the rows below only:
+//!
+//! | Modules | Purpose |
+//! |---|---|
+//! | [`mod@bench`], [`testing`] | `dev bench`; what tests use: a stack, one function, a database, a proxy that injects faults |
+//! | [`stack`], [`deploy`] | `dev serve` and `dev watch`; `dev build`, `dev deploy` and `dev scan` |
+//! | [`aws`], [`services`] | API Gateway and Lambda on this machine; PostgreSQL, PgBouncer and Better Auth |
+//! | [`install`], [`tokens`] | programs that are found or installed; JWTs like those of Better Auth |
+//! | [`environment`], `process` | settings and `.env`; child processes and their output |
+//! | `random`, `sync`, [`workspace`] | random text; locking; folders and files of the workspace |
 
 pub mod aws;
 #[cfg(target_os = "linux")]
@@ -22,6 +29,7 @@ mod process;
 mod random;
 pub mod services;
 pub mod stack;
+mod sync;
 pub mod testing;
 pub mod tokens;
 pub mod workspace;

@@ -1,4 +1,4 @@
-//! What the targets of the Makefile run: `dev serve` for `make dev`, and others of their own names.
+//! The program `dev`, which the targets of the Makefile run: `dev serve` for `make dev`, and others by their names.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -22,47 +22,47 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serves the API with the functions as they are deployed, behind a gateway like AWS's.
+    /// Serves the API with the functions behind a gateway that behaves like API Gateway.
     Serve(StackArguments),
-    /// Serves the API with `cargo lambda watch`, which builds the functions anew when their source changes.
+    /// Serves the API with `cargo lambda watch`, which rebuilds the functions when their source changes.
     Watch {
         #[command(flatten)]
         stack: StackArguments,
-        /// Features to build with, as cargo takes them.
+        /// Cargo features to build with.
         #[arg(long)]
         features: Option<String>,
     },
     /// Prints a token for a user.
     Token {
-        /// The id in the table of users.
+        /// The id of the user.
         #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
         user_id: String,
-        /// How long it is good, in seconds.
+        /// The lifetime of the token, in seconds.
         #[arg(long, default_value_t = tokens::DEFAULT_LIFETIME)]
         expires_in: u64,
     },
-    /// Measures the functions beside an empty and a bare one.
+    /// Measures the functions in comparison with an empty and a bare one.
     #[cfg(target_os = "linux")]
     Bench {
-        /// Measure the binaries in this folder, instead of building what is deployed and measuring that.
+        /// Measure the binaries in this folder, instead of building and measuring what is deployed.
         #[arg(long)]
         binaries: Option<std::path::PathBuf>,
-        /// Requests in a block of what is compared; everything else is in proportion.
+        /// Requests in a block. All other numbers are in proportion.
         #[arg(long, env = "BENCH_REQUESTS", default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..))]
         requests: u16,
-        /// Leave out the sizes: binaries that were not built to be small take long to zip.
+        /// Leave out the sizes: debug binaries take long to compress.
         #[arg(long)]
         without_sizes: bool,
-        /// Where the results go as JSON.
+        /// The file for the results as JSON.
         #[arg(long, default_value = "target/bench.json")]
         output: std::path::PathBuf,
     },
     /// Builds the functions for Lambda.
     Build {
-        /// The processor.
+        /// The processor architecture.
         #[arg(long, env = "ARCH", default_value = "x86_64")]
         arch: Architecture,
-        /// Make zip files too, for a deployment without SAM.
+        /// Also make zip files, for a deployment without SAM.
         #[arg(long)]
         zip: bool,
     },
@@ -71,29 +71,29 @@ enum Command {
         /// The section of samconfig.toml.
         #[arg(long, env = "STAGE", default_value = "dev")]
         stage: String,
-        /// The processor.
+        /// The processor architecture.
         #[arg(long, env = "ARCH", default_value = "x86_64")]
         arch: Architecture,
     },
-    /// Looks for known mistakes of security in the template.
+    /// Checks the template for known security mistakes.
     Scan,
 }
 
 #[derive(Args)]
 struct StackArguments {
-    /// The port of the API, instead of PORT or 9000; 0 takes a free one.
+    /// The port of the API, instead of PORT or 9000. 0 stands for a free port.
     #[arg(long)]
     port: Option<u16>,
-    /// Print one JSON line when ready, for programs.
+    /// Print one line of JSON when ready, for programs.
     #[arg(long)]
     json: bool,
     /// Stop when standard input ends.
     #[arg(long)]
     until_stdin_closes: bool,
-    /// Begin with an empty database and delete it at the end.
+    /// Start with an empty database and delete it at the end.
     #[arg(long)]
     ephemeral: bool,
-    /// Run the real Better Auth beside the API, on the next port, and accept its tokens.
+    /// Also run the real Better Auth, on the next port, and accept its tokens.
     #[arg(long)]
     better_auth: bool,
 }

@@ -1,4 +1,4 @@
-//! Tokens as Better Auth issues them: JWT, HS256.
+//! JWTs signed with HS256, like those that applications with Better Auth issue.
 
 use std::io::Write;
 use std::path::Path;
@@ -13,19 +13,19 @@ use crate::environment::Environment;
 use crate::random::letters_and_digits;
 use crate::workspace::{WorkspaceError, local};
 
-/// How long a token is good unless one says otherwise: 30 days, in seconds.
+/// The default lifetime of a token, in seconds: 30 days.
 pub const DEFAULT_LIFETIME: u64 = 30 * 24 * 60 * 60;
 
-/// A good token for a user, from now for [`DEFAULT_LIFETIME`].
+/// A valid token for a user, which expires after [`DEFAULT_LIFETIME`].
 pub fn mint(secret: &str, user_id: &str) -> String {
     mint_claims(secret, &header(), &claims(user_id, DEFAULT_LIFETIME))
 }
 
-/// A token that the local stack accepts under these settings, from now for `lifetime` seconds.
+/// A token that the local stack accepts with these settings, which expires after `lifetime` seconds.
 pub fn mint_for(environment: &Environment, secret: &str, user_id: &str, lifetime: u64) -> String {
     let mut claims = claims(user_id, lifetime);
     for (claim, setting) in [("iss", "JWT_ISSUER"), ("aud", "JWT_AUDIENCE")] {
-        // A list of what is accepted; one is enough.
+        // The setting is a list of accepted values. The token needs one of them.
         let accepted = environment.get(setting).unwrap_or_default();
         if let Some(first) = accepted.split(',').map(str::trim).find(|item| !item.is_empty()) {
             claims[claim] = first.into();
@@ -34,7 +34,7 @@ pub fn mint_for(environment: &Environment, secret: &str, user_id: &str, lifetime
     mint_claims(secret, &header(), &claims)
 }
 
-/// Whether the functions accept HS256 under these settings. If not, tokens come from Better Auth alone.
+/// Whether the functions accept HS256 with these settings. If not, only Better Auth can issue tokens.
 pub(crate) fn are_accepted(environment: &Environment) -> bool {
     match environment.get("AUTH_MODE") {
         Some(modes) => modes.split(',').any(|mode| mode.trim() == "hs256"),
@@ -51,12 +51,12 @@ fn claims(user_id: &str, lifetime: u64) -> Value {
     json!({ "sub": user_id, "iat": now, "exp": now.saturating_add(lifetime) })
 }
 
-/// A token with this header and these claims, whatever they say, signed with HMAC-SHA-256.
+/// A token with any header and any claims, signed with HMAC-SHA-256.
 pub fn mint_claims(secret: &str, header: &Value, claims: &Value) -> String {
     mint_raw(secret, &header.to_string(), &claims.to_string())
 }
 
-/// A token whose parts are these texts, which need not be JSON, signed with HMAC-SHA-256.
+/// A token of any two texts, which need not be JSON, signed with HMAC-SHA-256.
 pub fn mint_raw(secret: &str, header: &str, claims: &str) -> String {
     let encode = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
     let message = format!("{}.{}", encode(header), encode(claims));
@@ -70,10 +70,10 @@ pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// `BETTER_AUTH_SECRET`, or one that is made once for this workspace, so that tokens survive a restart.
+/// `BETTER_AUTH_SECRET`, or a secret that is made once for this workspace, so that tokens stay valid after a restart.
 ///
 /// # Errors
-/// `.local/secret` can be neither read nor made.
+/// `.local/secret` can be neither read nor written.
 pub fn secret(environment: &Environment) -> Result<String, WorkspaceError> {
     match environment.get("BETTER_AUTH_SECRET") {
         Some(secret) => Ok(secret),
@@ -81,7 +81,7 @@ pub fn secret(environment: &Environment) -> Result<String, WorkspaceError> {
     }
 }
 
-/// A secret for one run.
+/// A new secret.
 pub(crate) fn fresh_secret() -> String {
     letters_and_digits(48)
 }
@@ -91,7 +91,7 @@ fn kept_secret(file: &Path) -> Result<String, WorkspaceError> {
     if file.exists() {
         return read();
     }
-    // Written elsewhere and given its name at once: two first runs at the same time end up with one secret.
+    // Written to a temporary file and then renamed: two processes that start at the same time get the same secret.
     let folder = file.parent().unwrap_or(Path::new("."));
     let mut unnamed = tempfile::NamedTempFile::new_in(folder).map_err(WorkspaceError::at(folder))?;
     unnamed.write_all(fresh_secret().as_bytes()).map_err(WorkspaceError::at(file))?;
@@ -109,7 +109,7 @@ mod tests {
     use jsonwebtoken::{DecodingKey, Validation};
 
     #[test]
-    fn a_minted_token_is_good() {
+    fn minted_token_is_valid() {
         let secret = fresh_secret();
         let token = mint(&secret, "ada");
         let key = DecodingKey::from_secret(secret.as_bytes());
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_local_token_meets_the_settings() {
+    fn local_token_has_issuer_and_audience() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join(".env"), "JWT_ISSUER=one,two\nBETTER_AUTH_URL=http://a.test\n")
             .expect("a file");
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_made_once_and_read_by_nobody_else() {
+    fn secret_is_made_once_and_private() {
         use std::os::unix::fs::MetadataExt;
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("secret");

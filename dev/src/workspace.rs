@@ -1,4 +1,4 @@
-//! Where things are: the workspace, and the folder `.local` in which the local stack keeps its own.
+//! The folders of the workspace, and the folder `.local` with the files of the local stack.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -12,50 +12,50 @@ pub fn root() -> &'static Path {
     manifest.parent().unwrap_or(manifest)
 }
 
-/// `.local` in the root: not in version control, safe to delete while nothing runs.
+/// The folder `.local` in the root. It is not in version control, and can be deleted while no stack is running.
 ///
 /// # Errors
-/// The folder cannot be made.
+/// The folder cannot be created.
 pub fn local() -> Result<PathBuf, WorkspaceError> {
     let folder = root().join(".local");
     create_folder(&folder)?;
     Ok(folder)
 }
 
-/// A lock that ends with the process, however that ends.
+/// A lock between processes. It ends with the process, however that ends.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
-/// What went wrong with a file or folder of the stack.
+/// A file or folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkspaceError {
-    /// Reading, writing or making it failed.
+    /// It cannot be read, written or created.
     #[error("{} cannot be used: {cause}", .path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The error of the system.
         cause: io::Error,
     },
-    /// Somebody else's folder has the name.
+    /// The folder exists and belongs to another user.
     #[error("{} belongs to another user: remove it or set TMPDIR to a folder of your own", .0.display())]
     Foreign(PathBuf),
 }
 
 impl WorkspaceError {
-    /// For `map_err`: says which path the error is about.
+    /// For `map_err`: adds the path to the error of the system.
     pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |cause| Self::Io { path: path.to_owned(), cause }
     }
 }
 
 impl Lock {
-    /// Takes the lock, or `None` if another process has it.
+    /// Takes the lock. `None` if another process has it.
     ///
     /// # Errors
-    /// The file cannot be made.
+    /// The file cannot be created.
     pub fn try_take(path: &Path) -> Result<Option<Self>, WorkspaceError> {
         let file = File::create(path).map_err(WorkspaceError::at(path))?;
         match file.try_lock() {
@@ -79,35 +79,35 @@ impl Lock {
     }
 }
 
-/// Makes a folder and its parents.
+/// Creates a folder and its parents.
 pub(crate) fn create_folder(folder: &Path) -> Result<(), WorkspaceError> {
     std::fs::create_dir_all(folder).map_err(WorkspaceError::at(folder))
 }
 
-/// Whether a user with no rights of its own may pass through `folder` and everything above it.
+/// Whether every user of this machine may pass through `folder` and the folders above it.
 pub(crate) fn is_open_to_all_users(folder: &Path) -> bool {
     folder.ancestors().all(|folder| std::fs::metadata(folder).is_ok_and(|data| data.mode() & 0o001 != 0))
 }
 
-/// A folder for temporary things that everybody may pass through.
+/// A folder for temporary files through which every user may pass.
 pub(crate) fn temp_folder() -> PathBuf {
     let folder = std::env::temp_dir();
     if is_open_to_all_users(&folder) { folder } else { PathBuf::from("/tmp") }
 }
 
-/// `.local/<name>`. Where `everybody` must be able to enter and cannot, a folder outside of the workspace, which is
+/// The folder `.local/<name>`. If it must be open to all users and cannot be, a folder outside of the workspace, which is
 /// always the same for one workspace.
-pub(crate) fn local_folder(name: &str, everybody: bool) -> Result<PathBuf, WorkspaceError> {
+pub(crate) fn local_folder(name: &str, open_to_all: bool) -> Result<PathBuf, WorkspaceError> {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let local = local()?;
-    if !everybody || is_open_to_all_users(&local) {
+    if !open_to_all || is_open_to_all_users(&local) {
         return Ok(local.join(name));
     }
     let mut hasher = DefaultHasher::new();
     root().hash(&mut hasher);
     let folder = temp_folder().join(format!("dev-{:016x}", hasher.finish()));
     create_folder(&folder)?;
-    // The name can be guessed, so somebody else may have been there first.
+    // Another user may have guessed the name and created the folder first.
     let data = std::fs::symlink_metadata(&folder).map_err(WorkspaceError::at(&folder))?;
     if !data.is_dir() || data.uid() != nix::unistd::geteuid().as_raw() {
         return Err(WorkspaceError::Foreign(folder));
@@ -137,12 +137,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_root_has_the_template() {
+    fn root_has_the_template() {
         assert!(root().join("template.yaml").is_file());
     }
 
     #[test]
-    fn a_lock_is_held_by_one() {
+    fn lock_is_exclusive() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("lock");
         let first = Lock::try_take(&path).expect("a lock");
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_private_folder_is_not_open_to_everybody() {
+    fn private_folder_is_not_open_to_all_users() {
         let folder = tempfile::tempdir().expect("a folder");
         set_mode(folder.path(), 0o700).expect("permissions");
         assert!(!is_open_to_all_users(&folder.path().join("x")));

@@ -1,4 +1,4 @@
-//! The CORS rules of the gateway, which browsers obey.
+//! CORS, which an HTTP API responses itself.
 
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
@@ -7,56 +7,56 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, Method};
 
-/// `CorsConfiguration` of the template.
+/// The `CorsConfiguration` of the template.
 #[derive(Debug, Clone, Default)]
 pub struct Cors {
-    /// Compared exactly; `*` stands for every origin.
+    /// The allowed origins, which are compared exactly. `*` stands for every origin.
     pub origins: Vec<String>,
-    /// The methods a page may use.
+    /// The methods that a page may use.
     pub methods: Vec<String>,
-    /// The request headers a page may send.
+    /// The request headers that a page may send.
     pub headers: Vec<String>,
-    /// The response headers a page may read.
+    /// The response headers that a page may read.
     pub exposed: Vec<String>,
     /// Whether a page may send cookies.
     pub credentials: bool,
-    /// How long a browser may remember a preflight, in seconds.
+    /// How long a browser may cache the response to a preflight request, in seconds.
     pub max_age: Option<u64>,
 }
 
-/// Whether the request asks for permission, which the gateway answers without a function.
+/// Whether this is a preflight request, to which the gateway responds without a function.
 pub fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::OPTIONS && headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 impl Cors {
-    /// Adds what the answer to a preflight says beyond [`Cors::allow`].
-    pub fn allow_preflight(&self, origin: Option<&HeaderValue>, answer: &mut HeaderMap) {
-        if !self.allow(origin, answer) {
+    /// Adds the headers of [`Cors::allow`] and those of a response to a preflight request.
+    pub fn allow_preflight(&self, origin: Option<&HeaderValue>, response: &mut HeaderMap) {
+        if !self.allow(origin, response) {
             return;
         }
-        insert_list(answer, ACCESS_CONTROL_ALLOW_METHODS, &self.methods);
-        insert_list(answer, ACCESS_CONTROL_ALLOW_HEADERS, &self.headers);
+        insert_list(response, ACCESS_CONTROL_ALLOW_METHODS, &self.methods);
+        insert_list(response, ACCESS_CONTROL_ALLOW_HEADERS, &self.headers);
         if let Some(seconds) = self.max_age {
-            answer.insert(ACCESS_CONTROL_MAX_AGE, seconds.into());
+            response.insert(ACCESS_CONTROL_MAX_AGE, seconds.into());
         }
     }
 
-    /// Replaces the CORS headers of an answer by those of the gateway. Returns whether the origin is allowed.
-    pub fn allow(&self, origin: Option<&HeaderValue>, answer: &mut HeaderMap) -> bool {
-        let foreign: Vec<HeaderName> =
-            answer.keys().filter(|name| name.as_str().starts_with("access-control-")).cloned().collect();
-        for name in foreign {
-            answer.remove(name);
+    /// Replaces the CORS headers of a response with those of the gateway. Returns whether the origin is allowed.
+    pub fn allow(&self, origin: Option<&HeaderValue>, response: &mut HeaderMap) -> bool {
+        let from_function: Vec<HeaderName> =
+            response.keys().filter(|name| name.as_str().starts_with("access-control-")).cloned().collect();
+        for name in from_function {
+            response.remove(name);
         }
-        // Also without an origin: a cache must not give this answer to a page that sends one.
-        vary_by_origin(answer);
+        // Also without an origin: a cache must not serve this response to a page that sends one.
+        vary_by_origin(response);
         let Some(allowed) = origin.and_then(|origin| self.allowed(origin)) else { return false };
-        answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+        response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
         if self.credentials {
-            answer.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            response.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
         }
-        insert_list(answer, ACCESS_CONTROL_EXPOSE_HEADERS, &self.exposed);
+        insert_list(response, ACCESS_CONTROL_EXPOSE_HEADERS, &self.exposed);
         true
     }
 
@@ -68,18 +68,19 @@ impl Cors {
     }
 }
 
-fn insert_list(answer: &mut HeaderMap, name: HeaderName, items: &[String]) {
+fn insert_list(response: &mut HeaderMap, name: HeaderName, items: &[String]) {
     if let Ok(value) = HeaderValue::from_str(&items.join(","))
         && !items.is_empty()
     {
-        answer.insert(name, value);
+        response.insert(name, value);
     }
 }
 
-fn vary_by_origin(answer: &mut HeaderMap) {
-    let names = answer.get_all(VARY).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+fn vary_by_origin(response: &mut HeaderMap) {
+    let names =
+        response.get_all(VARY).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     if !names.map(str::trim).any(|name| name == "*" || name.eq_ignore_ascii_case("origin")) {
-        answer.append(VARY, HeaderValue::from_static("Origin"));
+        response.append(VARY, HeaderValue::from_static("Origin"));
     }
 }
 
@@ -107,11 +108,11 @@ mod tests {
     }
 
     #[test]
-    fn an_allowed_origin_is_echoed() {
-        let mut answer = HeaderMap::new();
-        assert!(rules().allow(Some(&HeaderValue::from_static("https://a.test")), &mut answer));
+    fn allowed_origin_is_returned() {
+        let mut response = HeaderMap::new();
+        assert!(rules().allow(Some(&HeaderValue::from_static("https://a.test")), &mut response));
         assert_eq!(
-            text(&answer),
+            text(&response),
             [
                 "access-control-allow-credentials: true",
                 "access-control-allow-origin: https://a.test",
@@ -122,10 +123,10 @@ mod tests {
     }
 
     #[test]
-    fn a_preflight_names_methods_headers_and_age() {
-        let mut answer = HeaderMap::new();
-        rules().allow_preflight(Some(&HeaderValue::from_static("http://localhost:3000")), &mut answer);
-        let lines = text(&answer);
+    fn preflight_response_has_methods_headers_and_age() {
+        let mut response = HeaderMap::new();
+        rules().allow_preflight(Some(&HeaderValue::from_static("http://localhost:3000")), &mut response);
+        let lines = text(&response);
         for line in [
             "access-control-allow-headers: authorization,if-match",
             "access-control-allow-methods: GET,PATCH",
@@ -136,33 +137,33 @@ mod tests {
     }
 
     #[test]
-    fn foreign_and_similar_origins_get_nothing() {
+    fn other_origins_get_no_headers() {
         for origin in ["https://A.test", "https://a.test/", "http://a.test", "https://a.test:443", "null", "*", ""] {
-            let mut answer = HeaderMap::new();
-            assert!(!rules().allow(Some(&HeaderValue::from_static(origin)), &mut answer), "{origin}");
-            assert_eq!(text(&answer), ["vary: Origin"], "{origin}");
+            let mut response = HeaderMap::new();
+            assert!(!rules().allow(Some(&HeaderValue::from_static(origin)), &mut response), "{origin}");
+            assert_eq!(text(&response), ["vary: Origin"], "{origin}");
         }
     }
 
     #[test]
-    fn what_the_function_says_about_cors_is_dropped() {
-        let mut answer = HeaderMap::new();
-        answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        answer.insert(VARY, HeaderValue::from_static("accept, origin"));
-        assert!(!rules().allow(None, &mut answer));
-        assert_eq!(text(&answer), ["vary: accept, origin"]);
+    fn cors_headers_of_the_function_are_removed() {
+        let mut response = HeaderMap::new();
+        response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        response.insert(VARY, HeaderValue::from_static("accept, origin"));
+        assert!(!rules().allow(None, &mut response));
+        assert_eq!(text(&response), ["vary: accept, origin"]);
     }
 
     #[test]
-    fn a_wildcard_without_credentials_is_sent_as_it_is() {
+    fn wildcard_without_credentials_is_sent() {
         let rules = Cors { origins: vec!["*".to_owned()], ..Cors::default() };
-        let mut answer = HeaderMap::new();
-        assert!(rules.allow(Some(&HeaderValue::from_static("https://any.test")), &mut answer));
-        assert_eq!(text(&answer), ["access-control-allow-origin: *", "vary: Origin"]);
+        let mut response = HeaderMap::new();
+        assert!(rules.allow(Some(&HeaderValue::from_static("https://any.test")), &mut response));
+        assert_eq!(text(&response), ["access-control-allow-origin: *", "vary: Origin"]);
     }
 
     #[test]
-    fn options_alone_is_no_preflight() {
+    fn options_request_alone_is_no_preflight() {
         let mut headers = HeaderMap::new();
         assert!(!is_preflight(&Method::OPTIONS, &headers));
         headers.insert(ORIGIN, HeaderValue::from_static("https://a.test"));

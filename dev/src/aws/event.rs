@@ -1,7 +1,7 @@
-//! An HTTP request as the event that a function receives: API Gateway's payload format 2.0.
+//! The event for an HTTP request, in API Gateway's payload format 2.0.
 //!
-//! The form is that of the AWS documentation, "Working with AWS Lambda proxy integrations for HTTP APIs". What is
-//! empty there is absent: `cookies`, `queryStringParameters`, `pathParameters`, `body`.
+//! The format is documented in "Working with AWS Lambda proxy integrations for HTTP APIs". These members are absent when
+//! they are empty: `cookies`, `queryStringParameters`, `pathParameters`, `body`.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,33 +18,30 @@ use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::aws::routes::{Match, decoded};
+use super::identity::{ACCOUNT_ID, API_ID};
+use super::routes::{Match, decoded};
 
-/// The account and the API that the events claim to come from.
-pub(crate) const ACCOUNT: &str = "123456789012";
-const API_ID: &str = "local";
-
-/// What the gateway knows about a request beyond the request itself.
+/// What the gateway knows about a request in addition to the request itself.
 #[derive(Debug)]
 pub(crate) struct RequestContext<'a> {
-    /// Who sent it.
+    /// The address of the client.
     pub(crate) client: SocketAddr,
     /// The port of the gateway.
     pub(crate) port: u16,
-    /// The id that the answer carries as `apigw-requestid`.
+    /// The id in the response header `apigw-requestid`.
     pub(crate) request_id: &'a str,
     /// The value of `x-amzn-trace-id`.
     pub(crate) trace_id: &'a str,
-    /// When it arrived.
+    /// When the request arrived.
     pub(crate) now: Timestamp,
 }
 
-/// Builds the event.
+/// Makes the event for a request.
 pub(crate) fn request_event(parts: &Parts, body: &Bytes, found: &Match<'_>, context: &RequestContext<'_>) -> Value {
     let headers = headers(&parts.headers, body, context);
     let host = headers.get(HOST.as_str()).and_then(Value::as_str).unwrap_or_default();
     let domain = host.rsplit_once(':').map_or(host, |(name, _)| name).to_owned();
-    // An HTTP API decodes the path before it hands it on, though the field is called raw.
+    // An HTTP API decodes the path, although the member is called `rawPath`.
     let path = decoded(parts.uri.path());
     let query = parts.uri.query().unwrap_or_default();
     let mut event = json!({
@@ -54,7 +51,7 @@ pub(crate) fn request_event(parts: &Parts, body: &Bytes, found: &Match<'_>, cont
         "rawQueryString": query,
         "headers": headers,
         "requestContext": {
-            "accountId": ACCOUNT,
+            "accountId": ACCOUNT_ID,
             "apiId": API_ID,
             "domainName": domain,
             "domainPrefix": domain.split('.').next().unwrap_or_default(),
@@ -92,23 +89,23 @@ pub(crate) fn request_event(parts: &Parts, body: &Bytes, found: &Match<'_>, cont
     event
 }
 
-/// The value of a header as text. Bytes that are not UTF-8 are read as Latin-1, so that nothing is lost.
+/// The value of a header. Bytes that are not UTF-8 are read as Latin-1, so that none is lost.
 pub(crate) fn header_text(value: &HeaderValue) -> String {
     let bytes = value.as_bytes();
     std::str::from_utf8(bytes).map_or_else(|_| bytes.iter().copied().map(char::from).collect(), str::to_owned)
 }
 
 fn headers(sent: &HeaderMap, body: &Bytes, context: &RequestContext<'_>) -> Map<String, Value> {
-    // About the connection, which ends at the gateway; cookies have their own place in the event.
-    const LEFT_OUT: [HeaderName; 6] = [CONNECTION, COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+    // Headers of the connection, which ends at the gateway, and cookies, which are a member of their own.
+    const OMITTED: [HeaderName; 6] = [CONNECTION, COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
     let mut headers = Map::new();
-    for name in sent.keys().filter(|name| !LEFT_OUT.contains(name)) {
+    for name in sent.keys().filter(|name| !OMITTED.contains(name)) {
         let values: Vec<String> = sent.get_all(name).iter().map(header_text).collect();
         headers.insert(name.to_string(), values.join(",").into());
     }
     let client = context.client.ip().to_string();
     let forwarded = match sent.get("x-forwarded-for") {
-        Some(before) => format!("{}, {client}", header_text(before)),
+        Some(previous) => format!("{}, {client}", header_text(previous)),
         None => client,
     };
     headers.insert("x-forwarded-for".to_owned(), forwarded.into());
@@ -137,7 +134,7 @@ fn query_parameters(query: &str) -> BTreeMap<String, String> {
     parameters
 }
 
-/// Whether the gateway takes a body of this type for text.
+/// Whether the gateway passes a body of this type as text and not as base64.
 fn is_text(headers: &HeaderMap) -> bool {
     let Some(content_type) = headers.get(CONTENT_TYPE).map(header_text) else { return true };
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -169,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_event_has_the_documented_form() {
+    fn event_has_the_documented_format() {
         let request = Request::post("http://api.test:9000/api/tasks/a%2Fb?p=1&p=2&q=x+y%26&empty=")
             .header("Host", "api.test:9000")
             .header("User-Agent", "agent")
@@ -226,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_empty_is_absent() {
+    fn empty_members_are_absent() {
         let event = build(Request::get("/nowhere"), b"");
         for absent in ["cookies", "queryStringParameters", "pathParameters", "body"] {
             assert!(event.get(absent).is_none(), "{absent}");
@@ -235,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_text_or_base64_as_its_type_says() {
+    fn body_is_text_or_base64_by_type() {
         let base64 = |content_type: Option<&str>, body: &[u8]| {
             let request = content_type
                 .into_iter()
@@ -252,14 +249,14 @@ mod tests {
     }
 
     #[test]
-    fn header_values_that_are_not_ascii_are_kept() {
+    fn header_values_outside_ascii_are_kept() {
         let latin = HeaderValue::from_bytes(b"caf\xe9").expect("a header value");
         let event = build(Request::get("/").header("X-A", latin).header("X-B", "caf\u{e9}"), b"");
         assert_eq!((&event["headers"]["x-a"], &event["headers"]["x-b"]), (&json!("café"), &json!("café")));
     }
 
     #[test]
-    fn the_runtime_understands_the_event() {
+    fn runtime_can_parse_the_event() {
         let event = build(Request::post("/api/tasks/7?limit=1").header("Cookie", "a=1"), b"{}");
         let read: ApiGatewayV2httpRequest = serde_json::from_value(event).expect("the runtime's form");
         assert_eq!(read.request_context.time_epoch, 1_583_348_638_390);

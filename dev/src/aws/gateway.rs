@@ -1,4 +1,4 @@
-//! The gateway: an HTTP server that treats requests as an API Gateway HTTP API does.
+//! An HTTP server that handles requests as an HTTP API of API Gateway does.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -19,17 +19,17 @@ use jiff::Timestamp;
 
 use super::cors::{Cors, is_preflight};
 use super::event::{RequestContext, header_text, request_event};
-use super::instances::{Instances, InvokeOutcome};
+use super::pool::{Instances, InvocationError};
 use super::response::{error_response, parse_response};
 use super::routes::{Route, find};
 use crate::process::LogOutput;
 
-/// The request line and the headers together, in bytes.
+/// The maximum size of the request line and the headers together, in bytes.
 const MAX_HEAD_SIZE: usize = 10_240;
-/// The body, in bytes: what Lambda accepts.
+/// The maximum size of the body, in bytes: that of Lambda.
 const MAX_BODY_SIZE: usize = 6 * 1024 * 1024;
 
-/// What the gateway decides with.
+/// The configuration of the gateway.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     /// The routes of the template.
@@ -40,7 +40,7 @@ pub(crate) struct Gateway {
     pub(crate) instances: Arc<Instances>,
     /// The port it listens on.
     pub(crate) port: u16,
-    /// Where it says what it answered.
+    /// Gets a line for each request.
     pub(crate) output: Arc<LogOutput>,
 }
 
@@ -56,20 +56,20 @@ async fn serve(
 ) -> Result<Response, Infallible> {
     let start = Instant::now();
     let (parts, body) = request.into_parts();
-    let body = read(&parts, body).await;
-    // A client that hangs up drops this future; the function finishes nevertheless.
-    let answered = tokio::spawn(async move {
+    let body = read_body(&parts, body).await;
+    // If the client closes the connection, this future is dropped, but the function still finishes.
+    let response = tokio::spawn(async move {
         let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
-        let (response, function) = gateway.answer(parts, body, client).await;
+        let (response, function) = gateway.respond(parts, body, client).await;
         let (status, time) = (response.status().as_u16(), start.elapsed().as_millis());
         gateway.output.line(format!("{method} {path} {status} {time} ms {function}").as_bytes());
         response
     });
-    Ok(answered.await.unwrap_or_else(|_| error_response(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")))
+    Ok(response.await.unwrap_or_else(|_| error_response(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")))
 }
 
-/// The body, or the answer that refuses it.
-async fn read(parts: &Parts, body: Body) -> Result<Bytes, (StatusCode, &'static str)> {
+/// Reads the body, or returns the error response for a request that is too large.
+async fn read_body(parts: &Parts, body: Body) -> Result<Bytes, (StatusCode, &'static str)> {
     let headers = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
     let line = parts.method.as_str().len() + parts.uri.to_string().len() + "  HTTP/1.1\r\n".len();
     if line + headers.sum::<usize>() > MAX_HEAD_SIZE {
@@ -84,8 +84,8 @@ async fn read(parts: &Parts, body: Body) -> Result<Bytes, (StatusCode, &'static 
 }
 
 impl Gateway {
-    /// The answer, and the name of the function that gave it.
-    async fn answer(
+    /// The response, and the name of the function that returned it: `-` if the gateway responds itself.
+    async fn respond(
         &self,
         parts: Parts,
         body: Result<Bytes, (StatusCode, &'static str)>,
@@ -94,13 +94,13 @@ impl Gateway {
         let request_id = request_id();
         let preflight = self.cors.is_some() && is_preflight(&parts.method, &parts.headers);
         let (mut response, function) = match body {
-            Err((status, sentence)) => (error_response(status, sentence), "-".to_owned()),
+            Err((status, message)) => (error_response(status, message), "-".to_owned()),
             Ok(_) if preflight => {
                 let mut response = Response::new(Body::empty());
                 *response.status_mut() = StatusCode::NO_CONTENT;
                 (response, "-".to_owned())
             }
-            Ok(body) => self.ask(&parts, &body, client, &request_id).await,
+            Ok(body) => self.invoke(&parts, &body, client, &request_id).await,
         };
         let headers = response.headers_mut();
         if let Some(cors) = &self.cors {
@@ -117,7 +117,7 @@ impl Gateway {
         (response, function)
     }
 
-    async fn ask(&self, parts: &Parts, body: &Bytes, client: SocketAddr, request_id: &str) -> (Response, String) {
+    async fn invoke(&self, parts: &Parts, body: &Bytes, client: SocketAddr, request_id: &str) -> (Response, String) {
         let Some(found) = find(&self.routes, parts.method.as_str(), parts.uri.path()) else {
             return (error_response(StatusCode::NOT_FOUND, "Not Found"), "-".to_owned());
         };
@@ -127,23 +127,26 @@ impl Gateway {
         let context = RequestContext { client, port: self.port, request_id, trace_id: &trace_id, now };
         let event = request_event(parts, body, &found, &context).to_string();
         let response = match self.instances.invoke(&function, event.into(), &trace_id).await {
-            InvokeOutcome::Returned(payload) => parse_response(&payload).unwrap_or_else(|malformed| {
+            Ok(payload) => parse_response(&payload).unwrap_or_else(|malformed| {
                 self.output.line(format!("{function}: {malformed}").as_bytes());
                 error_response(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
             }),
-            // An HTTP API knows no 502 and no 504, which are those of a REST API.
-            InvokeOutcome::Failed => error_response(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
-            InvokeOutcome::Unavailable => error_response(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+            // An HTTP API has no 502 and no 504, unlike a REST API.
+            Err(InvocationError::FunctionFailed) => {
+                error_response(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+            }
+            Err(InvocationError::Throttled) => error_response(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
         };
         (response, function)
     }
 }
 
-/// Sixteen characters that look like the ids of the gateway: `JKJaXmPLvHcESHA=`.
+/// A request id of 16 characters in the format of API Gateway: `JKJaXmPLvHcESHA=`.
 fn request_id() -> String {
     BASE64_URL_SAFE.encode(&uuid::Uuid::new_v4().as_bytes()[..11])
 }
 
+/// A trace id in the format of X-Ray.
 fn trace_id(now: Timestamp) -> String {
     let random = uuid::Uuid::new_v4().simple().to_string();
     format!("Root=1-{:08x}-{}", now.as_second(), &random[..24])
@@ -154,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_have_the_form_of_the_gateway() {
+    fn ids_have_the_format_of_api_gateway() {
         let id = request_id();
         assert!(id.len() == 16 && id.ends_with('='), "{id}");
         let trace = trace_id(Timestamp::from_second(0x5e67_22a7).expect("a time"));
@@ -162,16 +165,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_head_and_the_body_have_limits() {
+    async fn large_heads_and_bodies_are_refused() {
         let with = |header: usize, path: usize| {
             let request = Request::get(format!("/{}", "p".repeat(path))).header("x", "v".repeat(header));
             request.body(()).expect("a request").into_parts().0
         };
-        let status = |refusal: Result<Bytes, (StatusCode, _)>| refusal.err().map(|(status, _)| status.as_u16());
-        assert_eq!(status(read(&with(10_000, 10), Body::empty()).await), None);
-        assert_eq!(status(read(&with(10_240, 0), Body::empty()).await), Some(431));
-        assert_eq!(status(read(&with(0, 10_240), Body::empty()).await), Some(431));
-        assert_eq!(status(read(&with(0, 0), Body::from(vec![0; MAX_BODY_SIZE])).await), None);
-        assert_eq!(status(read(&with(0, 0), Body::from(vec![0; MAX_BODY_SIZE + 1])).await), Some(413));
+        let status = |refused: Result<Bytes, (StatusCode, _)>| refused.err().map(|(status, _)| status.as_u16());
+        assert_eq!(status(read_body(&with(10_000, 10), Body::empty()).await), None);
+        assert_eq!(status(read_body(&with(10_240, 0), Body::empty()).await), Some(431));
+        assert_eq!(status(read_body(&with(0, 10_240), Body::empty()).await), Some(431));
+        assert_eq!(status(read_body(&with(0, 0), Body::from(vec![0; MAX_BODY_SIZE])).await), None);
+        assert_eq!(status(read_body(&with(0, 0), Body::from(vec![0; MAX_BODY_SIZE + 1])).await), Some(413));
     }
 }

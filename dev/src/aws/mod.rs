@@ -1,9 +1,11 @@
-//! AWS on this machine: what stands between a client and a function, and between a function and Lambda.
+//! AWS on this machine: API Gateway between a client and a function, and Lambda around the function.
 
 pub mod cors;
 pub(crate) mod event;
 pub(crate) mod gateway;
-pub(crate) mod instances;
+pub(crate) mod identity;
+pub(crate) mod instance;
+pub(crate) mod pool;
 mod response;
 pub mod routes;
 pub(crate) mod runtime_api;

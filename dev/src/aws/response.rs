@@ -1,4 +1,4 @@
-//! What a function returns, as an HTTP response: API Gateway's response format 2.0.
+//! The HTTP response for what a function returns, in API Gateway's response format 2.0.
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{
@@ -10,12 +10,12 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value};
 
-/// The function returned something that is no response.
+/// The function returned something that is not a response.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the function returned a malformed response: {0}")]
 pub(crate) struct MalformedResponse(&'static str);
 
-/// Understands what the function returned.
+/// Parses what a function returned.
 ///
 /// # Errors
 /// [`MalformedResponse`].
@@ -23,21 +23,21 @@ pub(crate) fn parse_response(payload: &[u8]) -> Result<Response, MalformedRespon
     let value: Value = serde_json::from_slice(payload).map_err(|_| MalformedResponse("it is not JSON"))?;
     let returned = match &value {
         Value::Object(returned) if returned.contains_key("statusCode") => returned,
-        // The gateway takes any JSON without a status for the body of a good answer.
+        // The gateway treats JSON without a status as the body of a response with status 200.
         _ => return Ok(plain_json(payload)),
     };
     let mut response = Response::new(Body::from(body(returned)?));
     *response.status_mut() = status(&returned["statusCode"])?;
     let headers = response.headers_mut();
-    insert_all(headers, returned.get("headers"))?;
-    insert_many(headers, returned.get("multiValueHeaders"))?;
+    insert_single(headers, returned.get("headers"))?;
+    insert_multi(headers, returned.get("multiValueHeaders"))?;
     for cookie in strings(returned.get("cookies"), "cookies must be a list of text")? {
         headers.append(SET_COOKIE, header_value(cookie)?);
     }
     if returned.get("body").and_then(Value::as_str).is_some_and(|body| !body.is_empty()) {
         headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("text/plain;charset=UTF-8"));
     }
-    // About the connection, which the gateway makes itself.
+    // Headers of the connection, which the gateway sets itself.
     for name in [CONNECTION, CONTENT_LENGTH, TRAILER, TRANSFER_ENCODING, UPGRADE] {
         headers.remove(name);
     }
@@ -47,7 +47,7 @@ pub(crate) fn parse_response(payload: &[u8]) -> Result<Response, MalformedRespon
     Ok(response)
 }
 
-/// An answer that the gateway gives in its own name.
+/// A response of the gateway itself.
 pub(crate) fn error_response(status: StatusCode, message: &str) -> Response {
     let mut response = plain_json(serde_json::json!({ "message": message }).to_string().as_bytes());
     *response.status_mut() = status;
@@ -78,7 +78,8 @@ fn body(returned: &Map<String, Value>) -> Result<Bytes, MalformedResponse> {
     Ok(Bytes::copy_from_slice(text.as_bytes()))
 }
 
-fn insert_all(headers: &mut HeaderMap, map: Option<&Value>) -> Result<(), MalformedResponse> {
+/// Inserts headers with one value each.
+fn insert_single(headers: &mut HeaderMap, map: Option<&Value>) -> Result<(), MalformedResponse> {
     for (name, value) in object(map, "headers is not an object")? {
         let value = match value {
             Value::String(text) => text.clone(),
@@ -90,8 +91,8 @@ fn insert_all(headers: &mut HeaderMap, map: Option<&Value>) -> Result<(), Malfor
     Ok(())
 }
 
-/// Headers with a list of values. A name that `headers` has too is already there.
-fn insert_many(headers: &mut HeaderMap, map: Option<&Value>) -> Result<(), MalformedResponse> {
+/// Inserts headers with several values, unless there is a header of the name already.
+fn insert_multi(headers: &mut HeaderMap, map: Option<&Value>) -> Result<(), MalformedResponse> {
     for (name, values) in object(map, "multiValueHeaders is not an object")? {
         let name = header_name(name)?;
         if headers.contains_key(&name) {
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_response_is_translated_member_by_member() {
+    async fn every_member_is_translated() {
         let returned = json!({
             "statusCode": 201,
             "headers": {"Content-Type": "application/json", "ETag": "\"7\"", "content-length": "999"},
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn json_without_a_status_is_a_good_answer() {
+    async fn json_without_a_status_is_a_body() {
         let (status, headers, body) = read(&json!({"hello": "world"})).await;
         assert_eq!((status, body), (200, b"{\"hello\":\"world\"}".to_vec()));
         assert_eq!(headers, ["content-type: application/json"]);
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_malformed() {
+    fn invalid_responses_are_refused() {
         for returned in [
             "",
             "not json",

@@ -1,4 +1,4 @@
-//! Which function answers a request: the rules by which an HTTP API chooses a route.
+//! How an HTTP API chooses the route of a request.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,13 @@ use percent_encoding::percent_decode_str;
 /// One route of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// `None` is any method.
+    /// `None` stands for any method.
     method: Option<String>,
-    /// `None` is `$default`.
+    /// `None` stands for `$default`.
     path: Option<Vec<Segment>>,
-    /// As the event shows it: `GET /api/tasks/{id}` or `$default`.
+    /// The `routeKey` in events: `GET /api/tasks/{id}` or `$default`.
     pub key: String,
-    /// The function behind it.
+    /// The name of the function.
     pub function: String,
 }
 
@@ -25,17 +25,17 @@ enum Segment {
     Rest(String),
 }
 
-/// A route and what its parameters stand for.
+/// A route that matches a path, with the values of its parameters.
 #[derive(Debug)]
 pub struct Match<'a> {
     /// The route.
     pub route: &'a Route,
-    /// The parameters of the path, decoded.
+    /// The path parameters, percent-decoded.
     pub parameters: BTreeMap<String, String>,
 }
 
 impl Route {
-    /// A route such as `GET /api/tasks/{id}`; the method `ANY` stands for all of them.
+    /// A route such as `GET /api/tasks/{id}`. The method `ANY` stands for all methods.
     pub fn new(method: &str, path: &str, function: &str) -> Self {
         let method = method.to_ascii_uppercase();
         let segment = |text: &str| match text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) {
@@ -53,7 +53,7 @@ impl Route {
         }
     }
 
-    /// The route `$default`, for what no other route takes.
+    /// The route `$default`, for requests that match no other route.
     pub fn fallback(function: &str) -> Self {
         Self { method: None, path: None, key: "$default".to_owned(), function: function.to_owned() }
     }
@@ -86,8 +86,8 @@ impl Route {
         rest.next().is_none().then_some(parameters)
     }
 
-    /// Smaller is more specific: fixed text before a parameter before the rest of the path, from left to right,
-    /// then a named method before any.
+    /// Smaller is more specific. Segment by segment, fixed text comes before a parameter, and a parameter before the rest
+    /// of the path. Then a method comes before `ANY`.
     fn order(&self) -> (Vec<u8>, bool) {
         let rank = |segment: &Segment| match segment {
             Segment::Fixed(_) => 0,
@@ -99,13 +99,13 @@ impl Route {
     }
 }
 
-/// The most specific route for a request. `path` is as sent, still percent-encoded.
+/// The most specific route that matches a request. `path` is percent-encoded, as it was sent.
 pub fn find<'a>(routes: &'a [Route], method: &str, path: &str) -> Option<Match<'a>> {
     let matches = routes.iter().filter_map(|route| Some(Match { route, parameters: route.parameters(method, path)? }));
     matches.min_by_key(|found| found.route.order())
 }
 
-/// Percent-decoded text; what is not UTF-8 becomes replacement characters.
+/// Decodes percent-encoded text. Bytes that are not UTF-8 become replacement characters.
 pub(crate) fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_specific_route_wins() {
+    fn most_specific_route_matches() {
         for (method, path, expected) in [
             ("GET", "/api/tasks", "GET /api/tasks"),
             ("GET", "/api/ada/tasks", "GET /api/{user_id}/tasks"),
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn other_methods_and_paths_take_the_fallback() {
+    fn other_methods_and_paths_match_the_fallback() {
         for (method, path) in [
             ("HEAD", "/api/tasks"),
             ("get", "/api/tasks"),
@@ -170,12 +170,12 @@ mod tests {
     }
 
     #[test]
-    fn without_a_fallback_there_is_no_match() {
+    fn no_route_matches_without_a_fallback() {
         assert!(find(&routes(), "GET", "/nowhere").is_none());
     }
 
     #[test]
-    fn parameters_are_decoded() {
+    fn path_parameters_are_decoded() {
         let routes = routes();
         let found = |path| find(&routes, "GET", path).expect("a route").parameters;
         assert_eq!(found("/api/tasks/a%2Fb%20c+d")["id"], "a/b c+d");

@@ -9,7 +9,7 @@ use serde_norway::Value;
 use super::cors::Cors;
 use super::routes::Route;
 
-/// A deployed API, as far as one can tell from outside.
+/// What defines the behaviour of the deployed API.
 #[derive(Debug)]
 pub struct Template {
     /// The functions that have a route, by name.
@@ -27,11 +27,11 @@ pub struct Function {
     pub name: String,
     /// `Timeout`: how long one invocation may take.
     pub timeout: Duration,
-    /// `MemorySize` in MB. The local stack tells the function and does not enforce it.
+    /// `MemorySize` in MB. The local stack passes it to the function but does not enforce it.
     pub memory: u64,
 }
 
-/// A template that the local stack cannot serve, as one sentence.
+/// The local stack cannot serve the template.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
     /// The file cannot be read.
@@ -40,17 +40,17 @@ pub enum TemplateError {
     /// It is not YAML.
     #[error("template.yaml is not YAML: {0}")]
     Yaml(serde_norway::Error),
-    /// A value is missing, or of a form that the local stack does not know.
+    /// A value is missing, or the local stack does not support it.
     #[error("template.yaml: {place} {problem}")]
     Value {
         /// Where in the template.
         place: String,
-        /// A predicate.
+        /// The problem, as the predicate of a sentence.
         problem: String,
     },
 }
 
-/// `Timeout` and `MemorySize` of a function that names none, as SAM has them.
+/// The defaults of SAM for `Timeout` and `MemorySize`.
 const DEFAULT_TIMEOUT_SECONDS: u64 = 3;
 const DEFAULT_MEMORY_MB: u64 = 128;
 
@@ -64,7 +64,7 @@ impl Template {
         Self::parse(&text, setting)
     }
 
-    /// Understands a template. A parameter takes the setting of its name (`CorsOrigins`: `CORS_ORIGINS`) or its default.
+    /// Parses a template. The value of a parameter is the setting of its name (`CorsOrigins`: `CORS_ORIGINS`) or its default.
     ///
     /// # Errors
     /// [`TemplateError`].
@@ -177,7 +177,7 @@ impl Parameters {
             max_age: rules.get("MaxAge").and_then(Value::as_u64),
         };
         if cors.credentials && cors.origins.iter().any(|origin| origin == "*") {
-            // AWS refuses to deploy this, because browsers would refuse the answers.
+            // AWS refuses to deploy this, because browsers would reject the responses.
             return Err(wrong(
                 "CorsConfiguration.AllowOrigins",
                 "(CORS_ORIGINS) must name the origins: * is not allowed together with AllowCredentials",
@@ -275,7 +275,7 @@ Resources:
 "#;
 
     #[test]
-    fn functions_with_routes_are_found_with_their_limits() {
+    fn functions_with_routes_are_found() {
         let template = Template::parse(TEXT, |_| None).expect("a good template");
         let read = Function { name: "read-it".to_owned(), timeout: Duration::from_secs(7), memory: 256 };
         assert_eq!(template.functions, [read]);
@@ -283,7 +283,7 @@ Resources:
     }
 
     #[test]
-    fn a_setting_replaces_the_default_of_its_parameter() {
+    fn setting_overrides_the_default_of_a_parameter() {
         let origins = |setting: fn(&str) -> Option<String>| {
             Template::parse(TEXT, setting).expect("a good template").cors.expect("rules").origins
         };
@@ -292,13 +292,13 @@ Resources:
     }
 
     #[test]
-    fn a_wildcard_with_credentials_is_refused() {
+    fn wildcard_with_credentials_is_refused() {
         let error = Template::parse(TEXT, |name| (name == "CORS_ORIGINS").then(|| "*".to_owned()));
         assert!(error.expect_err("refused").to_string().contains("CORS_ORIGINS"));
     }
 
     #[test]
-    fn the_template_of_the_workspace_is_understood() {
+    fn template_of_the_workspace_is_parsed() {
         let template = Template::read(crate::workspace::root(), |_| None).expect("the template");
         assert!(template.cors.is_some());
         assert!(template.routes.iter().any(Route::is_fallback));

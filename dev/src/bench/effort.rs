@@ -1,25 +1,27 @@
-//! How often everything is measured.
+//! How often each measurement is repeated.
 
-/// Requests of a new process that do not count: the first ones connect and fill caches.
+/// Requests to a new process that are not measured: the first ones connect and fill caches.
 pub(super) const WARM_UP: usize = 5;
 /// Requests whose round trips are counted.
 pub(super) const COUNTED: usize = 3;
-/// How much is done.
+
+/// The numbers of repetitions.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Effort {
-    /// Requests in a block, on loopback.
+    /// Requests in a block.
     pub(super) requests: usize,
-    /// Blocks of each of two processes that are compared.
+    /// Blocks of each process in a pair.
     pub(super) blocks: usize,
-    /// Pairs of processes.
+    /// Pairs of processes that are compared.
     pub(super) pairs: usize,
     /// Starts of each function.
     pub(super) starts: usize,
-    /// Requests in a block, where the database is far away.
+    /// Requests in a block if the database is not on this machine.
     pub(super) distant_requests: usize,
 }
 
 impl Effort {
+    /// Everything in proportion to the requests in a block.
     pub(super) fn new(requests: usize) -> Self {
         Self {
             requests,
@@ -30,8 +32,8 @@ impl Effort {
         }
     }
 
-    /// Never less than what is asked of one operation by both sides together.
-    pub(super) fn most_requests_of_one_operation(self) -> usize {
+    /// An upper bound for the requests that both functions of all pairs get for one operation.
+    pub(super) fn max_requests_per_operation(self) -> usize {
         let comparisons = 2 * self.pairs * (2 * WARM_UP + self.blocks * (self.requests + self.distant_requests));
         comparisons + WARM_UP + COUNTED
     }

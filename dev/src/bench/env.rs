@@ -1,4 +1,4 @@
-//! The database, the users and their tasks, and the events in which they ask for something.
+//! The environment of the functions: the database, its users with their tasks, and the events of their requests.
 
 use std::cell::Cell;
 use std::io::{self, Write};
@@ -29,10 +29,10 @@ use crate::services::postgres::Postgres;
 use crate::tokens;
 use crate::workspace::root;
 
-/// Where a front end's Better Auth would be: the issuer and the audience of its tokens.
+/// The URL of Better Auth: the issuer and the audience of its tokens.
 const ISSUER: &str = "http://localhost:3000";
 
-/// Better Auth's own table, as far as the functions read it.
+/// The table of sessions of Better Auth, with the columns that the functions read.
 const SESSION_TABLE: &str = r#"
     create table session (
         token text primary key,
@@ -43,46 +43,49 @@ const SESSION_TABLE: &str = r#"
 /// Everything that exists before a function is started.
 #[derive(Debug)]
 pub(super) struct BenchEnv {
-    /// Of PostgreSQL, as it says itself: `18.1`.
+    /// The version of PostgreSQL: `18.1`.
     pub(super) version: String,
-    /// Without TLS, on the server's own port.
+    /// The URL of the database, without TLS.
     url: String,
+    /// Where PostgreSQL listens.
     pub(super) address: SocketAddr,
-    /// The authority of the server, alone.
+    /// A file with the certificate authority of the server only.
     pub(super) authority: PathBuf,
-    /// The same behind all authorities that this machine trusts, if it has such a file.
+    /// A file with all authorities that this machine trusts, and that of the server. `None` if this machine has none.
     pub(super) bundle: Option<NamedTempFile>,
     /// One for each of [`OPERATIONS`].
-    pub(super) subjects: Vec<Subject>,
+    pub(super) users: Vec<BenchUser>,
+    /// The value of `BETTER_AUTH_SECRET`.
     pub(super) secret: String,
     routes: Vec<Route>,
 }
 
-/// A user for one operation, with the tasks that it takes.
+/// A user for one operation, with the tasks that the operation needs.
 #[derive(Debug)]
-pub(super) struct Subject {
+pub(super) struct BenchUser {
     pub(super) operation: &'static Operation,
-    pub(super) user: User,
+    pub(super) account: User,
     task: Cell<i32>,
 }
 
-/// How a caller shows who it is.
+/// How the requests are authenticated.
 #[derive(Debug)]
 pub(super) struct Authentication {
-    /// As the README calls it.
+    /// The mode in `AUTH_MODE`.
     pub(super) name: &'static str,
     /// The settings of the function.
     pub(super) variables: Vec<(&'static str, String)>,
     pub(super) token: String,
 }
 
-/// How a connection is made secure.
+/// How the connection to the database uses TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Security {
-    None,
-    /// The client asks whether there is TLS.
+pub(super) enum TlsMode {
+    /// Without TLS.
+    Disabled,
+    /// The client asks for TLS with an `SSLRequest`.
     Requested,
-    /// The client begins with TLS.
+    /// The client starts with the TLS handshake.
     Direct,
 }
 
@@ -92,11 +95,11 @@ impl BenchEnv {
         client.batch_execute(USER_TABLE).await?;
         client.batch_execute(SESSION_TABLE).await?;
         migrations::up(&url, &migrations::Options::default()).await?;
-        let mut subjects = Vec::new();
+        let mut users = Vec::new();
         for operation in &OPERATIONS {
-            subjects.push(Subject::prepare(operation, client, Effort::new(requests)).await?);
+            users.push(BenchUser::prepare(operation, client, Effort::new(requests)).await?);
         }
-        // As after some hours of service: statistics are there, and nothing is left to clean up.
+        // The state of a database that has been in use: with statistics, and without dead rows.
         client.batch_execute("vacuum analyze").await?;
         let version: String = client.query_one("show server_version", &[]).await?.try_get(0)?;
         let port = url.rsplit_once(':').and_then(|(_, rest)| rest.split('/').next()?.parse().ok());
@@ -107,29 +110,29 @@ impl BenchEnv {
             bundle: bundle_with(&std::fs::read(postgres.ca_file())?)?,
             authority: postgres.ca_file(),
             url,
-            subjects,
+            users,
             secret: letters_and_digits(48),
             routes: Template::read(root(), |_| None)?.routes,
         })
     }
 
-    /// The number before the dot.
+    /// The major version of PostgreSQL; 0 if it is not known.
     pub(super) fn major_version(&self) -> u32 {
         self.version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0)
     }
 
-    /// How to connect to the database by this port.
-    pub(super) fn url(&self, port: u16, security: Security) -> String {
+    /// The URL of the database through this port.
+    pub(super) fn url(&self, port: u16, tls: TlsMode) -> String {
         let url = self.url.replace(&format!(":{}/", self.address.port()), &format!(":{port}/"));
-        let mode = match security {
-            Security::None => "sslmode=disable",
-            Security::Requested => "sslmode=require",
-            Security::Direct => "sslmode=require&sslnegotiation=direct",
+        let mode = match tls {
+            TlsMode::Disabled => "sslmode=disable",
+            TlsMode::Requested => "sslmode=require",
+            TlsMode::Direct => "sslmode=require&sslnegotiation=direct",
         };
         url.replace("sslmode=disable", mode)
     }
 
-    /// What API Gateway would make of the request.
+    /// The event that API Gateway makes of a request for the operation.
     pub(super) fn event(&self, operation: &Operation, task: i32, token: Option<&str>) -> Result<Vec<u8>, BenchError> {
         let path = operation.path.replace("{id}", &task.to_string());
         let mut request = Request::builder()
@@ -158,7 +161,7 @@ impl BenchEnv {
         Ok(request_event(&parts, &body, &found, &context).to_string().into_bytes())
     }
 
-    /// HS256 with the secret of Better Auth: the least that a token can cost.
+    /// HS256 with the secret of Better Auth: the cheapest token to verify.
     pub(super) fn hs256(&self, user: &User) -> Authentication {
         Authentication {
             name: "hs256",
@@ -167,7 +170,7 @@ impl BenchEnv {
         }
     }
 
-    /// EdDSA with a key of Better Auth, which the function knows.
+    /// EdDSA with a key of Better Auth, which is in the settings of the function.
     pub(super) fn jwks(user: &User) -> Result<Authentication, BenchError> {
         let key = KeyPair::generate_for(&PKCS_ED25519)?;
         let x = BASE64_URL_SAFE_NO_PAD.encode(key.der_bytes());
@@ -183,7 +186,7 @@ impl BenchEnv {
         })
     }
 
-    /// An opaque token, which the function looks up in the database.
+    /// The token of a session, which the function looks up in the database.
     pub(super) fn session(&self, user: &User) -> Authentication {
         Authentication {
             name: "session",
@@ -193,28 +196,28 @@ impl BenchEnv {
     }
 }
 
-impl Subject {
+impl BenchUser {
     async fn prepare(operation: &'static Operation, client: &Client, effort: Effort) -> Result<Self, BenchError> {
-        let user = database::new_user(client).await?;
+        let account = database::new_user(client).await?;
         let count = match operation.tasks {
             Tasks::Some(count) => count,
-            Tasks::OneEach => effort.most_requests_of_one_operation(),
+            Tasks::OnePerRequest => effort.max_requests_per_operation(),
         };
         let insert = "insert into tasks (user_id, title, description, priority, due_date)
             select $1, 'Task ' || number, 'What is to be done', 'medium', now() + interval '1 day'
             from generate_series(1, $2::bigint) number
             returning id";
-        let rows = client.query(insert, &[&user.id, &i64::try_from(count).unwrap_or(i64::MAX)]).await?;
+        let rows = client.query(insert, &[&account.id, &i64::try_from(count).unwrap_or(i64::MAX)]).await?;
         let task = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
         let session = r#"insert into session (token, "userId") values ($1, $2)"#;
-        client.execute(session, &[&session_token(&user), &user.id]).await?;
-        Ok(Self { operation, user, task: Cell::new(task) })
+        client.execute(session, &[&session_token(&account), &account.id]).await?;
+        Ok(Self { operation, account, task: Cell::new(task) })
     }
 
     /// The task of the next request.
     pub(super) fn task(&self) -> i32 {
         let task = self.task.get();
-        if self.operation.tasks == Tasks::OneEach {
+        if self.operation.tasks == Tasks::OnePerRequest {
             self.task.set(task + 1);
         }
         task
@@ -225,11 +228,11 @@ fn session_token(user: &User) -> String {
     format!("session-{}", user.id)
 }
 
-/// The authorities that this machine trusts, and one more.
+/// A file with the authorities that this machine trusts, and one more.
 fn bundle_with(authority: &[u8]) -> io::Result<Option<NamedTempFile>> {
     // Debian, Fedora and Amazon Linux, SUSE.
-    let places = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem"];
-    let Some(bundle) = places.iter().find_map(|place| std::fs::read(place).ok()) else { return Ok(None) };
+    let paths = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem"];
+    let Some(bundle) = paths.iter().find_map(|path| std::fs::read(path).ok()) else { return Ok(None) };
     let mut file = NamedTempFile::new()?;
     file.write_all(&bundle)?;
     file.write_all(authority)?;

@@ -1,4 +1,4 @@
-//! Why there are no results.
+//! The error of a run.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,13 +8,13 @@ use crate::aws::template::TemplateError;
 use crate::services::postgres::PostgresError;
 use crate::workspace::WorkspaceError;
 
-/// Why there are no results, as one sentence.
+/// An error of [`super::run`], as one sentence.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
-    /// A binary is not there.
+    /// A binary does not exist.
     #[error("{} is missing: `make bench` builds it", .0.display())]
     Missing(PathBuf),
-    /// A function did not do what is measured.
+    /// A function failed.
     #[error(transparent)]
     Function(#[from] FunctionError),
     /// The names of the functions cannot be read.
@@ -26,19 +26,19 @@ pub enum BenchError {
     /// `template.yaml` is wrong.
     #[error(transparent)]
     Template(#[from] TemplateError),
-    /// The schema cannot be made.
+    /// The migrations failed.
     #[error(transparent)]
     Migrate(#[from] migrations::MigrateError),
     /// The users and tasks cannot be stored.
     #[error("the database cannot be prepared: {0}")]
     Prepare(#[from] tokio_postgres::Error),
-    /// No key for the tokens.
+    /// A key for the tokens could not be made.
     #[error("no key could be made: {0}")]
     Key(#[from] rcgen::Error),
-    /// No token.
+    /// A token could not be signed.
     #[error("no token could be signed: {0}")]
     Token(#[from] jsonwebtoken::errors::Error),
-    /// The system refuses something ordinary.
+    /// An error of the operating system.
     #[error("the system refuses: {0}")]
     System(#[from] io::Error),
 }

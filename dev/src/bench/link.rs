@@ -1,24 +1,28 @@
-//! The way to the database: counts the round trips on it, and makes it as long as one likes.
+//! A TCP proxy between a function and the database that counts round trips and adds latency.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::ops::Sub;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Round trips by what they are for.
+use crate::services::postgres_protocol::{SSL_REQUEST, TLS_HANDSHAKE};
+use crate::sync::lock;
+
+/// Round trips by purpose.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RoundTrips {
     /// The TCP handshake: one for each connection.
     pub(super) tcp: usize,
-    /// The request for TLS and the handshake.
+    /// The `SSLRequest` and the TLS handshake.
     pub(super) tls: usize,
-    /// Behind that one cannot look: the sign-in and statements.
+    /// The sign-in and the statements, which look the same inside of TLS.
     pub(super) rest: usize,
 }
 
 impl RoundTrips {
+    /// All of them.
     pub(super) fn total(self) -> usize {
         self.tcp + self.tls + self.rest
     }
@@ -32,7 +36,7 @@ impl Sub for RoundTrips {
     }
 }
 
-/// A TCP proxy on a port of its own. It lives as long as this process.
+/// A running proxy. It lives as long as this process.
 #[derive(Debug)]
 pub(super) struct Link {
     port: u16,
@@ -40,8 +44,7 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// `round_trip` is what a round trip takes, beyond what this machine takes. What arrives together is delayed
-    /// together, as on a long cable.
+    /// Starts a proxy that adds `round_trip` to each round trip. Bytes that arrive together are delayed together.
     pub(super) fn start(upstream: SocketAddr, round_trip: Duration) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let port = listener.local_addr()?.port();
@@ -57,20 +60,21 @@ impl Link {
         Ok(link)
     }
 
+    /// Where it listens on this machine.
     pub(super) fn port(&self) -> u16 {
         self.port
     }
 
-    /// Since the start.
-    pub(super) fn counted(&self) -> RoundTrips {
+    /// The round trips since the start.
+    pub(super) fn round_trips(&self) -> RoundTrips {
         *lock(&self.counted)
     }
 }
 
-/// Whether the client spoke last.
-type LastWord = Arc<Mutex<bool>>;
-/// Bytes and when they arrive.
-type Parcel = (Instant, Vec<u8>);
+/// Whether the client sent the last bytes.
+type ClientWasLast = Arc<Mutex<bool>>;
+/// Bytes, and when to deliver them.
+type Delayed = (Instant, Vec<u8>);
 
 fn connect(
     client: TcpStream,
@@ -81,27 +85,27 @@ fn connect(
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     lock(counted).tcp += 1;
-    let last_word = LastWord::default();
-    let (one_way, counted, clients_word) = (round_trip / 2, Arc::clone(counted), Arc::clone(&last_word));
-    // The kernel has shaken hands at once; the client's first words make up for it.
+    let client_was_last = ClientWasLast::default();
+    let (one_way, counted, was_last) = (round_trip / 2, Arc::clone(counted), Arc::clone(&client_was_last));
+    // The TCP handshake with the proxy took no time. The first bytes of the client are delayed by a round trip more.
     let open = Instant::now() + round_trip;
     pump(client.try_clone()?, server.try_clone()?, move |bytes| {
-        if !std::mem::replace(&mut *lock(&clients_word), true) {
+        if !std::mem::replace(&mut *lock(&was_last), true) {
             let mut counted = lock(&counted);
-            *(if is_for_tls(bytes) { &mut counted.tls } else { &mut counted.rest }) += 1;
+            *(if is_tls_setup(bytes) { &mut counted.tls } else { &mut counted.rest }) += 1;
         }
         open.max(Instant::now()) + one_way
     });
     pump(server, client, move |_| {
-        *lock(&last_word) = false;
+        *lock(&client_was_last) = false;
         Instant::now() + one_way
     });
     Ok(())
 }
 
-/// Passes everything on in one direction, at the time that `due` tells.
+/// Forwards all bytes in one direction, at the time that `due` returns for them.
 fn pump(mut from: TcpStream, to: TcpStream, mut due: impl FnMut(&[u8]) -> Instant + Send + 'static) {
-    let (send, receive): (Sender<Parcel>, Receiver<Parcel>) = channel();
+    let (send, receive): (Sender<Delayed>, Receiver<Delayed>) = channel();
     std::thread::spawn(move || deliver(to, &receive));
     std::thread::spawn(move || {
         let mut buffer = vec![0; 64 * 1024];
@@ -114,8 +118,8 @@ fn pump(mut from: TcpStream, to: TcpStream, mut due: impl FnMut(&[u8]) -> Instan
     });
 }
 
-fn deliver(mut to: TcpStream, parcels: &Receiver<Parcel>) {
-    for (due, bytes) in parcels {
+fn deliver(mut to: TcpStream, delayed: &Receiver<Delayed>) {
+    for (due, bytes) in delayed {
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         if to.write_all(&bytes).is_err() {
             break;
@@ -124,21 +128,18 @@ fn deliver(mut to: TcpStream, parcels: &Receiver<Parcel>) {
     let _ = to.shutdown(Shutdown::Both);
 }
 
-/// `SSLRequest`, by which a client of PostgreSQL asks for TLS.
-const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
-/// Kinds of TLS records.
+/// A type of TLS records.
 const CHANGE_CIPHER_SPEC: u8 = 20;
-const HANDSHAKE: u8 = 22;
 
-/// Whether what a client says is about TLS and not inside of it.
-fn is_for_tls(mut bytes: &[u8]) -> bool {
+/// Whether the bytes of a client are an `SSLRequest` or part of a TLS handshake.
+fn is_tls_setup(mut bytes: &[u8]) -> bool {
     if bytes == SSL_REQUEST {
         return true;
     }
     loop {
         match bytes {
-            [HANDSHAKE, ..] => return true,
-            // Says nothing, and stands before both.
+            [TLS_HANDSHAKE, ..] => return true,
+            // Sent for compatibility only. Handshake or data follow.
             [CHANGE_CIPHER_SPEC, _, _, high, low, rest @ ..] => {
                 let length = usize::from(u16::from_be_bytes([*high, *low]));
                 bytes = rest.get(length..).unwrap_or_default();
@@ -148,27 +149,23 @@ fn is_for_tls(mut bytes: &[u8]) -> bool {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_is_about_tls_is_told_from_what_is_inside() {
+    fn tls_handshake_is_told_from_encrypted_data() {
         let change = [20, 3, 3, 0, 1, 1];
-        assert!(is_for_tls(&SSL_REQUEST));
-        assert!(is_for_tls(&[22, 3, 1, 0, 2, 1, 2]));
-        assert!(is_for_tls(&[&change[..], &[22, 3, 3]].concat()));
-        assert!(!is_for_tls(&[&change[..], &[23, 3, 3]].concat()));
-        assert!(!is_for_tls(&[23, 3, 3, 0, 1, 0]));
-        assert!(!is_for_tls(b"\0\0\0\x20\0\x03\0\0user"));
+        assert!(is_tls_setup(&SSL_REQUEST));
+        assert!(is_tls_setup(&[22, 3, 1, 0, 2, 1, 2]));
+        assert!(is_tls_setup(&[&change[..], &[22, 3, 3]].concat()));
+        assert!(!is_tls_setup(&[&change[..], &[23, 3, 3]].concat()));
+        assert!(!is_tls_setup(&[23, 3, 3, 0, 1, 0]));
+        assert!(!is_tls_setup(b"\0\0\0\x20\0\x03\0\0user"));
     }
 
     #[test]
-    fn a_round_trip_is_counted_and_takes_its_time() {
+    fn round_trips_are_counted_and_delayed() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let delay = Duration::from_millis(20);
         let link = Link::start(listener.local_addr().expect("an address"), delay).expect("a link");
@@ -177,12 +174,12 @@ mod tests {
         let (mut server, _) = listener.accept().expect("a connection");
         for _ in 0..2 {
             let mut byte = [0];
-            client.write_all(b"?").expect("a question");
-            server.read_exact(&mut byte).expect("a question");
-            server.write_all(b"!").expect("an answer");
-            client.read_exact(&mut byte).expect("an answer");
+            client.write_all(b"?").expect("a request");
+            server.read_exact(&mut byte).expect("a request");
+            server.write_all(b"!").expect("a response");
+            client.read_exact(&mut byte).expect("a response");
         }
-        assert_eq!(link.counted(), RoundTrips { tcp: 1, tls: 0, rest: 2 });
+        assert_eq!(link.round_trips(), RoundTrips { tcp: 1, tls: 0, rest: 2 });
         assert!(start.elapsed() >= delay * 3, "{:?}", start.elapsed());
     }
 }

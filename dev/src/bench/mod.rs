@@ -1,8 +1,10 @@
-//! How fast the functions are, beside an empty function and a bare one: what `make bench` runs.
+//! `dev bench`: how fast the functions are, compared with a function that does nothing and one that only sends a
+//! statement.
 //!
-//! The real binaries run behind a Runtime API (`function`) that costs next to nothing, on a PostgreSQL of their own,
-//! directly or through a `link` that counts round trips and makes distance. What is compared runs in turns, and
-//! what is told is the median of the ratios of neighbours, so that a machine that is busy for a while counts little.
+//! The real binaries run behind a Runtime API that costs next to nothing, with a PostgreSQL of their own. They connect
+//! to it directly, or through a proxy that counts round trips and adds latency. Two functions that are compared run in
+//! turns. The result is the median of the ratios of neighbouring measurements, so that a machine that is busy for a
+//! while has little influence.
 
 mod effort;
 mod env;
@@ -15,6 +17,9 @@ mod options;
 mod processors;
 mod report;
 mod run;
+mod runner;
+mod runtime_api;
+mod statistics;
 
 pub use error::BenchError;
 pub use options::{Binaries, Options};

@@ -1,38 +1,33 @@
-//! What is asked of the functions, and the statement by which the bare function does the same.
+//! The requests that are measured, and the statements with which the bare function does the same.
 
-/// One operation.
+/// One operation of the API.
 #[derive(Debug)]
 pub(super) struct Operation {
-    /// The binary.
+    /// The name of the function.
     pub(super) function: &'static str,
     pub(super) method: &'static str,
-    /// With `{id}` where the task stands.
+    /// The path, with `{id}` for the id of a task.
     pub(super) path: &'static str,
+    /// The body of the request.
     pub(super) body: &'static str,
-    /// Of the answer.
+    /// The status of the response.
     pub(super) status: u16,
-    /// How many tasks its user has.
+    /// How many tasks the user has.
     pub(super) tasks: Tasks,
-    /// For the bare function: `$1` is the user and `$2` the task.
+    /// The statement of the bare function. `$1` is the user and `$2` the task.
     pub(super) statement: &'static str,
 }
 
 /// How many tasks a user needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tasks {
-    /// So many, always.
+    /// This number.
     Some(usize),
-    /// One for each request.
-    OneEach,
+    /// One for each request, because the request deletes it.
+    OnePerRequest,
 }
 
-macro_rules! columns {
-    () => {
-        "id, title, description, completed, priority, due_date, created_at, updated_at"
-    };
-}
-
-/// Those on tasks.
+/// The operations on tasks.
 pub(super) const OPERATIONS: [Operation; 6] = [
     Operation {
         function: "list-tasks",
@@ -41,11 +36,11 @@ pub(super) const OPERATIONS: [Operation; 6] = [
         body: "",
         status: 200,
         tasks: Tasks::Some(20),
-        statement: concat!(
-            "select ",
-            columns!(),
-            " from tasks where user_id = $1 order by created_at desc, id desc limit 100"
-        ),
+        statement: "select id, title, description, completed, priority, due_date, created_at, updated_at
+             from tasks
+             where user_id = $1
+             order by created_at desc, id desc
+             limit 100",
     },
     Operation {
         function: "get-task",
@@ -54,7 +49,9 @@ pub(super) const OPERATIONS: [Operation; 6] = [
         body: "",
         status: 200,
         tasks: Tasks::Some(1),
-        statement: concat!("select ", columns!(), " from tasks where user_id = $1 and id = $2"),
+        statement: "select id, title, description, completed, priority, due_date, created_at, updated_at
+             from tasks
+             where user_id = $1 and id = $2",
     },
     Operation {
         function: "create-task",
@@ -63,12 +60,9 @@ pub(super) const OPERATIONS: [Operation; 6] = [
         body: r#"{"title": "Buy milk", "description": "Two litres", "priority": "high"}"#,
         status: 201,
         tasks: Tasks::Some(0),
-        statement: concat!(
-            "insert into tasks (user_id, title, description, priority)
+        statement: "insert into tasks (user_id, title, description, priority)
              values ($1, 'Buy milk', 'Two litres', 'high')
-             returning ",
-            columns!()
-        ),
+             returning id, title, description, completed, priority, due_date, created_at, updated_at",
     },
     Operation {
         function: "update-task",
@@ -77,10 +71,10 @@ pub(super) const OPERATIONS: [Operation; 6] = [
         body: r#"{"title": "Buy bread"}"#,
         status: 200,
         tasks: Tasks::Some(1),
-        statement: concat!(
-            "update tasks set title = 'Buy bread' where user_id = $1 and id = $2 returning ",
-            columns!()
-        ),
+        statement: "update tasks
+             set title = 'Buy bread'
+             where user_id = $1 and id = $2
+             returning id, title, description, completed, priority, due_date, created_at, updated_at",
     },
     Operation {
         function: "complete-task",
@@ -89,10 +83,10 @@ pub(super) const OPERATIONS: [Operation; 6] = [
         body: "",
         status: 200,
         tasks: Tasks::Some(1),
-        statement: concat!(
-            "update tasks set completed = not completed where user_id = $1 and id = $2 returning ",
-            columns!()
-        ),
+        statement: "update tasks
+             set completed = not completed
+             where user_id = $1 and id = $2
+             returning id, title, description, completed, priority, due_date, created_at, updated_at",
     },
     Operation {
         function: "delete-task",
@@ -100,12 +94,14 @@ pub(super) const OPERATIONS: [Operation; 6] = [
         path: "/api/tasks/{id}",
         body: "",
         status: 204,
-        tasks: Tasks::OneEach,
-        statement: concat!("delete from tasks where user_id = $1 and id = $2 returning ", columns!()),
+        tasks: Tasks::OnePerRequest,
+        statement: "delete from tasks
+             where user_id = $1 and id = $2
+             returning id, title, description, completed, priority, due_date, created_at, updated_at",
     },
 ];
 
-/// The one without a database.
+/// The operation that needs no database.
 pub(super) const HEALTH: Operation = Operation {
     function: "health",
     method: "GET",

@@ -4,25 +4,25 @@ use std::path::PathBuf;
 
 use crate::deploy::artifacts::{self, BASELINES};
 
-/// What the command line asks for.
+/// What the command line sets.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// What is measured.
+    /// The binaries that are measured.
     pub binaries: Binaries,
-    /// Requests in a block of what is compared. Everything else is in proportion.
+    /// Requests in a block. All other numbers are in proportion.
     pub requests: usize,
-    /// Whether the binaries are zipped, which takes long for those that were not built to be small.
+    /// Whether to measure the sizes of zip files, which takes long for debug binaries.
     pub with_sizes: bool,
-    /// Where the results go as JSON.
+    /// The file for the results as JSON.
     pub output: PathBuf,
 }
 
-/// Where the binaries are: those of the functions, `bare` and `empty`.
+/// Where the binaries of the functions, `bare` and `empty` are.
 #[derive(Debug, Clone)]
 pub enum Binaries {
-    /// Where [`artefacts`] makes them.
+    /// Where [`artifacts`] builds them.
     Deployed,
-    /// In this folder, by their names.
+    /// In this folder, with the names of the functions.
     In(PathBuf),
 }
 

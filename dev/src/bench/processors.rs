@@ -1,21 +1,21 @@
-//! Which processor runs what: a process that moves between them is slow or fast for the whole of its life.
+//! Pinning to processors: a process that is not pinned can be slow or fast for its whole life.
 
 use std::io;
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
-/// One for PostgreSQL and this process, one for the functions. They are the same where there is only one.
+/// One processor for PostgreSQL and this process, and one for the functions. They are the same if there is only one.
 #[derive(Debug)]
 pub(super) struct Processors {
-    /// How many this process may use.
+    /// How many processors this process may use.
     pub(super) number: usize,
     ours: CpuSet,
     functions: CpuSet,
 }
 
 impl Processors {
-    /// Takes the first and the last that this process may use, and stays on the first.
+    /// Chooses the first and the last processor that this process may use, and pins this thread to the first.
     pub(super) fn choose() -> io::Result<Self> {
         let allowed = sched_getaffinity(this_thread())?;
         let numbers: Vec<usize> =
@@ -26,12 +26,12 @@ impl Processors {
         Ok(processors)
     }
 
-    /// Does something, such as starting a process, on the processor of the functions. Children inherit it.
+    /// Runs `work`, such as starting a process, on the processor of the functions. Child processes inherit it.
     pub(super) fn for_functions<T>(&self, work: impl FnOnce() -> T) -> io::Result<T> {
         sched_setaffinity(this_thread(), &self.functions)?;
-        let done = work();
+        let result = work();
         sched_setaffinity(this_thread(), &self.ours)?;
-        Ok(done)
+        Ok(result)
     }
 }
 

@@ -1,22 +1,22 @@
-//! The results, for people and for programs.
+//! The results as a table and as JSON.
 
 use std::fmt;
 
 use serde_json::{Value, json};
 
-/// Everything that was measured.
+/// All results.
 #[derive(Debug, Default)]
 pub(super) struct Report {
-    /// Under what context.
+    /// The circumstances of the run.
     pub(super) about: Vec<(&'static str, String)>,
     pub(super) sections: Vec<Section>,
 }
 
-/// Results that were had in the same way.
+/// Results of one method.
 #[derive(Debug)]
 pub(super) struct Section {
     pub(super) title: String,
-    /// How they were had.
+    /// A description of the method.
     pub(super) method: String,
     pub(super) rows: Vec<Row>,
 }
@@ -28,7 +28,7 @@ pub(super) struct Row {
     pub(super) value: f64,
     pub(super) unit: Unit,
     pub(super) goal: Option<Goal>,
-    /// What the value was made from.
+    /// What the value was calculated from.
     pub(super) detail: String,
 }
 
@@ -44,7 +44,7 @@ pub(super) enum Unit {
 pub(super) enum Goal {
     AtMost(f64),
     Exactly(f64),
-    /// At most so far from 1.
+    /// At most this far from 1.
     NearOne(f64),
 }
 
@@ -67,7 +67,7 @@ impl Section {
 
 impl Row {
     fn verdict(&self) -> Option<bool> {
-        // Judged as it is printed: nobody can see that 1.304 is more than 1.30.
+        // Compares the rounded value, as it is printed: 1.304 meets the goal 1.30.
         let value = (self.value * 100.0).round() / 100.0;
         self.goal.map(|goal| match goal {
             Goal::AtMost(most) => value <= most,
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_result_is_held_against_its_goal() {
+    fn results_are_compared_with_their_goals() {
         let mut section = Section::new("Warm", "How.");
         section.row("a", 1.304, Unit::Ratio, Some(Goal::AtMost(1.3)), "");
         section.row("bb", 1.31, Unit::Ratio, Some(Goal::AtMost(1.3)), "131 µs / 100 µs");

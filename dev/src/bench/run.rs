@@ -1,4 +1,4 @@
-//! A whole run: the database, the measurements and the report.
+//! One run: the database, the measurements and the report.
 
 use super::env::BenchEnv;
 use super::error::BenchError;
@@ -8,7 +8,7 @@ use super::processors::Processors;
 use crate::services::database;
 use crate::services::postgres::Cluster;
 
-/// Measures, prints a table and writes the same as JSON.
+/// Measures, prints the results as a table and writes them as JSON.
 ///
 /// # Errors
 /// [`BenchError`].
@@ -18,7 +18,7 @@ pub async fn run(options: &Options) -> Result<(), BenchError> {
     postgres.wait_until_ready().await?;
     let client = database::connect(&postgres.url()).await?;
     let env = BenchEnv::prepare(&postgres, &client, options.requests).await?;
-    // Blocks this thread, which has nothing else to do until it is over.
+    // The measurements block their thread.
     let report = tokio::task::block_in_place(|| Bench::new(options, env, processors)?.run());
     postgres.stop().await;
     let report = report?;

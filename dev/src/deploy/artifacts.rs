@@ -1,4 +1,4 @@
-//! What is deployed: one program per function, built by one run of `cargo lambda build` into `target/lambda`.
+//! The binaries of the functions, built by one run of `cargo lambda build` into `target/lambda`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,9 +13,9 @@ use crate::workspace::{WorkspaceError, root};
 
 /// The GNU C library of `provided.al2023`.
 const GLIBC: (u32, u32) = (2, 34);
-/// The newest GNU C library of a machine whose compiler is known to stay at [`GLIBC`].
+/// The newest GNU C library on a build machine with which binaries are known to need [`GLIBC`] only.
 const NEWEST_HOST_GLIBC: (u32, u32) = (2, 36);
-/// The libraries of `provided.al2023` that do not change under a function: the C library and the compiler's.
+/// The libraries of `provided.al2023` on which a function may depend: the C library and that of the compiler.
 const LIBRARIES: [&str; 8] = [
     "libc.so.6",
     "libm.so.6",
@@ -27,28 +27,27 @@ const LIBRARIES: [&str; 8] = [
     "ld-linux-aarch64.so.1",
 ];
 
-/// The authorities that the functions trust, beside each program in what is deployed.
+/// The certificate authorities that the functions trust. The file is deployed with each binary.
 const ROOTS: &str = "shared/roots.pem";
 
-/// What `make bench` compares the functions with. Never deployed.
+/// The functions with which `dev bench` compares the others. Never deployed.
 pub const BASELINES: [&str; 2] = ["bare", "empty"];
 
-/// The feature by which the functions get an OpenSSL of their own. Without it that would be the image's, which AWS trims
-/// and changes.
-const OWN_OPENSSL: &str = "shared/vendored-openssl";
+/// The feature that links OpenSSL statically. AWS removes parts of the OpenSSL in its image, and changes it.
+const VENDORED_OPENSSL: &str = "shared/vendored-openssl";
 
-/// For rustc: addresses are fixed when the program is linked. OpenSSL has half a megabyte of pointers in tables; in a
-/// program that can be loaded anywhere each of them is written anew at every start, from a list that is larger still.
-/// What is lost is that the program's own code lies at a random address; libraries, heap and stack still do.
+/// For rustc: links the binary for a fixed address. OpenSSL has half a megabyte of tables with pointers. In a
+/// position-independent binary, each of them is relocated at every start. In return, the address of the code is not
+/// random; those of libraries, heap and stack still are.
 const RUSTFLAGS: &str = "-C relocation-model=static";
-/// For the C compiler, and so for OpenSSL, which is more than half of a program: small, as the Rust of the release
-/// profile, for half a megabyte less of memory. Most of what has to be fast in it is assembly.
+/// For the C compiler, which compiles OpenSSL, more than half of a binary: optimizes for size, like the release profile,
+/// which saves half a megabyte of memory. Most of what must be fast in OpenSSL is assembly.
 const CFLAGS: &str = "-Os";
 
-/// The processor of the functions.
+/// The processor architecture of the functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Architecture {
-    /// Lambda's default, and what the tests run.
+    /// The default of Lambda, and what the tests run.
     #[value(name = "x86_64")]
     X86_64,
     /// Graviton.
@@ -56,32 +55,32 @@ pub enum Architecture {
     Arm64,
 }
 
-/// Why there is nothing to deploy, as one sentence.
+/// The functions could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// No cargo-lambda.
     #[error(transparent)]
     Tool(#[from] ToolError),
-    /// Files and folders.
+    /// A file or folder cannot be used.
     #[error(transparent)]
     Workspace(#[from] WorkspaceError),
-    /// The system refuses to start it.
+    /// The system cannot start the build.
     #[error("cargo lambda build cannot be run: {0}")]
     Run(std::io::Error),
-    /// The compiler says why.
+    /// The build failed. The compiler has printed the reason.
     #[error("cargo lambda build failed")]
     Failed,
-    /// It would not start in Lambda.
+    /// The binary would not start in Lambda.
     #[error("{} cannot run in Lambda: {problem}", .path.display())]
     Incompatible {
-        /// The program.
+        /// The binary.
         path: PathBuf,
-        /// A sentence without its end.
+        /// The problem, as a sentence without a full stop.
         problem: String,
     },
 }
 
-/// The names of the functions, in order: the folders in `functions`.
+/// The names of the functions, sorted: the folders in `functions`.
 ///
 /// # Errors
 /// The folder cannot be read.
@@ -112,13 +111,13 @@ fn baselines_folder() -> PathBuf {
     root().join("target/bench")
 }
 
-/// Builds every function for Lambda and looks whether Lambda can run it.
+/// Builds every function for Lambda and checks that Lambda can run it.
 ///
 /// # Errors
 /// [`BuildError`].
 pub async fn build(architecture: Architecture) -> Result<(), BuildError> {
     let functions = function_names()?;
-    run(&functions, OWN_OPENSSL, architecture, &binaries_folder(), "binary").await?;
+    run(&functions, VENDORED_OPENSSL, architecture, &binaries_folder(), "binary").await?;
     for function in &functions {
         let binary = binary_path(function);
         check_binary(&binary, architecture)?;
@@ -128,15 +127,15 @@ pub async fn build(architecture: Architecture) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// Puts what was built into `target/lambda-zip/<function>/bootstrap.zip`, for a deployment without SAM.
+/// Builds zip files `target/lambda-zip/<function>/bootstrap.zip`, for a deployment without SAM.
 ///
 /// # Errors
 /// [`BuildError`].
 pub async fn zip(architecture: Architecture) -> Result<(), BuildError> {
-    run(&function_names()?, OWN_OPENSSL, architecture, &root().join("target/lambda-zip"), "zip").await
+    run(&function_names()?, VENDORED_OPENSSL, architecture, &root().join("target/lambda-zip"), "zip").await
 }
 
-/// Builds [`BASELINES`] in the same way, but apart: neither side gets the features that the other asks for.
+/// Builds [`BASELINES`] in the same way, but in a run of their own, so that the features of neither affect the other.
 ///
 /// # Errors
 /// [`BuildError`].
@@ -144,7 +143,7 @@ pub async fn build_baselines(architecture: Architecture) -> Result<(), BuildErro
     run(&BASELINES, "native-tls/vendored", architecture, &baselines_folder(), "binary").await
 }
 
-/// One run of cargo for all packages: what they share is compiled once.
+/// Runs cargo once for all packages, so that it compiles their dependencies once.
 async fn run(
     packages: &[impl fmt::Display],
     features: &str,
@@ -155,7 +154,7 @@ async fn run(
     let cargo_lambda = find_cargo_lambda().await?;
     let group = ProcessGroup::new().map_err(BuildError::Run)?;
     let mut command = group.command(&cargo_lambda);
-    // The check of targets calls rustup.
+    // The check of the target would call rustup.
     command
         .args(["lambda", "build", "--release", "--skip-target-check", "--features", features])
         .args(["--output-format", format, "--lambda-dir"])
@@ -167,10 +166,10 @@ async fn run(
         .current_dir(root())
         .stdin(Stdio::null())
         .stdout(std::io::stderr());
-    if is_at_home(architecture) {
+    if is_native(architecture) {
         command.args(["--compiler", "cargo"]);
     } else {
-        // Zig, which comes with cargo-lambda, brings every version of the C library along.
+        // Zig, which is installed with cargo-lambda, can link against any version of the C library.
         let (major, minor) = GLIBC;
         command.arg(format!("--target={}-unknown-linux-gnu.{major}.{minor}", architecture.machine()));
         if let Some(programs) = cargo_lambda.parent() {
@@ -179,7 +178,7 @@ async fn run(
             command.env("PATH", std::env::join_paths(folders).unwrap_or(path.clone()));
         }
     }
-    // What cargo sets for the programs that it runs would make another cargo build everything again.
+    // Cargo sets these for the programs that it runs. Another cargo would rebuild everything because of them.
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
             command.env_remove(name);
@@ -192,8 +191,8 @@ async fn run(
     }
 }
 
-/// Whether the compiler of this machine makes what Lambda can run.
-fn is_at_home(architecture: Architecture) -> bool {
+/// Whether the compiler of this machine makes binaries that Lambda can run.
+fn is_native(architecture: Architecture) -> bool {
     let glibc = std::process::Command::new("getconf").arg("GNU_LIBC_VERSION").output().ok();
     let glibc = glibc.and_then(|output| version(String::from_utf8(output.stdout).ok()?.strip_prefix("glibc ")?));
     std::env::consts::OS == "linux"
@@ -202,7 +201,7 @@ fn is_at_home(architecture: Architecture) -> bool {
 }
 
 impl Architecture {
-    /// That of this machine.
+    /// The architecture of this machine.
     pub const NATIVE: Self = if cfg!(target_arch = "aarch64") { Self::Arm64 } else { Self::X86_64 };
 
     /// The name in a target triple.
@@ -222,8 +221,8 @@ impl Architecture {
     }
 }
 
-/// Whether a program can run on `provided.al2023`: its processor, its libraries, and the version of the C library that
-/// it asks for.
+/// Checks that a binary can run on `provided.al2023`: its architecture, its libraries, and the version of the C library
+/// that it needs.
 ///
 /// # Errors
 /// [`BuildError::Incompatible`]; [`BuildError::Workspace`] if it cannot be read.
@@ -243,7 +242,7 @@ pub fn check_binary(path: &Path, architecture: Architecture) -> Result<(), Build
     }
     let needs = elf.verneed.iter().flat_map(|section| section.iter()).flat_map(|file| file.iter().collect::<Vec<_>>());
     for name in needs.filter_map(|need| elf.dynstrtab.get_at(need.vna_name)) {
-        // GLIBC_PRIVATE has no number, and is promised to nobody.
+        // GLIBC_PRIVATE has no version, and is not a stable interface.
         let glibc = name.strip_prefix("GLIBC_").map(version);
         if glibc.is_some_and(|glibc| glibc.is_none_or(|glibc| glibc > GLIBC)) {
             return Err(incompatible(format!("it needs {name}")));
@@ -252,7 +251,7 @@ pub fn check_binary(path: &Path, architecture: Architecture) -> Result<(), Build
     Ok(())
 }
 
-/// `2.34` or `2.2.5`: the first two numbers.
+/// The first two numbers of a version such as `2.34` or `2.2.5`.
 fn version(text: &str) -> Option<(u32, u32)> {
     let mut numbers = text.trim().split('.').map(|number| number.parse().ok());
     Some((numbers.next()??, numbers.next()??))

@@ -1,4 +1,4 @@
-//! From the source to a stack in AWS: what is built, and how it is deployed.
+//! Building the functions for Lambda, and deploying them to AWS.
 
 pub mod artifacts;
 mod sam;

@@ -1,4 +1,4 @@
-//! From built functions to a stack in AWS: the parameters of `template.yaml` from the environment, and `sam deploy`.
+//! `sam deploy`, with the parameters of `template.yaml` from the environment.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -12,38 +12,38 @@ use crate::install::ToolError;
 use crate::install::python::SAM;
 use crate::workspace::{WorkspaceError, local, root, write_private};
 
-/// Why nothing was deployed, as one sentence.
+/// The stack was not deployed.
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
-    /// There is nothing to deploy.
+    /// The functions could not be built.
     #[error(transparent)]
     Build(#[from] BuildError),
     /// No SAM.
     #[error(transparent)]
     Tool(#[from] ToolError),
-    /// Files and folders.
+    /// A file or folder cannot be used.
     #[error(transparent)]
     Workspace(#[from] WorkspaceError),
-    /// The template names no parameters.
+    /// The template cannot be read.
     #[error(transparent)]
     Template(#[from] TemplateError),
-    /// SAM has said why.
+    /// SAM failed and has printed the reason.
     #[error("sam deploy failed")]
     Sam,
-    /// The system refuses to start it.
+    /// The system cannot start SAM.
     #[error("sam cannot be run: {0}")]
     Run(std::io::Error),
 }
 
-/// Builds the functions and deploys the stack that `samconfig.toml` describes under this name.
+/// Builds the functions and deploys the stack that is the section `stage` of `samconfig.toml`.
 ///
 /// # Errors
 /// [`DeployError`].
 pub async fn deploy(stage: &str, architecture: Architecture) -> Result<(), DeployError> {
     build(architecture).await?;
     let text = std::fs::read_to_string(root().join("template.yaml")).map_err(TemplateError::Read)?;
-    let mut values = chosen(&parameters(&text)?, |name| std::env::var(name).ok());
-    // A stack keeps the parameters that it is not given, so a release need not know the password.
+    let mut values = parameter_values(&parameters(&text)?, |name| std::env::var(name).ok());
+    // A stack keeps the values of parameters that are not set, so a release need not know the password.
     let names: Vec<&str> = values.keys().map(String::as_str).collect();
     eprintln!("Given by the environment: {}. The rest is as samconfig.toml says, or as it was.", names.join(", "));
     for (name, value) in [
@@ -53,12 +53,12 @@ pub async fn deploy(stage: &str, architecture: Architecture) -> Result<(), Deplo
     ] {
         values.insert(name.to_owned(), value);
     }
-    // samconfig.toml names the file. On the command line everybody on this machine could read the passwords.
+    // samconfig.toml names the file. On the command line, every user of this machine could read the passwords.
     let json = serde_json::to_string(&values).expect("text by text");
     write_private(&local()?.join("parameters.yaml"), &json)?;
     let mut sam = SAM.command("sam").await?;
     sam.args(["deploy", "--config-env", stage]).stdin(Stdio::inherit());
-    // Python's AWS library alone knows the region by another name than Lambda, the AWS CLI and everybody else.
+    // SAM reads AWS_DEFAULT_REGION only, unlike other AWS tools.
     if let (None, Some(region)) = (std::env::var_os("AWS_DEFAULT_REGION"), std::env::var_os("AWS_REGION")) {
         sam.env("AWS_DEFAULT_REGION", region);
     }
@@ -66,8 +66,9 @@ pub async fn deploy(stage: &str, architecture: Architecture) -> Result<(), Deplo
     if status.map_err(DeployError::Run)?.success() { Ok(()) } else { Err(DeployError::Sam) }
 }
 
-/// The parameters for which there is a variable, `DATABASE_URL` for `DatabaseUrl`. An empty one counts as absent.
-fn chosen(
+/// The values of the parameters that have a variable, such as `DATABASE_URL` for `DatabaseUrl`. An empty variable counts as
+/// absent.
+fn parameter_values(
     parameters: &BTreeMap<String, String>,
     variable: impl Fn(&str) -> Option<String>,
 ) -> BTreeMap<String, String> {
@@ -78,8 +79,8 @@ fn chosen(
     parameters.iter().filter_map(given).collect()
 }
 
-/// Sixteen hexadecimal digits that differ when a migration is added. That they may differ between versions of the
-/// compiler only means that the schema is found to be up to date once more.
+/// A hash of 16 hexadecimal digits that changes when a migration is added. If it differs between versions of the compiler,
+/// the migrations only run once more and find nothing to do.
 fn migrations_hash() -> Result<String, WorkspaceError> {
     let folder = root().join("migrations");
     let entries = std::fs::read_dir(&folder).map_err(WorkspaceError::at(&folder))?;
@@ -99,14 +100,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_parameter_takes_the_variable_of_its_name() {
+    fn parameters_take_the_variables_of_their_names() {
         let text = "Parameters: { DatabaseUrl: { Type: String }, TaskTitleMax: { Type: Number }, Alarms: {} }";
         let variable = |name: &str| match name {
             "DATABASE_URL" => Some("postgres://a:b@c/d?x=y z".to_owned()),
             "ALARMS" => Some(String::new()),
             _ => None,
         };
-        let chosen = chosen(&parameters(text).expect("parameters"), variable);
+        let chosen = parameter_values(&parameters(text).expect("parameters"), variable);
         assert_eq!(chosen, [("DatabaseUrl".to_owned(), "postgres://a:b@c/d?x=y z".to_owned())].into());
     }
 }

@@ -1,4 +1,4 @@
-//! Child processes: started, stopped, and never left behind; and what they print.
+//! Child processes that do not outlive this process, and their output.
 
 mod child;
 mod group;

@@ -1,9 +1,11 @@
 //! What child processes print, forwarded to standard error.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+
+use crate::sync::lock;
 
 /// The log of the local stack and of all its functions, on standard error.
 ///
@@ -99,10 +101,6 @@ pub(crate) async fn forward_lines(
         }
         line.clear();
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

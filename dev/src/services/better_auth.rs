@@ -1,4 +1,4 @@
-//! The real Better Auth beside the API, on the same database: the program in `dev/better-auth`.
+//! The real Better Auth, on the database of the API: the program in `dev/better-auth`.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -14,44 +14,44 @@ use crate::environment::Environment;
 use crate::install::{ToolError, install_better_auth};
 use crate::process::{LastLogLine, LogOutput, Process, ProcessGroup, forward_lines};
 
-/// How long it may take to make its tables and answer.
+/// How long it may take to create its tables and accept requests.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long it may take to end.
+/// How long it may take to end after `SIGTERM`.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A running Better Auth.
 #[derive(Debug)]
 pub(crate) struct BetterAuth {
     process: Process,
-    /// Ends it when this process has gone.
+    /// Ends it when this process has ended.
     _group: ProcessGroup,
-    /// `http://127.0.0.1:9001`
+    /// Such as `http://127.0.0.1:9001`.
     pub(crate) url: String,
 }
 
-/// Why there is no Better Auth, as one sentence.
+/// Better Auth cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BetterAuthError {
     /// Node or the packages are missing.
     #[error(transparent)]
     Tool(#[from] ToolError),
-    /// The system refuses to start it.
+    /// The system cannot start it.
     #[error("Better Auth cannot be run: {0}")]
     Run(#[from] std::io::Error),
-    /// It ended, or said nothing in time.
+    /// It ended, or was not ready in time.
     #[error("Better Auth did not start: {0}")]
     Start(String),
 }
 
-/// What it prints when it answers.
+/// The line that it prints when it is ready.
 #[derive(Deserialize)]
 struct Ready {
     url: String,
 }
 
 impl BetterAuth {
-    /// Starts it on a port of the loopback, 0 for a free one. It makes its own tables where they are missing. What
-    /// else can be set is at the head of its source.
+    /// Starts Better Auth on a port of this machine; 0 stands for a free one. It creates its tables if they are missing.
+    /// The comment in its source lists its other settings.
     pub(crate) async fn start(
         database_url: &str,
         secret: &str,
@@ -79,13 +79,13 @@ impl BetterAuth {
             tokio::spawn(forward_lines(stderr, Arc::clone(output), Some(Arc::clone(&last_line))));
         }
         let mut lines = stdout.map(|stdout| BufReader::new(stdout).lines());
-        let first = async {
+        let first_line = async {
             match &mut lines {
                 Some(lines) => lines.next_line().await.ok().flatten(),
                 None => None,
             }
         };
-        let line = timeout(START_TIMEOUT, first).await.ok().flatten();
+        let line = timeout(START_TIMEOUT, first_line).await.ok().flatten();
         let ready: Option<Ready> = line.and_then(|line| serde_json::from_str(&line).ok());
         match ready {
             Some(Ready { url }) => Ok(Self { process, _group: group, url }),
@@ -96,7 +96,7 @@ impl BetterAuth {
         }
     }
 
-    /// Ends it.
+    /// Stops it and waits for its end.
     pub(crate) async fn stop(self) {
         self.process.stop(Signal::SIGTERM, STOP_TIMEOUT).await;
     }

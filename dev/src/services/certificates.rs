@@ -1,22 +1,22 @@
-//! Certificates for the private PostgreSQL, from an authority that exists for one run.
+//! TLS certificates for the private servers, from a certificate authority that is made for one run.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
 
-/// PEM texts: the authority's certificate, which a client trusts, and the server's certificate and key.
+/// A certificate authority and one certificate, in PEM format.
 #[derive(Debug)]
 pub(crate) struct Certificates {
-    /// What `SSL_CERT_FILE` takes.
+    /// The certificate of the authority, for `SSL_CERT_FILE`.
     pub(crate) authority: String,
-    /// For `localhost` and `127.0.0.1`.
+    /// The certificate of the server, for `localhost` and `127.0.0.1`.
     pub(crate) server: String,
-    /// The server's private key.
+    /// The private key of the server.
     pub(crate) key: String,
 }
 
 impl Certificates {
-    /// Makes an authority and one certificate.
+    /// Makes new keys and certificates.
     pub(crate) fn make() -> Result<Self, rcgen::Error> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.distinguished_name.push(DnType::CommonName, "Local stack");

@@ -1,4 +1,4 @@
-//! What the local stack and the tests do in the database themselves: the table of Better Auth, and users.
+//! The table of users of Better Auth, and other statements that the local stack and the tests run themselves.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use tokio_postgres::{Client, Config, NoTls};
 use crate::environment::Environment;
 use crate::random::letters_and_digits;
 
-/// A user as Better Auth stores it.
+/// A user in the table of Better Auth.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// 32 letters and digits.
     pub id: String,
-    /// What the user is called.
+    /// The name, which need not be unique.
     pub name: String,
-    /// Different for each user.
+    /// The address, which is unique.
     pub email: String,
 }
 
-/// Makes the table of Better Auth, as its own migration does, where it is missing.
+/// Creates the table of users as the migration of Better Auth does, if it is missing.
 pub const USER_TABLE: &str = r#"
     create table if not exists "user" (
         id text primary key,
@@ -32,10 +32,10 @@ pub const USER_TABLE: &str = r#"
         "updatedAt" timestamptz not null default now()
     )"#;
 
-/// How long a database of somebody else may take to be looked at.
+/// How long the check of a database that is not ours may take.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The users of every private database. Their ids never change, so that a token survives a new database.
+/// The users of every private database. Their ids never change, so that tokens stay valid for a new database.
 pub fn demo_users() -> [User; 2] {
     [("k7Qm2XvT9sLpA4RzWd8HnYcE3uJbF6Gt", "Ada"), ("Zp5NwC1yKxV8tDfQ3hMjS7aLrU9eBg2T", "Grace")].map(|(id, name)| {
         User { id: id.to_owned(), name: name.to_owned(), email: format!("{}@example.com", name.to_lowercase()) }
@@ -45,17 +45,17 @@ pub fn demo_users() -> [User; 2] {
 /// Connects to a database on this machine, without TLS.
 ///
 /// # Errors
-/// What the driver says.
+/// Any error of the driver.
 pub async fn connect(database_url: &str) -> Result<Client, tokio_postgres::Error> {
     let (client, connection) = tokio_postgres::connect(database_url, NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
 }
 
-/// Stores a user that nobody else has, and returns it.
+/// Inserts a new user and returns it.
 ///
 /// # Errors
-/// What the database says.
+/// Any error of the database.
 pub async fn new_user(client: &Client) -> Result<User, tokio_postgres::Error> {
     let id = letters_and_digits(32);
     let user = User { name: "Test".to_owned(), email: format!("{id}@example.com"), id };
@@ -63,8 +63,8 @@ pub async fn new_user(client: &Client) -> Result<User, tokio_postgres::Error> {
     Ok(user)
 }
 
-/// Makes the table of Better Auth and the demo users, where they are missing.
-pub(crate) async fn prepare(client: &Client) -> Result<(), tokio_postgres::Error> {
+/// Creates the table of users and the demo users, if they are missing.
+pub(crate) async fn create_demo_users(client: &Client) -> Result<(), tokio_postgres::Error> {
     client.batch_execute(USER_TABLE).await?;
     for user in demo_users() {
         insert(client, &user).await?;
@@ -77,14 +77,16 @@ async fn insert(client: &Client, user: &User) -> Result<u64, tokio_postgres::Err
     client.execute(statement, &[&user.id, &user.name, &user.email]).await
 }
 
-/// Whether a database of somebody else is known to lack the table of tasks.
+/// Whether a database that is not ours certainly has no table of tasks.
 ///
-/// Only a look: what this cannot read or reach, the functions can, or they say themselves what is wrong.
+/// `false` also if this is not known, for example because the database is not reachable. Then the functions report what
+/// is wrong.
 pub(crate) async fn lacks_tasks(database_url: &str, environment: &Environment) -> bool {
-    tokio::time::timeout(CHECK_TIMEOUT, look(database_url, environment)).await.ok().flatten() == Some(false)
+    tokio::time::timeout(CHECK_TIMEOUT, has_tasks(database_url, environment)).await.ok().flatten() == Some(false)
 }
 
-async fn look(database_url: &str, environment: &Environment) -> Option<bool> {
+/// `None` if it is not known.
+async fn has_tasks(database_url: &str, environment: &Environment) -> Option<bool> {
     let mut tls = native_tls::TlsConnector::builder();
     let file = environment.get("SSL_CERT_FILE").and_then(|file| std::fs::read(file).ok());
     for certificate in file.iter().filter_map(|pem| native_tls::Certificate::from_pem(pem).ok()) {
@@ -104,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn demo_ids_look_like_those_of_better_auth() {
+    fn demo_ids_have_the_format_of_better_auth() {
         for user in demo_users() {
             assert!(user.id.len() == 32 && user.id.chars().all(|letter| letter.is_ascii_alphanumeric()));
         }

@@ -1,7 +1,8 @@
-//! The servers beside the functions: PostgreSQL, PgBouncer and Better Auth; and what is in their database.
+//! The servers that the functions work with: PostgreSQL, PgBouncer and Better Auth.
 
 pub(crate) mod better_auth;
 mod certificates;
 pub mod database;
 pub mod pgbouncer;
 pub mod postgres;
+pub(crate) mod postgres_protocol;

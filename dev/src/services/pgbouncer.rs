@@ -1,4 +1,4 @@
-//! A PgBouncer of our own before a PostgreSQL, in transaction mode as on Neon's pooled hosts.
+//! A PgBouncer in front of a PostgreSQL, in transaction mode like Neon's pooled hosts.
 
 use std::io;
 use std::os::unix::fs::chown;
@@ -16,65 +16,65 @@ use crate::install::{PgBouncerProgram, RunAs, ToolError};
 use crate::process::{Process, ServerCleanup, reserve_port};
 use crate::workspace::{WorkspaceError, temp_folder};
 
-/// How long it may take until it listens.
+/// How long it may take until it accepts connections.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-/// How many statements it tracks for a connection, where it does.
+/// How many prepared statements it tracks for a connection.
 const TRACKED_STATEMENTS: u32 = 200;
 
-/// Why there is no PgBouncer.
+/// PgBouncer cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PgBouncerError {
     /// The program is missing.
     #[error(transparent)]
     Tool(#[from] ToolError),
-    /// Files and folders.
+    /// A file or folder cannot be used.
     #[error(transparent)]
     Workspace(#[from] WorkspaceError),
     /// It cannot be run.
     #[error("PgBouncer cannot be run: {0}")]
     Run(#[from] io::Error),
-    /// No certificate.
+    /// No certificate could be made.
     #[error("no certificate could be made for PgBouncer: {0}")]
     Certificate(#[from] rcgen::Error),
-    /// It ended or does not listen.
+    /// It ended, or does not accept connections. The text is its log.
     #[error("PgBouncer did not start: {0}")]
     Start(String),
 }
 
-/// What it is told in its configuration.
+/// The configuration.
 #[derive(Debug, Clone)]
 pub struct PgBouncerSettings {
-    /// Where PostgreSQL listens on this machine.
+    /// The port of PostgreSQL on this machine.
     pub server_port: u16,
-    /// The one role that may sign in, on both sides.
+    /// The only role that may sign in, to PgBouncer and to PostgreSQL.
     pub user: String,
     /// Its password.
     pub password: String,
-    /// Connections to PostgreSQL at most.
+    /// The maximum number of connections to PostgreSQL.
     pub server_connections: u32,
-    /// Connections of clients at most.
+    /// The maximum number of client connections.
     pub client_connections: u32,
-    /// How long a statement waits for a connection to PostgreSQL before its client is turned away; whole seconds.
+    /// How long a statement may wait for a connection to PostgreSQL, in whole seconds. Then its client is disconnected.
     pub query_wait_timeout: Duration,
-    /// Whether prepared statements follow their client from one connection to another, see [`can_track_statements`].
+    /// Whether prepared statements follow their client from one connection to another. See [`can_track_statements`].
     pub tracks_statements: bool,
 }
 
-/// A running PgBouncer, which is killed when this is dropped.
+/// A running PgBouncer. Dropping it kills the process.
 #[derive(Debug)]
 pub struct PgBouncer {
     program: PgBouncerProgram,
     settings: PgBouncerSettings,
     folder: tempfile::TempDir,
     port: u16,
-    /// Nobody else gets the port, also while it is down.
+    /// Keeps the port while PgBouncer does not run.
     _reserved: TcpSocket,
-    /// None while it is down.
+    /// `None` while PgBouncer does not run.
     process: Option<(Process, ServerCleanup)>,
 }
 
 impl PgBouncerSettings {
-    /// Two connections to the server for many clients, who wait for them as long as it takes.
+    /// Two connections to PostgreSQL for many clients, which may wait long for one.
     pub fn new(server_port: u16, user: &str, password: &str) -> Self {
         Self {
             server_port,
@@ -97,7 +97,7 @@ pub async fn can_track_statements() -> Result<bool, PgBouncerError> {
 }
 
 impl PgBouncer {
-    /// Starts it on a free port and waits until it listens.
+    /// Starts PgBouncer on a free port and waits until it accepts connections.
     ///
     /// # Errors
     /// [`PgBouncerError`].
@@ -106,7 +106,6 @@ impl PgBouncer {
         let program = PgBouncerProgram::find(run_as).await?;
         let parent = temp_folder();
         let folder = tempfile::Builder::new().prefix("dev-pgbouncer-").tempdir_in(&parent);
-        // Nobody else can enter it.
         let folder = folder.map_err(WorkspaceError::at(&parent))?;
         if let Some(RunAs { user, group }) = run_as {
             chown(folder.path(), Some(user), Some(group)).map_err(WorkspaceError::at(folder.path()))?;
@@ -128,29 +127,29 @@ impl PgBouncer {
         Ok(pgbouncer)
     }
 
-    /// Where it listens on this machine.
+    /// The port on this machine.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The authority that a client must trust for TLS.
+    /// The certificate authority that a client must trust for TLS.
     pub fn ca_file(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
 
-    /// Lets so many clients in, from the next start on.
+    /// Sets the maximum number of client connections, from the next start on.
     pub fn allow_clients(&mut self, connections: u32) {
         self.settings.client_connections = connections;
     }
 
-    /// Kills it, as a host that fails does: nobody is told anything, and what the server executes goes on.
+    /// Kills PgBouncer, as if its host failed: clients get no error, and PostgreSQL goes on executing their statements.
     pub async fn kill(&mut self) {
         if let Some((process, _cleanup)) = self.process.take() {
             process.stop(Signal::SIGKILL, START_TIMEOUT).await;
         }
     }
 
-    /// Starts it on its old port, after [`PgBouncer::kill`], and waits until it listens.
+    /// Starts PgBouncer again on its port, after [`PgBouncer::kill`], and waits until it accepts connections.
     ///
     /// # Errors
     /// [`PgBouncerError`].
@@ -164,7 +163,7 @@ impl PgBouncer {
         RunAs::apply(RunAs::current(), &mut command);
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(output);
         let process = Process::start(&mut command)?;
-        // It keeps nothing, so there is nothing that it should finish.
+        // It has no state on disk, so it need not stop cleanly.
         let cleanup = ServerCleanup::new(process.pid(), Signal::SIGKILL, Some(self.folder.path()))?;
         let end = Instant::now() + START_TIMEOUT;
         while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
@@ -182,7 +181,7 @@ impl PgBouncer {
         let PgBouncerSettings { server_port, server_connections, client_connections, .. } = settings;
         let folder = folder.path().display();
         let wait = settings.query_wait_timeout.as_secs();
-        // Older ones do not know the setting.
+        // Older versions do not know the setting.
         let tracked = if settings.tracks_statements { TRACKED_STATEMENTS } else { 0 };
         let tracking = if self.program.tracks_statements() {
             format!("max_prepared_statements = {tracked}")

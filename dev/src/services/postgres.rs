@@ -1,4 +1,4 @@
-//! A PostgreSQL of our own: made, started, kept to ourselves and stopped.
+//! A private PostgreSQL server.
 
 use std::io;
 use std::net::TcpListener;
@@ -23,44 +23,44 @@ use crate::workspace::{Lock, WorkspaceError, create_folder, local_folder, set_mo
 const NAME: &str = "todo";
 /// How long the server may take to start, including the recovery after a crash.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long the server may take to stop; it waits for no client.
+/// How long the server may take to stop. It does not wait for clients.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why there is no private PostgreSQL.
+/// The private PostgreSQL cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
-    /// Another local stack has it.
+    /// Another local stack uses it.
     #[error("another local stack runs in this workspace: stop it, or set DATABASE_URL to use a database of your own")]
     Busy,
     /// The programs are missing.
     #[error(transparent)]
     Tool(#[from] ToolError),
-    /// Files and folders.
+    /// A file or folder cannot be used.
     #[error(transparent)]
     Workspace(#[from] WorkspaceError),
     /// A program cannot be run.
     #[error("{program} cannot be run: {cause}")]
     Run {
-        /// Its name.
+        /// The name of the program.
         program: &'static str,
-        /// The system's reason.
+        /// The error of the system.
         cause: io::Error,
     },
     /// `initdb` failed.
     #[error("PostgreSQL could not make its data folder: {0}")]
     Initdb(String),
-    /// The server ended or does not answer.
+    /// The server ended, or does not accept connections.
     #[error("PostgreSQL did not start: {0}")]
     Start(String),
-    /// A statement of the set-up failed.
+    /// The database could not be created.
     #[error("PostgreSQL could not be set up: {0}")]
     SetUp(tokio_postgres::Error),
-    /// No certificate.
+    /// No certificate could be made.
     #[error("no certificate could be made for PostgreSQL: {0}")]
     Certificate(#[from] rcgen::Error),
 }
 
-/// A data folder with everything the server needs, and no server yet.
+/// A database cluster in the sense of PostgreSQL: a data folder with everything a server needs, without a server.
 #[derive(Debug)]
 pub struct Cluster {
     programs: PostgresPrograms,
@@ -78,34 +78,34 @@ pub struct Postgres {
     port: u16,
 }
 
-/// The folder with `data`, `tls`, `password` and `postgres.log`.
+/// The folder of a cluster, with `data`, `tls`, `password` and `postgres.log`.
 #[derive(Debug)]
 pub struct ClusterFolder(Location);
 
 #[derive(Debug)]
 enum Location {
-    Kept { path: PathBuf, _lock: Lock },
+    Persistent { path: PathBuf, _lock: Lock },
     Temporary(tempfile::TempDir),
 }
 
 impl ClusterFolder {
-    /// `.local/postgres`, or a folder outside of the workspace if the user of the server cannot enter that.
+    /// `.local/postgres`, or a folder outside of the workspace if the user that runs the server cannot enter that one.
     ///
     /// # Errors
     /// [`PostgresError::Busy`]; [`PostgresError::Workspace`].
-    pub fn kept() -> Result<Self, PostgresError> {
+    pub fn persistent() -> Result<Self, PostgresError> {
         let path = local_folder("postgres", RunAs::current().is_some())?;
         create_folder(&path)?;
         set_mode(&path, 0o755)?;
         let lock = Lock::try_take(&path.join("lock"))?.ok_or(PostgresError::Busy)?;
-        Ok(Self(Location::Kept { path, _lock: lock }))
+        Ok(Self(Location::Persistent { path, _lock: lock }))
     }
 
-    /// A new folder that goes with this process.
+    /// A new folder, which is removed at the end of this process.
     ///
     /// # Errors
     /// [`PostgresError::Workspace`].
-    pub fn temp_folder() -> Result<Self, PostgresError> {
+    pub fn temporary() -> Result<Self, PostgresError> {
         let parent = temp_folder();
         let folder = tempfile::Builder::new().prefix("dev-postgres-").tempdir_in(&parent);
         let folder = folder.map_err(WorkspaceError::at(&parent))?;
@@ -115,7 +115,7 @@ impl ClusterFolder {
 
     fn path(&self) -> &Path {
         match &self.0 {
-            Location::Kept { path, .. } => path,
+            Location::Persistent { path, .. } => path,
             Location::Temporary(folder) => folder.path(),
         }
     }
@@ -126,18 +126,18 @@ impl ClusterFolder {
 }
 
 impl Cluster {
-    /// A server of the workspace, or with `ephemeral` one whose data go with this process.
+    /// The cluster of the workspace, or with `ephemeral` one that is removed at the end of this process.
     ///
     /// # Errors
     /// [`PostgresError`].
     pub async fn new(ephemeral: bool) -> Result<Self, PostgresError> {
-        Self::at(if ephemeral { ClusterFolder::temp_folder()? } else { ClusterFolder::kept()? }).await
+        Self::at(if ephemeral { ClusterFolder::temporary()? } else { ClusterFolder::persistent()? }).await
     }
 
-    /// Finds the programs and makes the data, where there are none.
+    /// Finds the programs, and makes the data if there are none.
     ///
     /// # Errors
-    /// [`PostgresError`]. Nothing is left running, also when the future is dropped.
+    /// [`PostgresError`]. No process keeps running, also if the future is dropped.
     pub async fn at(folder: ClusterFolder) -> Result<Self, PostgresError> {
         let run_as = RunAs::current();
         let data = folder.path().join("data");
@@ -155,7 +155,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Starts the server. It may take a while until it [answers](Postgres::wait_until_ready).
+    /// Starts the server, which is not [ready](Postgres::wait_until_ready) immediately.
     ///
     /// # Errors
     /// [`PostgresError::Run`].
@@ -189,7 +189,7 @@ impl Cluster {
             command.arg("-c").arg(setting);
         }
         RunAs::apply(self.run_as, &mut command);
-        // In its own group: a Ctrl-C at the terminal must not stop it before the functions.
+        // In a process group of its own: a Ctrl-C in the terminal must not stop it before the functions.
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let process = Process::start(&mut command).map_err(failed)?;
         let folder = self.folder.is_temporary().then(|| self.folder.path());
@@ -207,7 +207,7 @@ impl Cluster {
         for (name, content) in [("server.crt", certificates.server), ("server.key", certificates.key)] {
             let file = folder.join(name);
             write_private(&file, &content)?;
-            own(&file, self.run_as)?;
+            change_owner(&file, self.run_as)?;
         }
         Ok(())
     }
@@ -224,18 +224,18 @@ impl Cluster {
         self.folder.path().join("tls/ca.pem")
     }
 
-    /// The last complaint in the server's log.
-    fn complaint(&self) -> Option<String> {
+    /// The last error in the log of the server, or its last line.
+    fn last_error(&self) -> Option<String> {
         let log = std::fs::read_to_string(self.log()).unwrap_or_default();
-        let complaints = log.lines().rev().filter(|line| line.contains("FATAL: ") || line.contains("ERROR: "));
-        let complaint = complaints.chain(log.lines().rev()).next()?;
-        let sentence = complaint.split_once("FATAL: ").map_or(complaint, |(_, sentence)| sentence);
-        Some(sentence.trim().to_owned())
+        let errors = log.lines().rev().filter(|line| line.contains("FATAL: ") || line.contains("ERROR: "));
+        let line = errors.chain(log.lines().rev()).next()?;
+        let message = line.split_once("FATAL: ").map_or(line, |(_, message)| message);
+        Some(message.trim().to_owned())
     }
 }
 
 impl Postgres {
-    /// Waits until the server answers and has the database.
+    /// Waits until the server accepts connections, and creates the database if it is missing.
     ///
     /// # Errors
     /// [`PostgresError::Start`] and [`PostgresError::SetUp`].
@@ -243,19 +243,19 @@ impl Postgres {
         let end = Instant::now() + START_TIMEOUT;
         let mut restarts = 3;
         let client = loop {
-            // On the database that is always there.
+            // A database that always exists.
             if let Ok((client, connection)) = tokio_postgres::connect(&self.url_of("postgres"), NoTls).await {
                 tokio::spawn(connection);
                 break client;
             }
             let ended = !self.process.is_running();
-            let complaint = || self.cluster.complaint().unwrap_or_else(|| "it does not answer".to_owned());
-            if ended && restarts > 0 && complaint().contains("could not create any TCP/IP sockets") {
-                // Somebody took the port between our choice and the start.
+            let error = || self.cluster.last_error().unwrap_or_else(|| "it does not answer".to_owned());
+            if ended && restarts > 0 && error().contains("could not create any TCP/IP sockets") {
+                // Another process took the port between its choice and the start.
                 restarts -= 1;
                 (self.process, self.cleanup, self.port) = self.cluster.spawn()?;
             } else if ended || Instant::now() > end {
-                return Err(PostgresError::Start(complaint()));
+                return Err(PostgresError::Start(error()));
             }
             sleep(Duration::from_millis(20)).await;
         };
@@ -266,17 +266,17 @@ impl Postgres {
         Ok(())
     }
 
-    /// How to connect, without TLS. With `sslmode=require` instead of `disable` it works too, see [`Postgres::ca_file`].
+    /// The URL of the database, without TLS. `sslmode=require` works too, see [`Postgres::ca_file`].
     pub fn url(&self) -> String {
         self.url_of(NAME)
     }
 
-    /// The authority that a client must trust for TLS.
+    /// The certificate authority that a client must trust for TLS.
     pub fn ca_file(&self) -> PathBuf {
         self.cluster.authority()
     }
 
-    /// Stops the server and waits for its end. A temporary data folder is removed.
+    /// Stops the server and waits for its end. A temporary folder is removed.
     pub async fn stop(self) {
         self.process.stop(Signal::SIGINT, STOP_TIMEOUT).await;
     }
@@ -294,16 +294,16 @@ async fn initdb(
     password_file: &Path,
 ) -> Result<(), PostgresError> {
     let unfinished = folder.join("data.new");
-    let mut complaint = String::new();
-    own(password_file, run_as)?;
-    // Neon's databases have C.UTF-8. Not every system has it.
+    let mut error = String::new();
+    change_owner(password_file, run_as)?;
+    // The locale of Neon is C.UTF-8, which not every system has.
     for locale in ["C.UTF-8", "en_US.UTF-8", "C"] {
         if unfinished.exists() {
             std::fs::remove_dir_all(&unfinished).map_err(WorkspaceError::at(&unfinished))?;
         }
         create_folder(&unfinished)?;
         set_mode(&unfinished, 0o700)?;
-        own(&unfinished, run_as)?;
+        change_owner(&unfinished, run_as)?;
         let mut command = Command::new(programs.folder.join("initdb"));
         command.arg("--pgdata").arg(&unfinished).arg("--pwfile").arg(password_file);
         command.args([
@@ -321,33 +321,33 @@ async fn initdb(
         let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await;
         let output = output.map_err(|cause| PostgresError::Run { program: "initdb", cause })?;
         if output.status.success() {
-            // Only now has the folder its name: a start that was interrupted leaves no half of a database.
+            // Renamed last: an interrupted start leaves no incomplete database.
             return Ok(std::fs::rename(&unfinished, folder.join("data")).map_err(WorkspaceError::at(&unfinished))?);
         }
-        complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        error = String::from_utf8_lossy(&output.stderr).into_owned();
     }
-    let last = complaint.lines().rev().find(|line| !line.trim().is_empty());
+    let last = error.lines().rev().find(|line| !line.trim().is_empty());
     Err(PostgresError::Initdb(last.unwrap_or("initdb says nothing").to_owned()))
 }
 
-/// Stops the server of an earlier stack that was killed and could not do it.
+/// Stops the server of an earlier stack that was killed.
 async fn stop_leftover(data: &Path) {
     let Ok(content) = std::fs::read_to_string(data.join("postmaster.pid")) else { return };
     let Some(pid) = content.lines().next().and_then(|line| line.trim().parse().ok()) else { return };
     for signal in [Signal::SIGINT, Signal::SIGKILL] {
-        if !serves(pid, data).await {
+        if !is_server_of(pid, data).await {
             return;
         }
         let _ = kill(Pid::from_raw(pid), signal);
         let end = Instant::now() + STOP_TIMEOUT;
-        while serves(pid, data).await && Instant::now() < end {
+        while is_server_of(pid, data).await && Instant::now() < end {
             sleep(Duration::from_millis(50)).await;
         }
     }
 }
 
-/// Whether the process is a server of this data folder, and not something else that has got its number.
-async fn serves(pid: i32, data: &Path) -> bool {
+/// Whether the process is a server of this data folder, and not another process with the same id.
+async fn is_server_of(pid: i32, data: &Path) -> bool {
     let output =
         Command::new("ps").args(["-o", "command=", "-p", &pid.to_string()]).stdin(Stdio::null()).output().await;
     let command = match output {
@@ -357,7 +357,8 @@ async fn serves(pid: i32, data: &Path) -> bool {
     command.contains(&data.display().to_string())
 }
 
-fn own(path: &Path, run_as: Option<RunAs>) -> Result<(), PostgresError> {
+/// Makes a file or folder belong to the user that runs the server.
+fn change_owner(path: &Path, run_as: Option<RunAs>) -> Result<(), PostgresError> {
     match run_as {
         Some(RunAs { user, group }) => Ok(chown(path, Some(user), Some(group)).map_err(WorkspaceError::at(path))?),
         None => Ok(()),

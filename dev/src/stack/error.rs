@@ -1,9 +1,9 @@
-//! Why the local stack does not run.
+//! The error of the local stack.
 
 use std::io;
 
 use super::ready::NotReady;
-use crate::aws::instances::InstanceError;
+use crate::aws::instance::InstanceError;
 use crate::aws::template::TemplateError;
 use crate::environment::SettingError;
 use crate::install::ToolError;
@@ -11,7 +11,7 @@ use crate::services::better_auth::BetterAuthError;
 use crate::services::postgres::PostgresError;
 use crate::workspace::WorkspaceError;
 
-/// Why the local stack does not run, as one sentence.
+/// The local stack cannot run: the reason as one sentence.
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
     /// A setting is wrong.
@@ -20,22 +20,22 @@ pub enum StackError {
     /// `template.yaml` is wrong.
     #[error(transparent)]
     Template(#[from] TemplateError),
-    /// Somebody else listens there.
+    /// Another process listens on the port.
     #[error("port {0} is taken: stop what listens there, or set PORT to another")]
     PortTaken(u16),
     /// No PostgreSQL.
     #[error(transparent)]
     Postgres(#[from] PostgresError),
-    /// The schema cannot be brought up to date.
+    /// The migrations failed.
     #[error(transparent)]
     Migrate(#[from] migrations::MigrateError),
-    /// The users cannot be stored.
+    /// The demo users cannot be inserted.
     #[error("the database cannot be prepared: {0}")]
     Prepare(#[from] tokio_postgres::Error),
-    /// The database of `DATABASE_URL` is not ours to change.
+    /// The database of `DATABASE_URL` has no schema, and the local stack does not change it.
     #[error("the database of DATABASE_URL has no table tasks: run `make migrate` first")]
     NotMigrated,
-    /// Better Auth makes tables, and the database of `DATABASE_URL` is not ours to change.
+    /// Better Auth would create tables in the database of `DATABASE_URL`.
     #[error("Better Auth runs beside a database of its own: unset DATABASE_URL, as in `DATABASE_URL= make dev-auth`")]
     ForeignDatabase,
     /// No Better Auth.
@@ -44,10 +44,10 @@ pub enum StackError {
     /// A function does not start.
     #[error(transparent)]
     Instance(#[from] InstanceError),
-    /// The stack runs and does not answer well.
+    /// The API does not become ready.
     #[error(transparent)]
     NotReady(#[from] NotReady),
-    /// Files and folders.
+    /// A file or folder cannot be used.
     #[error(transparent)]
     Workspace(#[from] WorkspaceError),
     /// cargo-lambda is missing.
@@ -59,7 +59,7 @@ pub enum StackError {
     /// cargo-lambda ended by itself.
     #[error("cargo lambda watch ended by itself")]
     WatchEnded,
-    /// The system refuses something ordinary.
+    /// An error of the operating system.
     #[error("the system refuses: {0}")]
     System(#[from] io::Error),
 }

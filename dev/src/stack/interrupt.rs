@@ -1,16 +1,16 @@
-//! How the local stack is told to stop.
+//! Waiting for the request to stop.
 
 use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// Ctrl-C, `SIGTERM`, the closing of the terminal, and, if wished, the end of standard input.
+/// `SIGINT`, `SIGTERM`, `SIGHUP`, or the end of standard input.
 #[derive(Debug)]
 pub(crate) struct Interrupt(watch::Receiver<bool>);
 
 impl Interrupt {
-    /// Begins to listen.
+    /// Starts to listen for signals, and for the end of standard input if `until_stdin_closes`.
     pub(crate) fn listen(until_stdin_closes: bool) -> io::Result<Self> {
         let (sender, receiver) = watch::channel(false);
         for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
@@ -22,7 +22,7 @@ impl Interrupt {
             });
         }
         if until_stdin_closes {
-            // A thread of its own: the runtime would wait at its end for a read that nobody ends.
+            // Not a task: the runtime would wait for the blocking read when it shuts down.
             std::thread::spawn(move || {
                 let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
                 sender.send_replace(true);
@@ -31,7 +31,7 @@ impl Interrupt {
         Ok(Self(receiver))
     }
 
-    /// Returns once the stack is to stop.
+    /// Waits until the stack is to stop.
     pub(crate) async fn requested(&self) {
         let mut receiver = self.0.clone();
         if receiver.wait_for(|requested| *requested).await.is_err() {

@@ -1,26 +1,26 @@
 //! The options of `dev serve` and `dev watch`.
 
-/// What the command line asks for.
+/// What the command line sets.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Instead of `PORT`; 0 takes a free one.
+    /// Overrides `PORT`. 0 stands for a free port.
     pub port: Option<u16>,
-    /// Prints one JSON line instead of a text.
+    /// Print one line of JSON instead of text when ready.
     pub json: bool,
-    /// Stops at the end of standard input.
+    /// Stop at the end of standard input.
     pub until_stdin_closes: bool,
-    /// The private PostgreSQL starts empty and its data go with it.
+    /// Start the private PostgreSQL without data, and remove its data at the end.
     pub ephemeral: bool,
-    /// Runs the real Better Auth beside the API, and accepts its tokens.
+    /// Run the real Better Auth too, and accept its tokens.
     pub better_auth: bool,
 }
 
-/// Who runs the functions.
+/// What runs the functions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mode {
-    /// This process, behind a gateway that behaves like the deployed one.
+    /// This process, behind a gateway that behaves like API Gateway.
     Serve,
-    /// `cargo lambda watch`, which builds them anew when their source changes.
+    /// `cargo lambda watch`, which rebuilds them when their source changes.
     Watch {
         /// Cargo features to build with.
         features: Option<String>,

@@ -1,4 +1,4 @@
-//! The moment in which the local stack answers, and what it says then.
+//! Waiting until the API responds, and what the local stack prints then.
 
 use std::time::Duration;
 
@@ -9,90 +9,90 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::services::database::User;
 
-/// Everything one needs to use the stack: the line that `--json` prints.
+/// What a program needs to use the stack: the line that `--json` prints.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Ready {
-    /// `http://127.0.0.1:9000`
+    /// The URL of the API, such as `http://127.0.0.1:9000`.
     pub base_url: String,
-    /// Where the Better Auth answers that runs beside; none without one.
+    /// The URL of Better Auth, if it runs.
     pub better_auth_url: Option<String>,
-    /// What the functions connect to.
+    /// The database of the functions.
     pub database_url: String,
-    /// What a client must trust to reach the private PostgreSQL with TLS; none with a database of one's own.
+    /// The certificate authority of the private PostgreSQL, if there is one.
     pub ca_file: Option<std::path::PathBuf>,
-    /// The key of the tokens.
+    /// The secret that signs tokens.
     pub secret: String,
-    /// The demo users; none with a database of one's own.
+    /// The demo users. Empty without a private database.
     pub users: Vec<User>,
     /// The process id of the stack.
     pub pid: u32,
-    /// Where the binaries of the functions are.
+    /// The folder with the binaries of the functions.
     pub functions_dir: std::path::PathBuf,
 }
 
-/// The stack does not answer, or not well.
+/// The API does not become ready.
 #[derive(Debug, thiserror::Error)]
 pub enum NotReady {
-    /// It answers, but not with 200.
-    #[error("GET {path} says {status}: {sentence}")]
-    Says {
-        /// What was asked.
+    /// The response has another status than 200.
+    #[error("GET {path} says {status}: {detail}")]
+    Status {
+        /// The path of the request.
         path: &'static str,
-        /// The status of the answer.
+        /// The status of the response.
         status: u16,
-        /// The `detail` of a problem document, or the body as it is.
-        sentence: String,
+        /// The `detail` of a problem document, or the whole body.
+        detail: String,
     },
-    /// There is no answer.
+    /// There is no response.
     #[error("GET {0} is not answered")]
-    Silent(&'static str),
+    NoResponse(&'static str),
 }
 
 impl NotReady {
-    /// Adds what a log says about it, which an answer must not say.
-    pub(crate) fn because(mut self, cause: Option<String>) -> Self {
-        if let (Self::Says { sentence, .. }, Some(cause)) = (&mut self, cause) {
-            *sentence = format!("{sentence} ({cause})");
+    /// Adds the cause from the log, which a response must not contain.
+    pub(crate) fn with_cause(mut self, cause: Option<String>) -> Self {
+        if let (Self::Status { detail, .. }, Some(cause)) = (&mut self, cause) {
+            *detail = format!("{detail} ({cause})");
         }
         self
     }
 }
 
-/// Asks until the answer is 200.
-pub(crate) async fn until_ok(port: u16, path: &'static str, limit: Duration) -> Result<(), NotReady> {
+/// Sends requests until the response is 200. A 500 ends it, because it will not go away without a change of settings.
+pub(crate) async fn wait_until_ok(port: u16, path: &'static str, limit: Duration) -> Result<(), NotReady> {
     let end = Instant::now() + limit;
-    let mut problem = NotReady::Silent(path);
+    let mut error = NotReady::NoResponse(path);
     loop {
         let left = end.saturating_duration_since(Instant::now());
         match timeout(left, get(port, path)).await {
             Ok(Ok((200, _))) => return Ok(()),
-            // Only a human can change what is misconfigured.
-            Ok(Ok((500, body))) => return Err(NotReady::Says { path, status: 500, sentence: sentence(&body) }),
-            Ok(Ok((status, body))) => problem = NotReady::Says { path, status, sentence: sentence(&body) },
-            // What it said before tells more than that time ran out.
+            Ok(Ok((500, body))) => return Err(NotReady::Status { path, status: 500, detail: detail(&body) }),
+            Ok(Ok((status, body))) => error = NotReady::Status { path, status, detail: detail(&body) },
+            // An earlier response says more than a timeout.
             Ok(Err(_)) | Err(_) => {}
         }
         if Instant::now() >= end {
-            return Err(problem);
+            return Err(error);
         }
         sleep(Duration::from_millis(100)).await;
     }
 }
 
-/// One request on a connection of its own: the status and the body.
+/// Sends one request on a connection of its own. Returns the status and the body.
 async fn get(port: u16, path: &str) -> std::io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
     let request = format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await?;
-    let answer = String::from_utf8_lossy(&answer);
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).await?;
+    let response = String::from_utf8_lossy(&response);
+    let (head, body) = response.split_once("\r\n\r\n").unwrap_or((&response, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
     Ok((status.ok_or(std::io::ErrorKind::InvalidData)?, body.to_owned()))
 }
 
-fn sentence(body: &str) -> String {
+/// The `detail` of a problem document, the `message` of the gateway, or the body itself.
+fn detail(body: &str) -> String {
     let problem: Option<serde_json::Value> = serde_json::from_str(body).ok();
     let member = problem.as_ref().and_then(|problem| problem.get("detail").or_else(|| problem.get("message")));
     member.and_then(serde_json::Value::as_str).unwrap_or(body).trim().to_owned()
@@ -104,7 +104,7 @@ impl Ready {
         serde_json::to_string(self).expect("text, numbers and paths that were text before")
     }
 
-    /// What a person wants to know, and can paste.
+    /// The text for a person, with commands to paste.
     pub(crate) fn text(&self, caller: &Caller) -> String {
         let Self { base_url, database_url, .. } = self;
         let mut text = format!("\nThe API answers at {base_url}\n");
@@ -127,19 +127,19 @@ impl Ready {
             }
             Caller::BetterAuth { url } => {
                 text += &format!("Better Auth answers at {url}\n");
-                // With the number of the shell in the address: the same one cannot sign up twice.
+                // With the process id of the shell in the address, because an address can sign up once only.
                 let user = r#"{"name":"Ada","email":"ada-'$$'@example.com","password":"correct horse"}"#;
                 sign_up = format!(
-                    "SESSION=$(curl -sS {url}/api/auth/sign-up/email -H 'Content-Type: application/json' -d '{user}' | {CUT_TOKEN})\n"
+                    "SESSION=$(curl -sS {url}/api/auth/sign-up/email -H 'Content-Type: application/json' -d '{user}' | {EXTRACT_TOKEN})\n"
                 );
-                format!("$(curl -sS {url}/api/auth/token -H \"Authorization: Bearer $SESSION\" | {CUT_TOKEN})")
+                format!("$(curl -sS {url}/api/auth/token -H \"Authorization: Bearer $SESSION\" | {EXTRACT_TOKEN})")
             }
             Caller::Elsewhere => {
                 text += "Tokens come from Better Auth. With hs256 in AUTH_MODE, `make token` makes some too.\n";
                 "...".to_owned()
             }
         };
-        // POSIX shell without jq: the id is cut out of the answer.
+        // For a POSIX shell without jq: sed extracts the id from the response.
         text += &format!(
             r#"
 {sign_up}TOKEN={token}
@@ -154,27 +154,27 @@ Ctrl-C stops everything.
     }
 }
 
-/// Cuts the token out of an answer of Better Auth.
-const CUT_TOKEN: &str = r#"sed -n 's/.*"token":"\([^"]*\)".*/\1/p'"#;
+/// Extracts the token from a response of Better Auth.
+const EXTRACT_TOKEN: &str = r#"sed -n 's/.*"token":"\([^"]*\)".*/\1/p'"#;
 
-/// Whose token the printed commands carry.
+/// Whose token the printed commands use.
 #[derive(Debug)]
 pub(crate) enum Caller {
-    /// A demo user's.
+    /// That of a demo user.
     Demo {
-        /// Who.
+        /// The user.
         user: User,
-        /// A good token.
+        /// A valid token.
         token: String,
     },
-    /// The users of somebody else's database are not known.
+    /// The database has users that are not known here.
     Unknown,
-    /// Somebody who signs up with the Better Auth that runs beside.
+    /// A user who signs up with the Better Auth of this stack.
     BetterAuth {
-        /// Where.
+        /// The URL of Better Auth.
         url: String,
     },
-    /// The functions do not accept what this program signs.
+    /// The functions do not accept tokens that this program signs.
     Elsewhere,
 }
 
@@ -183,14 +183,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_is_told_by_its_detail() {
-        assert_eq!(sentence(r#"{"status":503,"detail":"No database"}"#), "No database");
-        assert_eq!(sentence(r#"{"message":"Not Found"}"#), "Not Found");
-        assert_eq!(sentence("plain\n"), "plain");
+    fn detail_of_a_problem_document_is_found() {
+        assert_eq!(detail(r#"{"status":503,"detail":"No database"}"#), "No database");
+        assert_eq!(detail(r#"{"message":"Not Found"}"#), "Not Found");
+        assert_eq!(detail("plain\n"), "plain");
     }
 
     #[test]
-    fn the_id_is_cut_out_of_the_answer() {
+    fn printed_commands_extract_the_id() {
         let users: Vec<User> = crate::services::database::demo_users().into();
         let caller = Caller::Demo { user: users[0].clone(), token: "t".to_owned() };
         let ready = Ready {

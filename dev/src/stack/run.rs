@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -11,13 +11,15 @@ use tokio::net::TcpListener;
 use super::error::StackError;
 use super::interrupt::Interrupt;
 use super::options::{Mode, Options};
-use super::ready::{Caller, Ready, until_ok};
+use super::ready::{Caller, Ready, wait_until_ok};
 use super::watch::{self, CargoLambda};
 use crate::aws::gateway::{self, Gateway};
-use crate::aws::instances::{InstanceConfig, Instances, beside_this_binary};
-use crate::aws::runtime_api;
+use crate::aws::instance::{InstanceConfig, binaries_folder};
+use crate::aws::pool::Instances;
+use crate::aws::runtime_api::RuntimeApi;
 use crate::aws::template::Template;
 use crate::environment::Environment;
+use crate::install::find_cargo_lambda;
 use crate::process::LogOutput;
 use crate::services::better_auth::BetterAuth;
 use crate::services::database::{self, User, demo_users};
@@ -25,14 +27,14 @@ use crate::services::postgres::{Cluster, ClusterFolder, Postgres};
 use crate::tokens;
 use crate::workspace::root;
 
-/// Where the API answers unless `PORT` says otherwise.
+/// The port of the API if `PORT` is not set.
 const DEFAULT_PORT: u64 = 9000;
-/// How many instances a function may have unless `LAMBDA_CONCURRENCY` says otherwise.
+/// The maximum number of instances of a function if `LAMBDA_CONCURRENCY` is not set.
 const DEFAULT_CONCURRENCY: u64 = 10;
-/// How long `/health/ready` may take to say yes: a database that sleeps needs some seconds.
+/// How long it may take until `/health/ready` returns 200. A suspended database needs some seconds.
 const READY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Runs the local stack until it is told to stop. Whatever it returns, nothing of it runs any more.
+/// Runs the local stack until it is interrupted. When this returns, no process of the stack is running.
 ///
 /// # Errors
 /// [`StackError`].
@@ -47,11 +49,11 @@ pub async fn run(mode: Mode, options: &Options) -> Result<(), StackError> {
     if options.better_auth && url.is_some() {
         return Err(StackError::ForeignDatabase);
     }
-    // What another stack may hold is taken before anything is started.
+    // The data folder and the port, which another stack may use, come before anything is started.
     let folder = match url {
         Some(_) => None,
-        None if options.ephemeral => Some(ClusterFolder::temp_folder()?),
-        None => Some(ClusterFolder::kept()?),
+        None if options.ephemeral => Some(ClusterFolder::temporary()?),
+        None => Some(ClusterFolder::persistent()?),
     };
     let listener = bind(port).await?;
     let port = listener.local_addr()?.port();
@@ -96,7 +98,7 @@ struct Stack<'a> {
     output: Arc<LogOutput>,
 }
 
-/// What must be stopped at the end.
+/// The parts that must be stopped at the end.
 struct Parts {
     instances: Option<Arc<Instances>>,
     cargo_lambda: Option<CargoLambda>,
@@ -104,7 +106,7 @@ struct Parts {
 }
 
 impl Stack<'_> {
-    /// Starts what is missing and then only returns with an error.
+    /// Starts the parts. Returns only with an error.
     async fn run(
         mut self,
         url: Option<String>,
@@ -141,7 +143,7 @@ impl Stack<'_> {
             secret,
             users,
             pid: std::process::id(),
-            functions_dir: beside_this_binary()?,
+            functions_dir: binaries_folder()?,
         };
         match self.mode.clone() {
             Mode::Serve => self.serve(ready, parts).await,
@@ -149,7 +151,7 @@ impl Stack<'_> {
         }
     }
 
-    /// Starts Better Auth, and settles that its tokens are accepted unless the settings say otherwise.
+    /// Starts Better Auth, and makes the functions accept its tokens if no setting says otherwise.
     async fn start_better_auth(
         &mut self,
         database_url: &str,
@@ -164,12 +166,12 @@ impl Stack<'_> {
         Ok(())
     }
 
-    /// Makes a private database complete: the users first, to whom the tasks refer. Better Auth has its own.
+    /// Fills a private database: users first, because the tasks refer to them. Better Auth has users of its own.
     async fn prepare(&self, database_url: &str) -> Result<Vec<User>, StackError> {
         let users = if self.options.better_auth {
             Vec::new()
         } else {
-            database::prepare(&database::connect(database_url).await?).await?;
+            database::create_demo_users(&database::connect(database_url).await?).await?;
             demo_users().into()
         };
         let options = migrations::Options { auth_user_table: self.environment.get("AUTH_USER_TABLE") };
@@ -189,41 +191,41 @@ impl Stack<'_> {
         };
         let service = gateway::router(Arc::new(gateway)).into_make_service_with_connect_info::<SocketAddr>();
         let served = axum::serve(self.listener, service).into_future();
-        let said = async {
-            let answer = until_ok(self.port, "/health/ready", READY_TIMEOUT).await;
-            answer.map_err(|problem| problem.because(self.output.last_cause()))?;
-            say(&text);
+        let ready = async {
+            let result = wait_until_ok(self.port, "/health/ready", READY_TIMEOUT).await;
+            result.map_err(|error| error.with_cause(self.output.last_cause()))?;
+            print(&text);
             self.output.flush();
             std::future::pending().await
         };
         tokio::select! {
             served = served => Ok(served?),
-            said = said => said,
+            failed = ready => failed,
         }
     }
 
     async fn watch(self, ready: Ready, parts: &mut Parts, features: Option<&str>) -> Result<(), StackError> {
         watch::build(features).await?;
-        // Wrong settings show here: cargo-lambda would wait for ever for a function that does not start.
+        // Finds wrong settings: cargo-lambda would wait forever for a function that does not start.
         self.start_functions(&ready, parts).await?.stop().await;
         parts.instances = None;
-        let program = crate::install::find_cargo_lambda().await?;
+        let program = find_cargo_lambda().await?;
         let (text, variables) = (self.text(&ready), variables(&self.environment, &ready));
-        // cargo-lambda wants the port itself.
+        // cargo-lambda listens on the port itself.
         drop(self.listener);
         let cargo_lambda = CargoLambda::start(&program, self.port, features, variables)?;
         let cargo_lambda = parts.cargo_lambda.insert(cargo_lambda);
         tokio::select! {
-            outcome = until_ok(self.port, "/health", watch::READY_TIMEOUT) => outcome?,
-            () = cargo_lambda.ended() => return Err(StackError::WatchEnded),
+            outcome = wait_until_ok(self.port, "/health", watch::READY_TIMEOUT) => outcome?,
+            () = cargo_lambda.wait() => return Err(StackError::WatchEnded),
         }
-        until_ok(self.port, "/health/ready", READY_TIMEOUT).await?;
-        say(&text);
-        cargo_lambda.ended().await;
+        wait_until_ok(self.port, "/health/ready", READY_TIMEOUT).await?;
+        print(&text);
+        cargo_lambda.wait().await;
         Err(StackError::WatchEnded)
     }
 
-    /// What is printed when the stack is ready.
+    /// The text that is printed when the stack is ready.
     fn text(&self, ready: &Ready) -> String {
         if self.options.json {
             return ready.json();
@@ -243,27 +245,25 @@ impl Stack<'_> {
 
     /// Starts the Runtime API and one instance of each function.
     async fn start_functions(&self, ready: &Ready, parts: &mut Parts) -> Result<Arc<Instances>, StackError> {
-        let listener = bind(0).await?;
+        let runtime_api = RuntimeApi::start().await?;
         let config = InstanceConfig {
             binaries: ready.functions_dir.clone(),
             variables: variables(&self.environment, ready),
-            runtime_api: listener.local_addr()?.to_string(),
             concurrency: usize::try_from(self.concurrency).unwrap_or(usize::MAX),
         };
-        let instances = Arc::new(Instances::new(&self.template.functions, config, Arc::clone(&self.output))?);
+        let instances =
+            Arc::new(Instances::new(&self.template.functions, config, runtime_api, Arc::clone(&self.output))?);
         parts.instances = Some(Arc::clone(&instances));
-        let known = Arc::new(OnceLock::from(Arc::clone(&instances)));
-        tokio::spawn(axum::serve(listener, runtime_api::router(known)).into_future());
         instances.start_one_each().await?;
         Ok(instances)
     }
 }
 
-/// What the functions get beyond the environment of this process.
+/// The variables of the functions in addition to the environment of this process.
 fn variables(environment: &Environment, ready: &Ready) -> BTreeMap<String, String> {
     let mut variables = environment.added().clone();
     variables.insert("DATABASE_URL".to_owned(), ready.database_url.clone());
-    // A made-up secret serves HS256 alone; for the sessions of a real front end it would be the wrong one.
+    // A generated secret is of use for HS256 only. It would be wrong for the sessions of a real front end.
     if tokens::are_accepted(environment) {
         variables.insert("BETTER_AUTH_SECRET".to_owned(), ready.secret.clone());
     }
@@ -277,9 +277,9 @@ async fn bind(port: u16) -> Result<TcpListener, StackError> {
     })
 }
 
-fn say(text: &str) {
+fn print(text: &str) {
     use std::io::Write;
-    // Whoever has closed the pipe does not want to know.
+    // A closed pipe is not an error: the reader has what it needs.
     let mut stdout = io::stdout().lock();
     let _ = writeln!(stdout, "{text}");
     let _ = stdout.flush();

@@ -1,4 +1,4 @@
-//! `cargo lambda watch`: the functions with hot reload.
+//! `cargo lambda watch`, which runs the functions with hot reload.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,20 +13,20 @@ use crate::install::{cargo, run};
 use crate::process::{Process, ProcessGroup};
 use crate::workspace::root;
 
-/// How long the first answer may take: cargo looks at every crate again.
+/// How long the first response may take: cargo checks every crate again.
 pub(crate) const READY_TIMEOUT: Duration = Duration::from_secs(180);
-/// How long cargo-lambda may take to end when asked. It has put the functions into groups of their own, and only it
-/// can stop them.
+/// How long cargo-lambda may take to end after `SIGTERM`. Only cargo-lambda can stop the functions, because it starts them
+/// in process groups of their own.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A running `cargo lambda watch` with all it has started.
+/// A running `cargo lambda watch`.
 #[derive(Debug)]
 pub(crate) struct CargoLambda {
     process: Process,
     group: ProcessGroup,
 }
 
-/// Builds all binaries, so that the first request does not wait for the compiler.
+/// Builds all binaries, so that the first request need not wait for the compiler.
 pub(crate) async fn build(features: Option<&str>) -> Result<(), StackError> {
     let mut command = Command::new(cargo());
     command.args(["build", "--workspace"]).current_dir(root());
@@ -35,7 +35,7 @@ pub(crate) async fn build(features: Option<&str>) -> Result<(), StackError> {
 }
 
 impl CargoLambda {
-    /// Starts it on a port of the loopback.
+    /// Starts it on a port of this machine.
     pub(crate) fn start(
         program: &Path,
         port: u16,
@@ -48,7 +48,7 @@ impl CargoLambda {
             .args(["lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", &port.to_string()])
             .args(features.map(|features| format!("--features={features}")))
             .current_dir(root())
-            // By the environment: in a file of variables it would stumble over `?` and `=`.
+            // Not with `--env-file`, which does not accept `?` and `=` in values.
             .envs(variables)
             .env_remove("AWS_LAMBDA_RUNTIME_API")
             .stdin(Stdio::null())
@@ -56,12 +56,12 @@ impl CargoLambda {
         Ok(Self { process: Process::start(&mut command)?, group })
     }
 
-    /// Returns when it has ended by itself.
-    pub(crate) async fn ended(&self) {
+    /// Waits until it has ended.
+    pub(crate) async fn wait(&self) {
         self.process.wait().await;
     }
 
-    /// Ends it, the functions and the compiler that it runs.
+    /// Stops it, and with it the functions and the compiler.
     pub(crate) async fn stop(self) {
         self.group.signal(Signal::SIGTERM);
         let _ = tokio::time::timeout(STOP_TIMEOUT, self.process.wait()).await;

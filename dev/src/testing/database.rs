@@ -7,12 +7,12 @@ use tokio::sync::OnceCell;
 use crate::services::database::connect;
 use crate::services::postgres::{Cluster, Postgres};
 
-/// The URL of an empty database that nobody else uses, on one server for all tests of this process.
+/// Creates an empty database and returns its URL. All databases of a process are on one private server.
 ///
 /// # Panics
-/// There is no PostgreSQL.
+/// PostgreSQL cannot be started.
 pub async fn new_database() -> String {
-    /// It ends with the process, because a static is never dropped.
+    /// Ends with this process, because a static is never dropped.
     static SERVER: OnceCell<Postgres> = OnceCell::const_new();
     static COUNT: AtomicU32 = AtomicU32::new(0);
 

@@ -8,6 +8,6 @@ use std::io::Write;
 pub fn report_skipped(reason: &str) {
     let test = std::thread::current();
     let line = format!("NOT RUN: {}, because {reason}\n", test.name().unwrap_or("a test"));
-    // If standard error is closed, nobody reads it.
+    // A closed standard error is not an error.
     let _ = std::io::stderr().write_all(line.as_bytes());
 }

@@ -1,26 +1,27 @@
-//! A local stack for tests: the `dev` binary in a process of its own, which ends with the test whatever happens.
+//! A local stack: the `dev` binary in a process of its own, which ends with the test in any case.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::stack::ready::Ready;
+use crate::sync::lock;
 use crate::tokens;
 
-/// How long a stack may take to answer. The first one may have to install PostgreSQL.
+/// How long a stack may take to become ready. The first one may have to install PostgreSQL.
 const START_TIMEOUT: Duration = Duration::from_secs(180);
 /// How long a stack may take to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
-/// All that a stack inherits from the environment of the test: a developer's own settings must not change a test.
+/// The only variables that a stack inherits from the test, so that the settings of a developer do not affect tests.
 const INHERITED: [&str; 9] =
     ["PATH", "HOME", "TMPDIR", "LANG", "RUST_BACKTRACE", "CARGO", "CARGO_HOME", "RUSTUP_HOME", "LD_LIBRARY_PATH"];
 
-/// Which stack to start.
+/// How to start a stack.
 #[derive(Debug, Clone)]
 pub struct Settings {
     binary: PathBuf,
@@ -29,22 +30,22 @@ pub struct Settings {
     variables: BTreeMap<String, String>,
 }
 
-/// A stack that answers. Dropping it stops it and waits for its end.
+/// A running stack. Dropping it stops it and waits for its end.
 #[derive(Debug)]
 pub struct Stack {
     ready: Ready,
     process: Running,
 }
 
-/// A stack that does not start.
+/// The stack did not start.
 #[derive(Debug, thiserror::Error)]
 #[error("the stack did not start ({status:?}): {stderr}")]
 pub struct StartError {
-    /// How it ended; `None` if it had to be killed or did not even start.
+    /// The exit status. `None` if the process was killed or could not be started.
     pub status: Option<ExitStatus>,
-    /// All it printed on standard output.
+    /// Its standard output.
     pub stdout: String,
-    /// All it printed on standard error.
+    /// Its standard error.
     pub stderr: String,
 }
 
@@ -54,14 +55,14 @@ impl Settings {
         let arguments = ["serve", "--json", "--until-stdin-closes", "--port", "0", "--ephemeral"];
         Self {
             binary: binary.into(),
-            // Where no `.env` is.
+            // A folder without `.env`.
             folder: Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
             arguments: arguments.map(str::to_owned).into(),
             variables: BTreeMap::new(),
         }
     }
 
-    /// Runs this program, which is to become the `dev` binary in the end, instead of that binary.
+    /// Runs this program instead of the binary. It must execute the binary in the end.
     #[must_use]
     pub fn with_program(mut self, program: impl Into<PathBuf>) -> Self {
         self.binary = program.into();
@@ -88,8 +89,8 @@ impl Settings {
         self
     }
 
-    /// Uses these arguments instead of `serve --json --until-stdin-closes --port 0 --ephemeral`. The line of `--json`
-    /// is what tells that the stack is ready.
+    /// Uses these arguments instead of `serve --json --until-stdin-closes --port 0 --ephemeral`. They must include
+    /// `--json`, because its line means that the stack is ready.
     #[must_use]
     pub fn with_arguments(mut self, arguments: &[&str]) -> Self {
         self.arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
@@ -98,11 +99,11 @@ impl Settings {
 }
 
 impl Stack {
-    /// Starts a stack and waits until it answers. It blocks: in a test that itself serves something to the stack, such
-    /// as its database, use [`Stack::start_async`].
+    /// Starts a stack and waits until it is ready. This blocks the thread: use [`Stack::start_async`] in a test that itself
+    /// serves something to the stack, such as a proxy of its database.
     ///
     /// # Errors
-    /// [`StartError`] with everything the stack printed.
+    /// [`StartError`].
     pub fn start(settings: Settings) -> Result<Self, StartError> {
         let failed = |error: io::Error| StartError { status: None, stdout: String::new(), stderr: error.to_string() };
         let (mut process, lines) = Running::start(settings).map_err(failed)?;
@@ -122,51 +123,51 @@ impl Stack {
         }
     }
 
-    /// [`Stack::start`] on a thread of its own.
+    /// [`Stack::start`] without blocking.
     ///
     /// # Errors
-    /// [`StartError`] with everything the stack printed.
+    /// [`StartError`].
     pub async fn start_async(settings: Settings) -> Result<Self, StartError> {
         let stack = tokio::task::spawn_blocking(|| Self::start(settings)).await;
         stack.unwrap_or_else(|error| Err(StartError { status: None, stdout: String::new(), stderr: error.to_string() }))
     }
 
-    /// What the stack said when it was ready.
+    /// What the stack printed when it was ready.
     pub fn ready(&self) -> &Ready {
         &self.ready
     }
 
-    /// `http://127.0.0.1:<port>`
+    /// The URL of the API: `http://127.0.0.1:<port>`.
     pub fn base_url(&self) -> &str {
         &self.ready.base_url
     }
 
-    /// The database of the stack.
+    /// The URL of the database of the stack.
     pub fn database_url(&self) -> &str {
         &self.ready.database_url
     }
 
-    /// The key of its tokens.
+    /// The secret that signs its tokens.
     pub fn secret(&self) -> &str {
         &self.ready.secret
     }
 
-    /// A good token for a user.
+    /// A valid token for a user.
     pub fn token(&self, user_id: &str) -> String {
         tokens::mint(self.secret(), user_id)
     }
 
-    /// Everything printed on standard error so far: a line per request, and the logs of the functions.
+    /// The standard error so far: a line for each request, and the logs of the functions.
     pub fn logs(&self) -> String {
         self.process.logs()
     }
 
-    /// Waits until `wanted` is true of the logs and returns them, or `None` after `limit`.
-    pub fn logs_when(&self, limit: Duration, wanted: impl Fn(&str) -> bool) -> Option<String> {
-        let end = Instant::now() + limit;
+    /// Waits until `condition` is true of the logs, and returns them. `None` after `timeout`.
+    pub fn logs_when(&self, timeout: Duration, condition: impl Fn(&str) -> bool) -> Option<String> {
+        let end = Instant::now() + timeout;
         loop {
             let logs = self.logs();
-            if wanted(&logs) {
+            if condition(&logs) {
                 return Some(logs);
             }
             if Instant::now() > end {
@@ -179,13 +180,13 @@ impl Stack {
     /// Sends a signal to the process of the stack.
     ///
     /// # Errors
-    /// It has already ended.
+    /// The process has ended.
     pub fn signal(&self, signal: nix::sys::signal::Signal) -> io::Result<()> {
         let pid = i32::try_from(self.ready.pid).map_err(io::Error::other)?;
         Ok(nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal)?)
     }
 
-    /// Waits for the end of a stack that ends by itself, for example after [`Stack::signal`].
+    /// Waits for the end of the process, for example after [`Stack::signal`].
     ///
     /// # Errors
     /// It did not end in time.
@@ -193,7 +194,7 @@ impl Stack {
         self.process.wait()
     }
 
-    /// Stops the stack by closing its standard input, and waits until nothing of it runs any more.
+    /// Stops the stack by closing its standard input, and waits until none of its processes is running.
     ///
     /// # Errors
     /// It did not end in time.
@@ -206,7 +207,7 @@ impl Stack {
 #[derive(Debug)]
 struct Running {
     child: Child,
-    /// The process stops when this is closed, also by the death of the test.
+    /// The process stops when this is closed, also because the test process ended.
     stdin: Option<ChildStdin>,
     stderr: Arc<Mutex<Vec<u8>>>,
     readers: Vec<JoinHandle<()>>,
@@ -241,12 +242,12 @@ impl Running {
     }
 
     fn logs(&self) -> String {
-        String::from_utf8_lossy(&self.stderr.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+        String::from_utf8_lossy(&lock(&self.stderr)).into_owned()
     }
 
-    fn end(&mut self, at_once: bool) -> io::Result<ExitStatus> {
+    fn end(&mut self, kill: bool) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
-        if at_once {
+        if kill {
             self.child.kill()?;
         }
         self.wait()
@@ -290,6 +291,6 @@ fn send_lines(pipe: impl Read, lines: &Sender<String>) {
 fn collect(mut pipe: impl Read, into: &Mutex<Vec<u8>>) {
     let mut buffer = [0; 8192];
     while let Ok(read @ 1..) = pipe.read(&mut buffer) {
-        into.lock().unwrap_or_else(PoisonError::into_inner).extend(&buffer[..read]);
+        lock(into).extend(&buffer[..read]);
     }
 }

@@ -1,7 +1,7 @@
-//! What a function costs that sends one statement and returns its rows, for `make bench`. Never deployed.
+//! A function that sends one statement and returns its rows, as a baseline for `make bench`. Never deployed.
 //!
-//! No token, no validation, no limits, no second connection when the first is lost: the least that such a function can
-//! do. `STATEMENT` is the SQL, which returns tasks; its `$1` is `USER_ID` and its `$2`, if it has one, the id in the path.
+//! It does the least that such a function can do: no token, no validation, no limits and no new connection when the first
+//! one is lost. `STATEMENT` is SQL that returns tasks. Its `$1` is `USER_ID`, and its `$2`, if any, is the id in the path.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -70,7 +70,7 @@ fn task(row: &Row) -> Result<Task, tokio_postgres::Error> {
     })
 }
 
-/// Since 1970.
+/// Milliseconds since 1970.
 fn milliseconds(time: SystemTime) -> u128 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
 }

@@ -1,4 +1,4 @@
-//! What a function costs that does nothing, for `make bench`. Never deployed.
+//! A function that does nothing, as a baseline for `make bench`. Never deployed.
 
 use lambda_http::{Body, Error, Request, Response, run, service_fn};
 

@@ -1,0 +1,193 @@
+//! The proxy, as tests control it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::net::TcpSocket;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use super::connection::accept;
+use super::fault::{Cut, Direction, End, Flow, Script};
+use super::state::Shared;
+use crate::process::reserve_port;
+use crate::sync::lock;
+
+/// The maximum number of connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
+/// How long open connections may take to close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A running proxy. Dropping it closes its connections.
+#[derive(Debug)]
+pub struct FaultProxy {
+    port: u16,
+    shared: Arc<Shared>,
+    acceptor: Mutex<Option<JoinHandle<()>>>,
+    /// Keeps the port while connections are refused.
+    _reserved: TcpSocket,
+}
+
+impl FaultProxy {
+    /// Listens on a free port of this machine and forwards connections to `upstream`.
+    ///
+    /// # Errors
+    /// There is no free port.
+    pub async fn start(upstream: SocketAddr) -> io::Result<Self> {
+        let reserved = reserve_port(0)?;
+        let port = reserved.local_addr()?.port();
+        let shared = Arc::new(Shared::new(upstream));
+        let proxy = Self { port, shared, acceptor: Mutex::default(), _reserved: reserved };
+        proxy.listen()?;
+        Ok(proxy)
+    }
+
+    /// The port of this machine where it listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// How many connections were accepted so far.
+    #[must_use]
+    pub fn accepted_connections(&self) -> usize {
+        self.shared.accepted.load(Ordering::SeqCst)
+    }
+
+    /// How many forwarded connections began with the TLS handshake, without an `SSLRequest`.
+    #[must_use]
+    pub fn direct_tls_connections(&self) -> usize {
+        self.shared.direct_tls.load(Ordering::SeqCst)
+    }
+
+    /// How many connections are open.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        lock(&self.shared.open).len()
+    }
+
+    /// How many statements the server has responded to, whether or not the responses reached the client. Each of them was
+    /// executed.
+    #[must_use]
+    pub fn answered_statements(&self) -> usize {
+        self.shared.answered.load(Ordering::SeqCst)
+    }
+
+    /// How many cuts still wait for a statement.
+    #[must_use]
+    pub fn pending_cuts(&self) -> usize {
+        lock(&self.shared.cuts).len()
+    }
+
+    /// How many scripts still wait for a connection.
+    #[must_use]
+    pub fn pending_scripts(&self) -> usize {
+        lock(&self.shared.scripts).len()
+    }
+
+    /// Everything that clients have sent to [`Script::RequestAuth`], with their startup messages.
+    #[must_use]
+    pub fn received(&self) -> Vec<u8> {
+        lock(&self.shared.received).clone()
+    }
+
+    /// Changes the flow of a direction of all connections, open and future ones.
+    pub fn set_flow(&self, direction: Direction, flow: Flow) {
+        self.shared.settings.send_modify(|settings| match direction {
+            Direction::ToServer => settings.to_server = flow,
+            Direction::ToClient => settings.to_client = flow,
+        });
+    }
+
+    /// Delays the first reply of the server on each connection, as if the server had to wake up.
+    pub fn delay_first_reply(&self, delay: Duration) {
+        self.shared.settings.send_modify(|settings| settings.first_reply_delay = delay);
+    }
+
+    /// Forwards new connections to another server.
+    pub fn set_upstream(&self, upstream: SocketAddr) {
+        self.shared.settings.send_modify(|settings| settings.upstream = upstream);
+    }
+
+    /// Adds a cut. Each statement, on whatever connection, takes one of the cuts.
+    pub fn cut_next_statement(&self, cut: Cut) {
+        lock(&self.shared.cuts).push_back(cut);
+    }
+
+    /// Plays the script on this number of connections, beginning with the next one.
+    pub fn play_script(&self, script: &Script, connections: usize) {
+        lock(&self.shared.scripts).extend(std::iter::repeat_n(script.clone(), connections));
+    }
+
+    /// Plays the script on every new connection that begins with the TLS handshake, without an `SSLRequest`.
+    pub fn play_script_on_direct_tls(&self, script: Script) {
+        self.shared.settings.send_modify(|settings| settings.direct_tls = Some(script));
+    }
+
+    /// Closes every open connection and waits until they are closed.
+    ///
+    /// # Errors
+    /// They were not closed in time.
+    pub async fn close_all(&self, end: End) -> io::Result<()> {
+        self.shared.settings.send_modify(|settings| settings.closed = (settings.closed.0 + 1, end));
+        self.wait_until_all_closed().await
+    }
+
+    /// Waits until every connection that is open now is closed.
+    ///
+    /// # Errors
+    /// They were not closed in time.
+    pub async fn wait_until_all_closed(&self) -> io::Result<()> {
+        let last = lock(&self.shared.open).last().copied();
+        let closed = async {
+            while lock(&self.shared.open).first().is_some_and(|first| Some(*first) <= last) {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(CLOSE_TIMEOUT, closed).await.map_err(|_| io::ErrorKind::TimedOut.into())
+    }
+
+    /// Refuses new connections, as if nothing listened on the port. Open connections stay open.
+    pub async fn refuse_connections(&self) {
+        let acceptor = lock(&self.acceptor).take();
+        if let Some(acceptor) = acceptor {
+            acceptor.abort();
+            // The listener is closed once the task has ended.
+            let _ = acceptor.await;
+        }
+    }
+
+    fn listen(&self) -> io::Result<()> {
+        let listener = reserve_port(self.port)?.listen(BACKLOG)?;
+        *lock(&self.acceptor) = Some(tokio::spawn(accept(listener, Arc::clone(&self.shared))));
+        Ok(())
+    }
+
+    /// Ends every fault, and removes the cuts and scripts that still wait.
+    ///
+    /// # Errors
+    /// The proxy cannot listen on its port again.
+    pub fn clear_faults(&self) -> io::Result<()> {
+        lock(&self.shared.cuts).clear();
+        lock(&self.shared.scripts).clear();
+        self.shared.settings.send_modify(|settings| {
+            settings.to_server = Flow::Pass;
+            settings.to_client = Flow::Pass;
+            settings.first_reply_delay = Duration::ZERO;
+            settings.direct_tls = None;
+        });
+        if lock(&self.acceptor).is_none() { self.listen() } else { Ok(()) }
+    }
+}
+
+impl Drop for FaultProxy {
+    fn drop(&mut self) {
+        if let Some(acceptor) = lock(&self.acceptor).take() {
+            acceptor.abort();
+        }
+        self.shared.settings.send_modify(|settings| settings.closed.0 += 1);
+    }
+}
