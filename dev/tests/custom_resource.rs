@@ -1,5 +1,5 @@
-//! The schema as a custom resource of a deployment: the real `migrate`, events as CloudFormation sends them, a real
-//! PostgreSQL, and a server in the place of CloudFormation's, which takes the answers.
+//! The schema as a custom resource of CloudFormation: the real `migrate`, events in the form of CloudFormation, a real
+//! PostgreSQL, and a server that receives the responses.
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use std::path::Path;
@@ -18,51 +18,52 @@ use dev::testing::function::{Function, InvokeError};
 use dev::testing::new_database;
 use serde_json::{Value, json};
 
-/// Takes answers in the place of CloudFormation.
+/// Receives the responses in place of CloudFormation.
 #[derive(Default)]
-struct Office {
-    answers: Mutex<Vec<Value>>,
-    /// How many are turned away first.
-    closed_for: AtomicU32,
+struct CallbackServer {
+    responses: Mutex<Vec<Value>>,
+    /// How many requests are still to be refused with 503.
+    refusals: AtomicU32,
 }
 
-impl Office {
-    async fn open() -> (Arc<Self>, String) {
-        let office = Arc::new(Self::default());
-        let router = Router::new().route("/answer", put(take)).with_state(Arc::clone(&office));
+impl CallbackServer {
+    /// Returns the server and the URL for responses.
+    async fn start() -> (Arc<Self>, String) {
+        let server = Arc::new(Self::default());
+        let router = Router::new().route("/answer", put(receive)).with_state(Arc::clone(&server));
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}/answer?X-Amz-Signature=a%2Fb", listener.local_addr().unwrap());
         tokio::spawn(axum::serve(listener, router).into_future());
-        (office, url)
+        (server, url)
     }
 
-    /// The one answer that was given.
-    fn answer(&self) -> Value {
-        let answers = std::mem::take(&mut *self.answers.lock().unwrap());
-        let [answer] = answers.as_slice() else { unreachable!("{answers:?}") };
-        answer.clone()
+    /// The one response that was received since the last call.
+    fn response(&self) -> Value {
+        let responses = std::mem::take(&mut *self.responses.lock().unwrap());
+        let [response] = responses.as_slice() else { unreachable!("{responses:?}") };
+        response.clone()
     }
 }
 
-async fn take(State(office): State<Arc<Office>>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let is_closed =
-        office.closed_for.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |turns| turns.checked_sub(1)).is_ok();
-    if is_closed {
+async fn receive(State(server): State<Arc<CallbackServer>>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    let is_refused =
+        server.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_sub(1)).is_ok();
+    if is_refused {
         return StatusCode::SERVICE_UNAVAILABLE;
     }
-    // The URL is signed for an empty content type, and an answer has a length and a limit.
+    // The URL is signed for an empty content type. S3, where it leads, needs the length; CloudFormation accepts 4 KB.
     let is_signed = headers.get("content-type").is_some_and(|value| value.is_empty());
     if !is_signed || headers.get("content-length").is_none() || body.len() > 4096 {
         return StatusCode::FORBIDDEN;
     }
-    office.answers.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
+    server.responses.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
     StatusCode::OK
 }
 
-/// A request of CloudFormation.
-fn event(kind: &str, url: &str) -> Value {
+/// A request of CloudFormation: `Create`, `Update` or `Delete`.
+fn event(request_type: &str, url: &str) -> Value {
     let mut event = json!({
-        "RequestType": kind,
+        "RequestType": request_type,
         "ServiceToken": "arn:aws:lambda:us-east-1:123456789012:function:migrate",
         "ResponseURL": url,
         "StackId": "arn:aws:cloudformation:us-east-1:123456789012:stack/tasks/1",
@@ -71,10 +72,10 @@ fn event(kind: &str, url: &str) -> Value {
         "LogicalResourceId": "Migration",
         "ResourceProperties": {"ServiceToken": "arn", "Version": "1"},
     });
-    if kind != "Create" {
+    if request_type != "Create" {
         event["PhysicalResourceId"] = "tasks-schema".into();
     }
-    if kind == "Update" {
+    if request_type == "Update" {
         event["OldResourceProperties"] = json!({"ServiceToken": "arn", "Version": "0"});
     }
     event
@@ -99,123 +100,123 @@ async fn has_tasks(url: &str) -> bool {
 }
 
 #[track_caller]
-fn is_success(answer: &Value, reason: &str) {
+fn assert_success(response: &Value, reason: &str) {
     let expected = json!({
         "Status": "SUCCESS",
-        "Reason": answer["Reason"],
+        "Reason": response["Reason"],
         "PhysicalResourceId": "tasks-schema",
         "StackId": "arn:aws:cloudformation:us-east-1:123456789012:stack/tasks/1",
         "RequestId": "a5d0a1f2-1b0c-4d6c-9f3e-2f9b8f7d6c5b",
         "LogicalResourceId": "Migration",
     });
-    assert_eq!(*answer, expected);
-    assert!(answer["Reason"].as_str().unwrap().contains(reason), "{answer}");
+    assert_eq!(*response, expected);
+    assert!(response["Reason"].as_str().unwrap().contains(reason), "{response}");
 }
 
 #[track_caller]
-fn is_failure(answer: &Value, reason: &str) {
-    assert_eq!((&answer["Status"], &answer["PhysicalResourceId"]), (&json!("FAILED"), &json!("tasks-schema")));
-    assert!(answer["Reason"].as_str().unwrap().contains(reason), "{answer}");
+fn assert_failure(response: &Value, reason: &str) {
+    assert_eq!((&response["Status"], &response["PhysicalResourceId"]), (&json!("FAILED"), &json!("tasks-schema")));
+    assert!(response["Reason"].as_str().unwrap().contains(reason), "{response}");
 }
 
 #[tokio::test]
-async fn create_and_update_bring_the_schema_up_to_date_and_delete_leaves_it() {
-    let (office, url) = Office::open().await;
+async fn create_and_update_migrate_and_delete_changes_nothing() {
+    let (server, url) = CallbackServer::start().await;
     let database = database_with_users().await;
     let mut function = migrate(&[("DATABASE_URL", &database)]).await;
 
     function.invoke(&event("Create", &url)).await.unwrap();
-    is_success(&office.answer(), "applied 0001 tasks, 0002");
+    assert_success(&server.response(), "applied 0001 tasks, 0002");
     assert!(has_tasks(&database).await);
 
     function.invoke(&event("Update", &url)).await.unwrap();
-    is_success(&office.answer(), "up to date");
+    assert_success(&server.response(), "up to date");
 
     function.invoke(&event("Delete", &url)).await.unwrap();
-    is_success(&office.answer(), "the tasks stay");
+    assert_success(&server.response(), "the tasks stay");
     assert!(has_tasks(&database).await);
 }
 
 #[tokio::test]
-async fn the_direct_url_comes_first() {
-    let (office, url) = Office::open().await;
+async fn the_direct_url_is_preferred() {
+    let (server, url) = CallbackServer::start().await;
     let database = database_with_users().await;
     let variables = [("DATABASE_URL", "postgres://ann@127.0.0.1:1/pooled"), ("DATABASE_URL_UNPOOLED", &database)];
     let mut function = migrate(&variables).await;
     function.invoke(&event("Create", &url)).await.unwrap();
-    is_success(&office.answer(), "applied");
+    assert_success(&server.response(), "applied");
 }
 
 #[tokio::test]
-async fn a_failure_is_reported_with_its_sentence_and_without_the_password() {
-    let (office, url) = Office::open().await;
+async fn a_failure_is_reported_without_the_password() {
+    let (server, url) = CallbackServer::start().await;
     let without_users = new_database().await;
-    let nobody = "postgres://ann:s3cr3t@127.0.0.1:1/todo";
+    let unreachable = "postgres://ann:s3cr3t@127.0.0.1:1/todo";
     for (variables, reason) in [
         (vec![("DATABASE_URL", without_users.as_str())], "neither \"user\" nor users"),
-        (vec![("DATABASE_URL", nobody)], "Cannot connect"),
+        (vec![("DATABASE_URL", unreachable)], "Cannot connect"),
         (vec![("DATABASE_URL", "postgres://ann:s3cr3t@host/todo?nonsense=1")], "nonsense"),
         (vec![], "DATABASE_URL is not set"),
     ] {
         let mut function = migrate(&variables).await;
         function.invoke(&event("Create", &url)).await.unwrap();
-        let answer = office.answer();
-        is_failure(&answer, reason);
-        // A stack that is rolled back deletes what it could not create.
+        let response = server.response();
+        assert_failure(&response, reason);
+        // A rollback of the stack deletes the resource that could not be created.
         function.invoke(&event("Delete", &url)).await.unwrap();
-        is_success(&office.answer(), "stay");
-        let printed = function.kill().await;
-        assert!(!answer.to_string().contains("s3cr3t") && !printed.contains("s3cr3t"), "{printed}");
+        assert_success(&server.response(), "stay");
+        let printed = function.end().await;
+        assert!(!response.to_string().contains("s3cr3t") && !printed.contains("s3cr3t"), "{printed}");
         assert!(printed.contains(reason) || printed.contains(&reason.replace('"', "\\\"")), "{printed}");
     }
 }
 
 #[tokio::test]
-async fn the_answer_comes_before_the_time_is_up() {
-    let (office, url) = Office::open().await;
+async fn the_response_is_sent_before_the_timeout() {
+    let (server, url) = CallbackServer::start().await;
     let proxy = FaultProxy::start(([127, 0, 0, 1], 1).into()).await.unwrap();
     proxy.play_script(&Script::Silent, 100);
     let database = format!("postgres://ann@127.0.0.1:{}/todo?sslmode=disable", proxy.port());
     let mut function = migrate(&[("DATABASE_URL", &database)]).await;
-    let (began, time) = (Instant::now(), Duration::from_secs(7));
-    function.invoke_by(SystemTime::now() + time, &event("Update", &url)).await.unwrap();
-    assert!(began.elapsed() < time);
-    is_failure(&office.answer(), "the time of the function was up");
+    let (start, timeout) = (Instant::now(), Duration::from_secs(7));
+    function.ask_by(SystemTime::now() + timeout, &event("Update", &url)).await.unwrap();
+    assert!(start.elapsed() < timeout);
+    assert_failure(&server.response(), "the time of the function was up");
 }
 
 #[tokio::test]
-async fn an_older_program_succeeds_with_a_newer_schema() {
-    let (office, url) = Office::open().await;
+async fn an_older_program_accepts_a_newer_schema() {
+    let (server, url) = CallbackServer::start().await;
     let database = database_with_users().await;
     let mut function = migrate(&[("DATABASE_URL", &database)]).await;
     function.invoke(&event("Create", &url)).await.unwrap();
-    is_success(&office.answer(), "applied");
+    assert_success(&server.response(), "applied");
     let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
                  values (9999, 'of a newer release', true, '\\x00', 0)";
     connect(&database).await.unwrap().batch_execute(newer).await.unwrap();
     function.invoke(&event("Update", &url)).await.unwrap();
-    is_success(&office.answer(), "up to date");
+    assert_success(&server.response(), "up to date");
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_taken_is_given_again() {
-    let (office, url) = Office::open().await;
+async fn a_refused_response_is_sent_again() {
+    let (server, url) = CallbackServer::start().await;
     let database = database_with_users().await;
     let mut function = migrate(&[("DATABASE_URL", &database)]).await;
-    office.closed_for.store(2, Ordering::SeqCst);
+    server.refusals.store(2, Ordering::SeqCst);
     function.invoke(&event("Create", &url)).await.unwrap();
-    is_success(&office.answer(), "applied");
-    // Lambda calls again when nobody has taken it at all.
-    office.closed_for.store(3, Ordering::SeqCst);
+    assert_success(&server.response(), "applied");
+    // When every attempt is refused, the invocation fails and Lambda repeats it.
+    server.refusals.store(3, Ordering::SeqCst);
     let failed = function.invoke(&event("Update", &url)).await;
     assert!(matches!(failed, Err(InvokeError::Failed(_))), "{failed:?}");
     function.invoke(&event("Update", &url)).await.unwrap();
-    is_success(&office.answer(), "up to date");
+    assert_success(&server.response(), "up to date");
 }
 
 #[tokio::test]
-async fn nothing_is_sent_in_clear_over_a_network() {
-    let (_, url) = Office::open().await;
+async fn no_response_is_sent_over_plain_http() {
+    let (_, url) = CallbackServer::start().await;
     let database = database_with_users().await;
     let mut function = migrate(&[("DATABASE_URL", &database)]).await;
     let elsewhere = url.replace("127.0.0.1", "cloudformation.example.com");

@@ -1,11 +1,12 @@
-//! Why a schema could not be changed, each as a sentence for the person who ran the program.
+//! Why a command failed, each as a sentence for the person who ran it.
 
-use sqlx::migrate::{self, Migration};
+use sqlx::migrate;
 
-use crate::patience::is_in_use;
-use crate::{Difference, Step};
+use crate::lock_budget::is_lock_conflict;
+use crate::migration::Migration;
+use crate::schema::difference::Difference;
 
-/// Why nothing, or not everything, was done. Displays as one sentence, which never holds the URL's password.
+/// Why nothing was done, or only a part. Displays as one sentence, which never contains the URL's password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrateError {
@@ -16,27 +17,27 @@ pub enum MigrateError {
         problem: String,
     },
 
-    /// The server refused, or there is none.
-    #[error("Cannot connect to the database at {host}: {}", said(source))]
+    /// The connection was refused, or there is no server.
+    #[error("Cannot connect to the database at {host}: {}", driver_message(source))]
     Connect {
-        /// The URL's host, or the socket's directory.
+        /// The URL's host, or the directory of the socket.
         host: String,
-        /// What the driver met.
+        /// The driver's error.
         source: sqlx::Error,
     },
 
-    /// The server neither accepted nor refused.
+    /// There was no connection within 30 seconds.
     #[error("The database at {host} does not answer")]
-    Silent {
-        /// The URL's host, or the socket's directory.
+    ConnectTimeout {
+        /// The URL's host, or the directory of the socket.
         host: String,
     },
 
-    /// Another program migrates the same database and does not come to an end.
+    /// Another program is migrating the same database, and did not finish within the lock budget.
     #[error("Another program keeps changing this database's schema: try again when it is done")]
-    Busy,
+    MigrationLockTimeout,
 
-    /// There is nothing for `tasks.user_id` to reference.
+    /// There is no table that `tasks.user_id` could reference.
     #[error(
         "Sign-in keeps its users in a table, and this database has neither \"user\" nor users: run Better Auth's migration \
          first (npx @better-auth/cli migrate), or set AUTH_USER_TABLE to the table's name (for Neon Auth, neon_auth.user), \
@@ -44,7 +45,7 @@ pub enum MigrateError {
     )]
     NoUserTable,
 
-    /// The table that `AUTH_USER_TABLE` names does not exist or cannot be seen.
+    /// The table that `AUTH_USER_TABLE` names does not exist, or this role cannot see it.
     #[error(
         "AUTH_USER_TABLE says {name}, and there is no such table: give its name as SQL has it, with its schema if that is \
          not in the search path, or none for no foreign key"
@@ -54,24 +55,24 @@ pub enum MigrateError {
         name: String,
     },
 
-    /// A foreign key cannot reference this table.
+    /// A foreign key cannot reference the table of users.
     #[error(
         "tasks.user_id cannot reference {table}, because {reason}: set AUTH_USER_TABLE to the table that sign-in keeps its \
          users in, or to none for no foreign key"
     )]
-    UnfitUserTable {
+    UnusableUserTable {
         /// The table's name with its schema.
         table: String,
-        /// What a foreign key would miss in it.
+        /// What a foreign key needs and the table does not have.
         reason: &'static str,
     },
 
-    /// The table `tasks` references another table than `AUTH_USER_TABLE` names.
+    /// The existing foreign key references another table than `AUTH_USER_TABLE` names.
     #[error(
         "tasks.user_id references {references} by the foreign key {foreign_key}, and AUTH_USER_TABLE says {setting}: \
          remove the setting to keep that, or drop the foreign key first (alter table tasks drop constraint {foreign_key})"
     )]
-    OtherUserTable {
+    ConflictingUserTable {
         /// The foreign key's name.
         foreign_key: String,
         /// The table that it references.
@@ -80,113 +81,115 @@ pub enum MigrateError {
         setting: String,
     },
 
-    /// A table `tasks` that another back end made lacks what only its owner can give it.
+    /// The owner of the database has to change the table `tasks` before it can be adopted.
     #[error(
         "The table tasks cannot be adopted as it is, and {}:{}",
-        if *.was_begun { "nothing more was changed; what an earlier run did does no harm" } else { "nothing was changed" },
-        listed(.differences)
+        if *.already_begun { "nothing more was changed; what an earlier run did does no harm" } else { "nothing was changed" },
+        bullet_list(.differences)
     )]
     CannotAdopt {
-        /// What its owner has to decide.
+        /// Everything that the owner has to decide.
         differences: Vec<Difference>,
-        /// Whether the adoption had already changed something.
-        was_begun: bool,
+        /// Whether an earlier run has already changed something.
+        already_begun: bool,
     },
 
-    /// Adoption could not finish, because somebody held a table.
+    /// A change of an adoption, or its undo, did not get its lock within the lock budget. The changes before it stay.
     #[error(
         "Another transaction kept a table in use, so there was no way to {change}. What was done before does no harm: run \
          it again, and it goes on from there"
     )]
-    InUse {
-        /// What comes next, in the imperative.
+    ChangeLockTimeout {
+        /// The change that comes next, in the imperative.
         change: String,
     },
 
-    /// A change of a table that another back end made failed, and left no trace.
+    /// A change of an adoption, or its undo, failed and was rolled back. The changes before it stay.
     #[error(
         "It was not possible to {change}: {}. What was done before does no harm: run it again, and it goes on from there",
-        said(source)
+        driver_message(source)
     )]
-    Change {
+    ChangeFailed {
         /// What failed, in the imperative.
         change: String,
-        /// What the database said.
+        /// The driver's error.
         source: sqlx::Error,
     },
 
-    /// A step back would lose what users have stored.
+    /// A revert would delete data of users.
     #[error(
         "{change} would lose what {count} tasks hold: nothing was changed. If that is meant, say so with --discard-data"
     )]
-    HoldsData {
-        /// How many tasks.
+    DataLoss {
+        /// The number of tasks that would lose data.
         count: i64,
         /// What would be done.
         change: String,
     },
 
-    /// The file of an applied step is not what it was.
+    /// The file of an applied migration has another checksum than the one that the database recorded.
     #[error(
         "Migration {} ({}) was edited after it was applied to this database: restore the file, and make the change in a \
          new migration", .0.version, .0.name
     )]
-    Edited(Step),
+    Edited(Migration),
 
-    /// The way back is in another release.
+    /// The newest applied migration belongs to a newer release, which alone has the file that reverts it.
     #[error(
         "The newest migration of this database, {version}, is not one that this release knows: only the release that \
-         applied it can take it back"
+         applied it can revert it"
     )]
-    Newer {
+    UnknownMigration {
         /// Its number.
         version: i64,
     },
 
-    /// A table was in use for as long as the step was willing to wait.
+    /// A migration did not get its lock within the lock budget, and was rolled back.
     #[error(
         "Migration {} ({}) changed nothing, because another transaction kept a table in use: run it again", .0.version, .0.name
     )]
-    Locked(Step),
+    LockTimeout(Migration),
 
-    /// A step failed and left no trace.
-    #[error("Migration {} ({}) failed and changed nothing: {}", step.version, step.name, said(source))]
-    Step {
-        /// The step.
-        step: Step,
-        /// What the database said.
+    /// A migration failed and was rolled back.
+    #[error("Migration {} ({}) failed and changed nothing: {}", migration.version, migration.name, driver_message(source))]
+    MigrationFailed {
+        /// The migration.
+        migration: Migration,
+        /// The driver's error.
         source: sqlx::Error,
     },
 
-    /// The database failed outside a step.
-    #[error("The database cannot be migrated: {}", said(.0))]
+    /// A statement outside of the migrations failed.
+    #[error("The database cannot be migrated: {}", driver_message(.0))]
     Database(#[from] sqlx::Error),
 
-    /// The migrator refused.
+    /// sqlx refused to run a migration.
     #[error("The database cannot be migrated: {0}")]
     Migrator(#[source] migrate::MigrateError),
 }
 
 impl MigrateError {
-    pub(crate) fn in_step(migration: &Migration, error: migrate::MigrateError) -> Self {
-        let step = Step::from(migration);
+    /// The error of applying or reverting a migration.
+    pub(crate) fn from_migration(file: &migrate::Migration, error: migrate::MigrateError) -> Self {
+        let migration = Migration::from(file);
         match database_error(error) {
-            Ok(source) if is_in_use(&source) => MigrateError::Locked(step),
-            Ok(source) => MigrateError::Step { step, source },
-            Err(other) => MigrateError::Migrator(other),
+            Ok(source) if is_lock_conflict(&source) => Self::LockTimeout(migration),
+            Ok(source) => Self::MigrationFailed { migration, source },
+            Err(other) => Self::Migrator(other),
         }
     }
 
-    pub(crate) fn waiting_for_turn(error: migrate::MigrateError) -> Self {
+    /// The error of waiting for the migration lock.
+    pub(crate) fn from_migration_lock(error: migrate::MigrateError) -> Self {
         match database_error(error) {
-            Ok(source) if is_in_use(&source) => MigrateError::Busy,
-            Ok(source) => MigrateError::Database(source),
-            Err(other) => MigrateError::Migrator(other),
+            Ok(source) if is_lock_conflict(&source) => Self::MigrationLockTimeout,
+            Ok(source) => Self::Database(source),
+            Err(other) => Self::Migrator(other),
         }
     }
 }
 
-/// The error beneath the migrator's own.
+/// The driver's error inside the migrator's. `Err` returns an error that has none.
 fn database_error(error: migrate::MigrateError) -> Result<sqlx::Error, migrate::MigrateError> {
     match error {
         migrate::MigrateError::Execute(source) | migrate::MigrateError::ExecuteMigration(source, _) => Ok(source),
@@ -194,13 +197,13 @@ fn database_error(error: migrate::MigrateError) -> Result<sqlx::Error, migrate::
     }
 }
 
-/// Each on a line of its own, with what can be done.
-fn listed(differences: &[Difference]) -> String {
-    differences.iter().map(|difference| format!("\n- {}\n  {}", difference.what(), difference.fix())).collect()
+/// Each difference on a line of its own, and its fix on the next.
+fn bullet_list(differences: &[Difference]) -> String {
+    differences.iter().map(|difference| format!("\n- {}\n  {}", difference.description(), difference.fix())).collect()
 }
 
-/// What went wrong, without the driver's own words before it.
-fn said(error: &sqlx::Error) -> String {
+/// The message of an error, without the prefix that the driver puts before it.
+fn driver_message(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(error) => error.message().to_owned(),
         sqlx::Error::Io(error) => error.to_string(),

@@ -1,36 +1,33 @@
-//! Finds the table of users that `tasks.user_id` references.
+//! Chooses the table of users that `tasks.user_id` references.
 
 use sqlx::{FromRow, PgConnection};
 
-use crate::MigrateError;
-use crate::catalogue::Tasks;
+use crate::error::MigrateError;
+use crate::schema::catalog::{TasksTable, UserTable};
 
-/// The value of `AUTH_USER_TABLE` for no foreign key.
-pub(crate) const NONE: &str = "none";
+/// The value of `AUTH_USER_TABLE` that means no foreign key.
+pub(crate) const NO_USER_TABLE: &str = "none";
 
-/// The table whose rows are the users.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct UserTable {
-    /// With its schema, quoted as SQL needs it: `public."user"`.
-    pub(crate) name: String,
-    /// The column that names a user, quoted.
-    pub(crate) key: String,
-    /// Its type, as `pg_type` names it.
-    pub(crate) key_type: String,
+/// The setting of the session from which the first migration learns the table: its name, or [`NO_USER_TABLE`].
+pub(crate) const SESSION_SETTING: &str = "tasks.auth_user_table";
+
+/// The value of [`SESSION_SETTING`].
+pub(crate) fn session_setting_value(users: Option<UserTable>) -> String {
+    users.map_or_else(|| NO_USER_TABLE.to_owned(), |users| users.name)
 }
 
-/// Finds the table that the setting names, or the one that sign-in is known to use; `None` for no foreign key.
+/// The table that `AUTH_USER_TABLE` names, else the one of a known sign-in library. `None` means no foreign key.
 pub(crate) async fn choose(
     database: &mut PgConnection,
     auth_user_table: Option<&str>,
 ) -> Result<Option<UserTable>, MigrateError> {
     match auth_user_table.map(str::trim).filter(|name| !name.is_empty()) {
-        Some(name) if name.eq_ignore_ascii_case(NONE) => Ok(None),
+        Some(name) if name.eq_ignore_ascii_case(NO_USER_TABLE) => Ok(None),
         Some(name) => {
             let found = find(database, name).await?;
             found.map(Some).ok_or_else(|| MigrateError::UnknownUserTable { name: name.to_owned() })
         }
-        // Better Auth's own default first: a database may have an older `users` beside it.
+        // The default of Better Auth comes first: a database may still have an older `users` beside it.
         None => match find(database, "\"user\"").await? {
             Some(table) => Ok(Some(table)),
             None => find(database, "users").await?.map(Some).ok_or(MigrateError::NoUserTable),
@@ -38,10 +35,13 @@ pub(crate) async fn choose(
     }
 }
 
-/// [`choose`] for a `tasks` that exists: what its foreign key references decides.
+/// [`choose`] for a table `tasks` that exists. By default it is the table that its foreign key references.
+///
+/// # Errors
+/// Also [`MigrateError::ConflictingUserTable`] when the setting names another table than the foreign key.
 pub(crate) async fn choose_for(
     database: &mut PgConnection,
-    tasks: &Tasks,
+    tasks: &TasksTable,
     auth_user_table: Option<&str>,
 ) -> Result<Option<UserTable>, MigrateError> {
     let Some(existing) = tasks.foreign_keys.first() else {
@@ -53,7 +53,7 @@ pub(crate) async fn choose_for(
         return Ok(Some(users));
     }
     match choose(database, auth_user_table).await? {
-        Some(chosen) if chosen.name != users.name => Err(MigrateError::OtherUserTable {
+        Some(chosen) if chosen.name != users.name => Err(MigrateError::ConflictingUserTable {
             foreign_key: existing.name.clone(),
             references: users.name,
             setting: chosen.name,
@@ -63,16 +63,19 @@ pub(crate) async fn choose_for(
 }
 
 #[derive(FromRow)]
-struct Found {
+struct Candidate {
     name: String,
     is_table: bool,
     key_type: Option<String>,
     key_is_unique: bool,
 }
 
-/// The table with this name; `None` when there is none.
+/// Looks a table up by its name. `None` when there is none.
+///
+/// # Errors
+/// [`MigrateError::UnusableUserTable`] when a foreign key cannot reference it.
 async fn find(database: &mut PgConnection, name: &str) -> Result<Option<UserTable>, MigrateError> {
-    let found: Option<Found> = sqlx::query_as(
+    let found: Option<Candidate> = sqlx::query_as(
         "select
             format('%I.%I', schema.nspname, relation.relname) as name,
             relation.relkind in ('r', 'p') as is_table,
@@ -102,28 +105,28 @@ async fn find(database: &mut PgConnection, name: &str) -> Result<Option<UserTabl
     .bind(name)
     .fetch_optional(database)
     .await
-    .or_else(|error| if is_no_name(&error) { Ok(None) } else { Err(error) })?;
+    .or_else(|error| if is_invalid_name(&error) { Ok(None) } else { Err(error) })?;
 
-    let reason = match found {
+    let (table, reason) = match found {
         None => return Ok(None),
-        Some(Found { name, is_table: true, key_type: Some(key_type), key_is_unique: true }) => {
+        Some(Candidate { name, is_table: true, key_type: Some(key_type), key_is_unique: true }) => {
             return Ok(Some(UserTable { name, key: "id".to_owned(), key_type }));
         }
         Some(found) if !found.is_table => (found.name, "it is not a table"),
         Some(found) if found.key_type.is_none() => (found.name, "it has no column id"),
         Some(found) => (found.name, "its column id is neither its primary key nor unique"),
     };
-    let (table, reason) = reason;
-    Err(MigrateError::UnfitUserTable { table, reason })
+    Err(MigrateError::UnusableUserTable { table, reason })
 }
 
-/// Whether PostgreSQL could not read the text as a name at all, which it does not count as "no such table".
-fn is_no_name(error: &sqlx::Error) -> bool {
+/// Whether PostgreSQL could not parse the text as the name of a table, for which `to_regclass` fails instead of returning
+/// null.
+fn is_invalid_name(error: &sqlx::Error) -> bool {
     const SYNTAX_ERROR: &str = "42601";
     const INVALID_NAME: &str = "42602";
-    const OTHER_DATABASE: &str = "0A000";
+    const FEATURE_NOT_SUPPORTED: &str = "0A000";
     error
         .as_database_error()
         .and_then(|error| error.code())
-        .is_some_and(|code| [SYNTAX_ERROR, INVALID_NAME, OTHER_DATABASE].contains(&&*code))
+        .is_some_and(|code| [SYNTAX_ERROR, INVALID_NAME, FEATURE_NOT_SUPPORTED].contains(&&*code))
 }

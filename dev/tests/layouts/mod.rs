@@ -1,35 +1,35 @@
-//! Databases as other back ends made them, with their rows and the statements that those back ends go on sending.
+//! Databases of other back ends: their tables and rows, and the statements that those back ends continue to send.
 
-/// One layout. Its SQL is in the file of its name.
+/// One layout. Its tables are in the SQL file of its name.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layout {
     pub(crate) name: &'static str,
-    /// Makes the tables of users and of tasks.
+    /// Creates the tables of users and of tasks.
     pub(crate) tables: &'static str,
-    /// Makes twenty users, of which [`Layout::user`] is the first.
+    /// Inserts twenty users. The first is [`Layout::user`].
     pub(crate) users: &'static str,
-    /// Makes three thousand tasks of theirs, with every extreme that the layout allows.
+    /// Inserts three thousand tasks of those users, with every extreme value that the layout allows.
     pub(crate) tasks: &'static str,
     /// The key of the first user.
     pub(crate) user: &'static str,
-    /// The table of users, quoted.
+    /// The table of users, quoted for SQL.
     pub(crate) user_table: &'static str,
-    /// Makes another user, with the id `$1` as text.
+    /// Inserts another user. `$1` is the id as text.
     pub(crate) new_user: &'static str,
-    /// Whether the keys of users are UUIDs. Else they are text.
+    /// Whether the keys of users are UUIDs; otherwise they are text.
     pub(crate) has_uuid_users: bool,
-    /// How many characters the column of titles takes.
+    /// The maximum number of characters of the column `title`.
     pub(crate) longest_title: usize,
-    /// An insert as the old back end sends it, by SQLAlchemy and asyncpg. `$1` is the user, `$2` the title, `$3` the time,
-    /// and `$4` the id where the back end makes it.
+    /// An insert as SQLAlchemy and asyncpg send it. `$1` is the user, `$2` the title, `$3` the time, and `$4` the id where
+    /// the back end generates it.
     pub(crate) insert: &'static str,
     /// An update: `$1` is the id, `$2` the title, `$3` the time.
     pub(crate) update: &'static str,
-    /// `$1` is the user.
+    /// A list of the tasks of a user: `$1` is the user.
     pub(crate) select: &'static str,
-    /// `$1` is the id.
+    /// A delete: `$1` is the id.
     pub(crate) delete: &'static str,
-    /// Whether the back end makes the ids.
+    /// Whether the back end generates the ids.
     pub(crate) makes_ids: bool,
 }
 

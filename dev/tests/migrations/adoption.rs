@@ -1,11 +1,11 @@
-//! A database that another back end made, and that goes on using it.
+//! A database that another back end created and continues to use.
 
-use migrations::{Options, State, StepStatus};
+use migrations::{MigrationStatus, Options, State};
 
-use crate::kit::{Database, connect, nothing};
+use crate::kit::{Database, connect, no_changes};
 use crate::layouts::{LAYOUTS, Layout};
 
-/// Every row as the old back end sees it, and where it is stored: a row that was written again is elsewhere.
+/// Every row as the old back end sees it, with its physical position, which changes when a row is written again.
 async fn rows(database: &Database, columns: &str) -> Vec<String> {
     database.rows(&format!("select ctid, xmin, {columns} from tasks order by id")).await
 }
@@ -17,42 +17,42 @@ async fn columns(database: &Database) -> String {
     names.await.join(", ")
 }
 
-const FILE: &str = "select pg_relation_filenode('tasks')";
+const TABLE_FILE: &str = "select pg_relation_filenode('tasks')";
 
-/// Both of each layout: without rows and with them.
-async fn both(layout: &Layout) -> [Database; 2] {
-    [Database::laid_out(layout).await, Database::filled(layout).await]
+/// A database of the layout without rows, and one with rows.
+async fn empty_and_filled(layout: &Layout) -> [Database; 2] {
+    [Database::with_layout(layout).await, Database::with_rows(layout).await]
 }
 
 #[tokio::test]
-async fn adoption_adds_what_is_missing_and_changes_no_row() {
+async fn adoption_adds_what_is_missing_without_changing_rows() {
     for layout in &LAYOUTS {
-        for database in both(layout).await {
+        for database in empty_and_filled(layout).await {
             let name = layout.name;
             let columns = columns(&database).await;
-            let (rows_before, file) = (rows(&database, &columns).await, database.row(FILE).await);
+            let (rows_before, file) = (rows(&database, &columns).await, database.row(TABLE_FILE).await);
             let report = database.up().await.expect(name);
-            assert_eq!(report.applied.len(), 12, "{name}");
+            assert_eq!(report.migrations.len(), 12, "{name}");
             assert_eq!(rows(&database, &columns).await, rows_before, "{name}");
-            assert_eq!(database.row(FILE).await, file, "{name}");
+            assert_eq!(database.row(TABLE_FILE).await, file, "{name}");
             assert_eq!(database.differences().await, [""; 0], "{name}");
 
-            let after = database.catalogue().await;
-            assert_eq!(database.up().await.expect(name), nothing());
-            assert_eq!(database.catalogue().await, after);
+            let after = database.catalog().await;
+            assert_eq!(database.up().await.expect(name), no_changes());
+            assert_eq!(database.catalog().await, after);
         }
     }
 }
 
 #[tokio::test]
-async fn what_the_old_back_end_made_stays_as_it_was() {
+async fn adoption_keeps_existing_objects() {
     for layout in &LAYOUTS {
-        let database = Database::laid_out(layout).await;
-        let before = database.catalogue().await;
+        let database = Database::with_layout(layout).await;
+        let before = database.catalog().await;
         database.up().await.expect(layout.name);
-        let after = database.catalogue().await;
-        let gone: Vec<_> = before.into_iter().filter(|line| !after.contains(line)).collect();
-        // Where a default is added the column's line differs, and foreign keys that do not cascade are replaced.
+        let after = database.catalog().await;
+        let removed: Vec<_> = before.into_iter().filter(|line| !after.contains(line)).collect();
+        // An added default changes the line of its column, and a foreign key that does not cascade is replaced.
         let expected: &[&str] = match layout.name {
             "integer_ids_of_uuid_users" => &["constraint | tasks_user_id_fkey"],
             "alembic_beside_better_auth" => &[
@@ -68,83 +68,83 @@ async fn what_the_old_back_end_made_stays_as_it_was() {
             _ => &[],
         };
         assert!(
-            gone.len() == expected.len()
-                && gone.iter().zip(expected).all(|(line, expected)| line.starts_with(expected)),
-            "{}: {gone:#?}",
+            removed.len() == expected.len()
+                && removed.iter().zip(expected).all(|(line, expected)| line.starts_with(expected)),
+            "{}: {removed:#?}",
             layout.name
         );
     }
 }
 
 #[tokio::test]
-async fn down_gives_the_database_back_as_it_was() {
+async fn down_restores_the_original_catalog_and_rows() {
     for layout in &LAYOUTS {
-        for database in both(layout).await {
+        for database in empty_and_filled(layout).await {
             let name = layout.name;
             let columns = columns(&database).await;
-            let (catalogue, rows_before) = (database.catalogue().await, rows(&database, &columns).await);
+            let (original, rows_before) = (database.catalog().await, rows(&database, &columns).await);
             let report = database.up().await.expect(name);
-            let adopted = database.catalogue().await;
+            let adopted = database.catalog().await;
 
-            let back = database.down().await.expect(name);
-            assert_eq!(back.applied.len(), 12, "{name}");
-            assert!(back.changes.len() < report.changes.len(), "{name}");
-            assert_eq!(database.catalogue().await, catalogue, "{name}");
+            let reverted = database.down().await.expect(name);
+            assert_eq!(reverted.migrations.len(), 12, "{name}");
+            assert!(reverted.changes.len() < report.changes.len(), "{name}");
+            assert_eq!(database.catalog().await, original, "{name}");
             assert_eq!(rows(&database, &columns).await, rows_before, "{name}");
-            assert_eq!(database.down().await.expect("nothing is left"), nothing());
+            assert_eq!(database.down().await.expect("nothing is left"), no_changes());
 
             database.up().await.expect(name);
-            assert_eq!(database.catalogue().await, adopted, "{name}");
+            assert_eq!(database.catalog().await, adopted, "{name}");
         }
     }
 }
 
 #[tokio::test]
-async fn down_keeps_what_only_an_added_column_can_hold() {
-    let [database, _] = both(&LAYOUTS[3]).await;
-    let before = database.catalogue().await;
+async fn down_refuses_to_lose_data_in_added_columns() {
+    let [database, _] = empty_and_filled(&LAYOUTS[3]).await;
+    let before = database.catalog().await;
     database.run(LAYOUTS[3].users).await;
     database.up().await.expect("a table to adopt");
     database
         .run("insert into tasks (user_id, title, due_date, priority) values ('user-1', 'Buy milk', now(), 'low')")
         .await;
-    let adopted = database.catalogue().await;
+    let adopted = database.catalog().await;
     let sentence = database.down().await.expect_err("a date would be lost").to_string();
     assert_eq!(
         sentence,
         "undoing \"add the column due_date\" would lose what 1 tasks hold: nothing was changed. If that is meant, say so \
          with --discard-data"
     );
-    assert_eq!(database.catalogue().await, adopted);
+    assert_eq!(database.catalog().await, adopted);
 
-    migrations::down_discarding_data(&database.url, &Options::default()).await.expect("it is meant");
-    assert_eq!(database.catalogue().await, before);
+    migrations::down_discarding_data(&database.url).await.expect("the data may be lost");
+    assert_eq!(database.catalog().await, before);
     assert_eq!(database.row("select title from tasks").await, "Buy milk");
 }
 
 #[tokio::test]
-async fn a_plan_changes_nothing_and_leads_where_up_does() {
+async fn running_the_plan_equals_up() {
     for layout in &LAYOUTS {
-        let (by_hand, by_up) = (Database::filled(layout).await, Database::filled(layout).await);
-        let before = by_hand.catalogue().await;
+        let (by_hand, by_up) = (Database::with_rows(layout).await, Database::with_rows(layout).await);
+        let before = by_hand.catalog().await;
         let plan = by_hand.plan().await;
-        assert_eq!(by_hand.catalogue().await, before, "{}", layout.name);
+        assert_eq!(by_hand.catalog().await, before, "{}", layout.name);
         let script = plan.to_string();
         assert!(script.contains("\n-- Add the column last_request\nbegin;\n"), "{script}");
 
         by_up.up().await.expect(layout.name);
-        by_hand.carry_out_plan().await;
-        assert_eq!(by_hand.catalogue().await, by_up.catalogue().await, "{}", layout.name);
+        by_hand.run_plan().await;
+        assert_eq!(by_hand.catalog().await, by_up.catalog().await, "{}", layout.name);
         let recorded = "select change, undo, undo_alone, holds, through from tasks_adoption order by position";
         assert_eq!(by_hand.rows(recorded).await, by_up.rows(recorded).await, "{}", layout.name);
-        assert_eq!(by_hand.up().await.expect("all is done"), nothing());
+        assert_eq!(by_hand.up().await.expect("nothing is left to do"), no_changes());
     }
 }
 
 #[tokio::test]
-async fn two_at_once_take_turns() {
+async fn concurrent_adoptions_wait_for_each_other() {
     for layout in &LAYOUTS {
-        let database = Database::filled(layout).await;
+        let database = Database::with_rows(layout).await;
         let run = || {
             let url = database.url.clone();
             tokio::spawn(async move { migrations::up(&url, &Options::default()).await })
@@ -152,37 +152,37 @@ async fn two_at_once_take_turns() {
         let (first, second) = (run(), run());
         let first = first.await.expect("no panic").expect("its turn");
         let second = second.await.expect("no panic").expect("its turn");
-        assert_eq!([first.applied.len(), second.applied.len()].iter().sum::<usize>(), 12, "{}", layout.name);
+        assert_eq!([first.migrations.len(), second.migrations.len()].iter().sum::<usize>(), 12, "{}", layout.name);
         assert_eq!(database.differences().await, [""; 0], "{}", layout.name);
     }
 }
 
 #[tokio::test]
-async fn status_tells_adopted_steps_from_others() {
-    let database = Database::laid_out(&LAYOUTS[0]).await;
+async fn status_distinguishes_adopted_migrations() {
+    let database = Database::with_layout(&LAYOUTS[0]).await;
     let states = async || {
-        let steps = migrations::status(&database.url).await.expect("a database that can be read");
-        let word = |StepStatus { state, .. }: &StepStatus| match state {
+        let statuses = migrations::status(&database.url).await.expect("a database that can be read");
+        let name = |MigrationStatus { state, .. }: &MigrationStatus| match state {
             State::Pending => "pending",
             State::Applied { .. } => "applied",
             State::Adopted { .. } => "adopted",
             State::Newer { .. } => "newer",
         };
-        steps.iter().map(word).collect::<Vec<_>>()
+        statuses.iter().map(name).collect::<Vec<_>>()
     };
     assert_eq!(states().await, ["pending"; 12]);
     database.up().await.expect("a table to adopt");
     assert_eq!(states().await, ["adopted"; 12]);
     database.run(r"insert into _sqlx_migrations values (9999, 'tags', now(), true, '\x00', 0)").await;
     assert_eq!(states().await[11..], ["adopted", "newer"]);
-    assert_eq!(database.up().await.expect("nothing is missing"), nothing());
+    assert_eq!(database.up().await.expect("nothing is missing"), no_changes());
     assert_eq!(database.differences().await, [""; 0]);
 }
 
 #[tokio::test]
-async fn a_user_can_be_deleted_with_their_tasks() {
+async fn deleting_a_user_deletes_their_tasks() {
     for layout in &LAYOUTS {
-        let database = Database::filled(layout).await;
+        let database = Database::with_rows(layout).await;
         database.up().await.expect(layout.name);
         database.run(&format!("delete from {} where id = '{}'", layout.user_table, layout.user)).await;
         assert_eq!(database.row("select count(*) from tasks").await, "2850", "{}", layout.name);
@@ -190,9 +190,9 @@ async fn a_user_can_be_deleted_with_their_tasks() {
 }
 
 #[tokio::test]
-async fn a_change_moves_updated_at_whatever_zone_the_session_has() {
+async fn updated_at_is_correct_in_any_session_time_zone() {
     for layout in &LAYOUTS {
-        let database = Database::filled(layout).await;
+        let database = Database::with_rows(layout).await;
         database.up().await.expect(layout.name);
         database.run("set timezone = 'Asia/Tokyo'").await;
         let utc = |column: &str| {
@@ -209,15 +209,15 @@ async fn a_change_moves_updated_at_whatever_zone_the_session_has() {
         );
         let changed = database.rows(&change).await;
         assert_eq!(changed, ["2 | t"; 150], "{}", layout.name);
-        let same = "update tasks set description = description where version = 2
+        let no_op = "update tasks set description = description where version = 2
             returning version, updated_at = (select max(updated_at) from tasks)";
-        assert_eq!(database.rows(same).await, ["2 | t"; 150], "{}", layout.name);
+        assert_eq!(database.rows(no_op).await, ["2 | t"; 150], "{}", layout.name);
     }
 }
 
 #[tokio::test]
-async fn a_default_that_adoption_adds_to_a_time_without_a_zone_is_utc() {
-    let database = Database::filled(&LAYOUTS[2]).await;
+async fn added_defaults_without_time_zone_store_utc() {
+    let database = Database::with_rows(&LAYOUTS[2]).await;
     database.up().await.expect("a table to adopt");
     let insert = "set timezone = 'Asia/Tokyo';
         insert into tasks (user_id, title) values ('user-1', 'Buy milk')
@@ -226,9 +226,9 @@ async fn a_default_that_adoption_adds_to_a_time_without_a_zone_is_utc() {
 }
 
 #[tokio::test]
-async fn the_old_back_end_goes_on_with_the_statements_that_it_prepared() {
+async fn prepared_statements_of_the_old_back_end_still_work() {
     for layout in &LAYOUTS {
-        let database = Database::filled(layout).await;
+        let database = Database::with_rows(layout).await;
         let old = connect(&database.url).await;
         for (name, sql) in [
             ("old_insert", layout.insert),

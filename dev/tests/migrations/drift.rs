@@ -1,8 +1,8 @@
-//! What `verify` finds in a database that somebody has changed since.
+//! What `verify` finds in a database that was changed after it was migrated.
 
 use crate::kit::{Database, USER_TABLE};
 
-/// What is done to the database, and what is then found.
+/// What is done to the database, and the difference that is found.
 const DRIFTS: [(&str, &str); 19] = [
     ("drop index idx_tasks_user_title", "the index idx_tasks_user_title is missing"),
     ("drop index idx_tasks_due_date", "the index idx_tasks_due_date is missing"),
@@ -60,21 +60,21 @@ const DRIFTS: [(&str, &str); 19] = [
 ];
 
 #[tokio::test]
-async fn each_drift_is_named_and_ended_by_its_fix() {
-    for (drift, what) in DRIFTS {
-        let database = Database::with(USER_TABLE).await;
+async fn each_drift_is_reported_and_fixed() {
+    for (drift, description) in DRIFTS {
+        let database = Database::with_sql(USER_TABLE).await;
         database.up().await.expect("a fresh database");
         database.run(drift).await;
         let found = database.verify().await.differences;
-        assert_eq!(found.iter().map(|difference| difference.what()).collect::<Vec<_>>(), [what]);
+        assert_eq!(found.iter().map(|difference| difference.description()).collect::<Vec<_>>(), [description]);
 
-        database.mend(&found[0]).await;
+        database.apply_fix(&found[0]).await;
         assert_eq!(database.differences().await, [""; 0], "{}", found[0].fix());
     }
 }
 
 #[tokio::test]
-async fn nothing_can_be_missing_before_there_is_anything() {
-    let database = Database::with("").await;
+async fn an_empty_database_lacks_only_the_table() {
+    let database = Database::with_sql("").await;
     assert_eq!(database.differences().await, ["there is no table tasks"]);
 }

@@ -1,4 +1,4 @@
-//! A database of a test's own, and what can be asked of it.
+//! A database for one test, and queries that describe it.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 
 use crate::layouts::Layout;
 
-/// Better Auth's own table, as far as a foreign key cares.
+/// Creates the table of users of Better Auth, as far as a foreign key needs it.
 pub(crate) const USER_TABLE: &str = r#"create table "user" (id text primary key)"#;
 
 pub(crate) struct Database {
@@ -17,30 +17,30 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// A new one, in which `sql` has been run.
-    pub(crate) async fn with(sql: &str) -> Self {
+    /// A new database in which `sql` has been run.
+    pub(crate) async fn with_sql(sql: &str) -> Self {
         let url = new_database().await;
         let database = Self { client: connect(&url).await, url };
         database.run(sql).await;
         database
     }
 
-    /// A new one, laid out by another back end.
-    pub(crate) async fn laid_out(layout: &Layout) -> Self {
-        Self::with(layout.tables).await
+    /// A new database with the tables of another back end.
+    pub(crate) async fn with_layout(layout: &Layout) -> Self {
+        Self::with_sql(layout.tables).await
     }
 
-    /// A new one, laid out by another back end and filled by it.
-    pub(crate) async fn filled(layout: &Layout) -> Self {
-        let database = Self::laid_out(layout).await;
+    /// A new database with the tables of another back end and their rows.
+    pub(crate) async fn with_rows(layout: &Layout) -> Self {
+        let database = Self::with_layout(layout).await;
         database.run(layout.users).await;
         database.run(layout.tasks).await;
         database
     }
 
-    /// A new one with every step taken and one task, number 1 of the user `ann`.
+    /// A new, migrated database with one task: number 1, of the user `ann`.
     pub(crate) async fn with_a_task() -> Self {
-        let database = Self::with(USER_TABLE).await;
+        let database = Self::with_sql(USER_TABLE).await;
         database.up().await.expect("a fresh database");
         database
             .run(
@@ -60,12 +60,12 @@ impl Database {
     }
 
     pub(crate) async fn down(&self) -> Result<Report, MigrateError> {
-        migrations::down(&self.url, &Options::default()).await
+        migrations::down(&self.url).await
     }
 
-    /// [`Database::up`] that waits for others for two seconds.
-    pub(crate) async fn up_soon(&self) -> Result<Report, MigrateError> {
-        migrations::up_within(&self.url, &Options::default(), Duration::from_secs(2)).await
+    /// [`Database::up`] that waits at most two seconds for a lock.
+    pub(crate) async fn up_with_short_timeout(&self) -> Result<Report, MigrateError> {
+        migrations::up_with_lock_timeout(&self.url, &Options::default(), Duration::from_secs(2)).await
     }
 
     pub(crate) async fn verify(&self) -> Verification {
@@ -76,20 +76,20 @@ impl Database {
         migrations::plan(&self.url, &Options::default()).await.expect("a database that can be read")
     }
 
-    /// Does by hand what the plan says.
-    pub(crate) async fn carry_out_plan(&self) {
+    /// Runs the statements of the plan.
+    pub(crate) async fn run_plan(&self) {
         for statement in self.plan().await.changes.iter().flat_map(|change| &change.statements) {
             self.run(statement).await;
         }
     }
 
-    /// What [`Database::verify`] finds, one sentence each.
+    /// The descriptions of the differences that [`Database::verify`] finds.
     pub(crate) async fn differences(&self) -> Vec<String> {
-        self.verify().await.differences.iter().map(|difference| difference.what().to_owned()).collect()
+        self.verify().await.differences.iter().map(|difference| difference.description().to_owned()).collect()
     }
 
-    /// Does what the difference says that mends it.
-    pub(crate) async fn mend(&self, difference: &Difference) {
+    /// Runs the SQL that the difference names as its fix.
+    pub(crate) async fn apply_fix(&self, difference: &Difference) {
         let fix = difference.fix();
         if fix.contains("concurrently") {
             for statement in fix.lines() {
@@ -105,14 +105,14 @@ impl Database {
         self.client.batch_execute(sql).await.unwrap_or_else(|error| unreachable!("{sql}: {error:?}"));
     }
 
-    /// The name of the constraint that refuses a statement.
-    pub(crate) async fn refused_by(&self, sql: &str) -> String {
+    /// The name of the constraint that a statement violates.
+    pub(crate) async fn violated_constraint(&self, sql: &str) -> String {
         let error = self.client.batch_execute(sql).await.expect_err(sql);
         let constraint = error.as_db_error().and_then(|error| error.constraint());
         constraint.unwrap_or_else(|| unreachable!("{sql}: {error:?}")).to_owned()
     }
 
-    /// The rows of a query, with a bar between the columns.
+    /// The rows of a query, their columns separated by ` | `.
     pub(crate) async fn rows(&self, sql: &str) -> Vec<String> {
         let messages = self.client.simple_query(sql).await.unwrap_or_else(|error| unreachable!("{sql}: {error:?}"));
         messages
@@ -125,12 +125,13 @@ impl Database {
             .collect()
     }
 
+    /// The last row of a query.
     pub(crate) async fn row(&self, sql: &str) -> String {
         self.rows(sql).await.pop().expect("a row")
     }
 
-    /// Everything that the schema `public` consists of.
-    pub(crate) async fn catalogue(&self) -> Vec<String> {
+    /// All columns, constraints, indexes, triggers and functions of the schema `public`, one line each.
+    pub(crate) async fn catalog(&self) -> Vec<String> {
         self.rows(
             "with relation as (
                 select oid, relname
@@ -191,10 +192,11 @@ pub(crate) async fn connect(url: &str) -> Client {
     dev::services::database::connect(url).await.expect("a running server")
 }
 
-pub(crate) fn names(report: &Report) -> Vec<&str> {
-    report.applied.iter().map(|step| step.name.as_str()).collect()
+pub(crate) fn migration_names(report: &Report) -> Vec<&str> {
+    report.migrations.iter().map(|migration| migration.name.as_str()).collect()
 }
 
-pub(crate) fn nothing() -> Report {
+/// The report of a run that had nothing to do.
+pub(crate) fn no_changes() -> Report {
     Report::default()
 }

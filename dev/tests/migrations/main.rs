@@ -1,11 +1,12 @@
-//! The migrations, on a real PostgreSQL, each test in a database of its own.
+//! The migrations against a real PostgreSQL, each test in a database of its own.
 
 mod adoption;
+mod change_trigger;
 mod drift;
 mod fresh;
 mod interruptions;
 mod kit;
-#[expect(dead_code, reason = "the tests of the API use the rest")]
+#[expect(dead_code, reason = "the API tests use the other fields")]
 #[path = "../layouts/mod.rs"]
 mod layouts;
 mod previous_release;
@@ -13,4 +14,5 @@ mod program;
 mod refusals;
 mod restores;
 mod time_zones;
+mod user_table;
 mod writers;

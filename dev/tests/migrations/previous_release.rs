@@ -1,5 +1,4 @@
-//! The functions of an earlier release on the schema of this one: so it is while a deployment goes on, and after one that
-//! is rolled back.
+//! The functions of an earlier release on the schema of this one, as during a deployment and after one that was rolled back.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,10 +19,10 @@ use crate::layouts::LAYOUTS;
 const COMMIT: &str = "0bf5fa4";
 const FUNCTIONS: [&str; 6] = ["create-task", "list-tasks", "get-task", "update-task", "complete-task", "delete-task"];
 
-/// The key of the users' tokens.
+/// The key that signs the tokens of the users.
 const SECRET: &str = "the secret of a test, which is long enough";
 
-/// Builds its functions and returns the folder with their binaries; `None` in a clone without their history.
+/// Builds the functions and returns the directory of their binaries. `None` in a clone without the history.
 fn build() -> Option<PathBuf> {
     let target = Path::new(env!("CARGO_BIN_EXE_dev")).ancestors().nth(2).expect("the target folder");
     let folder = target.join("previous-release");
@@ -32,11 +31,11 @@ fn build() -> Option<PathBuf> {
     let is_there =
         || run(Command::new("git").args(["cat-file", "-e", &format!("{COMMIT}^{{commit}}")]).current_dir(root()));
     if is_there().is_err() {
-        // Of no use to a clone that is not shallow, or has nowhere to ask.
+        // Fails in a clone that is not shallow or has no remote.
         let _ = run(Command::new("git").args(["fetch", "--unshallow"]).current_dir(root()));
     }
     is_there().ok()?;
-    // The files get the time of the commit, so what was built of them before is still good.
+    // The files get the time of the commit, so that cargo does not build them again.
     let archive = folder.join("source.tar");
     let archiving = ["archive", "--format=tar", "--output"];
     run(Command::new("git").args(archiving).arg(&archive).arg(COMMIT).current_dir(root())).expect("an archive");
@@ -44,7 +43,7 @@ fn build() -> Option<PathBuf> {
 
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.arg("build").current_dir(&source);
-    // What both releases depend on is shared; the binaries are not, which have the same names.
+    // The dependencies are shared. The binaries have the same names and are not.
     cargo.env("CARGO_BUILD_BUILD_DIR", target).env("CARGO_TARGET_DIR", &folder);
     cargo.args(FUNCTIONS.iter().flat_map(|function| ["-p", function]));
     if run(Command::new("pkg-config").args(["--exists", "openssl"])).is_err() {
@@ -59,7 +58,7 @@ fn run(command: &mut Command) -> Result<(), String> {
     if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
 }
 
-/// The functions, in front of one database, and a proxy between.
+/// The functions, and a proxy between them and their database.
 struct Release {
     functions: BTreeMap<&'static str, Function>,
     proxy: FaultProxy,
@@ -94,14 +93,14 @@ impl Release {
         function.invoke(&event).await.unwrap_or_else(|silence| unreachable!("{silence}: {}", function.output()))
     }
 
-    /// The database does the next statement, and its answer is lost.
+    /// The database executes the next statement, and its response is lost.
     fn lose_an_answer(&self) {
         self.proxy.cut_next_statement(Cut { direction: Direction::ToClient, after_bytes: 0, end: End::Close });
     }
 }
 
-/// All that a user does, and what another one must not be able to.
-async fn behaves(release: &mut Release, ann: &str, bob: &str, schema: &str) {
+/// Calls every function as one user, and shows that another user cannot reach the task.
+async fn exercise(release: &mut Release, ann: &str, bob: &str, schema: &str) {
     release.lose_an_answer();
     let body = json!({"title": " Buy milk ", "priority": "High", "due_date": "2026-11-21T17:30:00+02:00"});
     let created = release.ask(ann, "create-task", ("POST", "/api/tasks"), Some(body)).await;
@@ -154,17 +153,17 @@ async fn behaves(release: &mut Release, ann: &str, bob: &str, schema: &str) {
 }
 
 #[tokio::test]
-async fn its_functions_work_on_the_schema_of_today() {
+async fn the_previous_release_works_with_the_current_schema() {
     let Some(binaries) = tokio::task::spawn_blocking(build).await.expect("its functions") else {
         return dev::testing::report_skipped(&format!("this clone has no history to take {COMMIT} from"));
     };
-    let fresh = Database::with(USER_TABLE).await;
+    let fresh = Database::with_sql(USER_TABLE).await;
     fresh.up().await.expect("a fresh database");
     fresh.run("insert into \"user\" values ('ann'), ('bob')").await;
-    behaves(&mut Release::start(&binaries, &fresh.url).await, "ann", "bob", "fresh").await;
+    exercise(&mut Release::start(&binaries, &fresh.url).await, "ann", "bob", "fresh").await;
 
     for layout in &LAYOUTS {
-        let database = Database::filled(layout).await;
+        let database = Database::with_rows(layout).await;
         database.up().await.expect(layout.name);
         let sql = connect(&database.url).await.expect("the database");
         let users = [1, 2].map(|number| match layout.has_uuid_users {
@@ -175,6 +174,6 @@ async fn its_functions_work_on_the_schema_of_today() {
             sql.execute(layout.new_user, &[user]).await.expect(layout.name);
         }
         let mut release = Release::start(&binaries, &database.url).await;
-        behaves(&mut release, &users[0], &users[1], layout.name).await;
+        exercise(&mut release, &users[0], &users[1], layout.name).await;
     }
 }

@@ -1,4 +1,4 @@
-//! The program `migrate`, as a person runs it.
+//! The program `migrate` at a terminal.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -9,7 +9,7 @@ use tokio::process::Command;
 use crate::kit::Database;
 use crate::layouts::LAYOUTS;
 
-/// The program on a database, in a folder without `.env`.
+/// The program for a database, in a directory without `.env`.
 fn migrate(database: &Database, arguments: &[&str]) -> Command {
     let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_dev")).with_file_name("migrate"));
     command
@@ -23,7 +23,7 @@ fn migrate(database: &Database, arguments: &[&str]) -> Command {
     command
 }
 
-/// The exit code and what was printed.
+/// The exit code and the output.
 async fn run(database: &Database, arguments: &[&str]) -> (Option<i32>, String) {
     let output = migrate(database, arguments).output().await.expect("the program, which `cargo build` makes");
     let printed = [output.stdout, output.stderr].concat();
@@ -31,8 +31,8 @@ async fn run(database: &Database, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[tokio::test]
-async fn every_command_tells_a_person_how_things_stand() {
-    let database = Database::filled(&LAYOUTS[3]).await;
+async fn every_command_prints_the_state_of_the_database() {
+    let database = Database::with_rows(&LAYOUTS[3]).await;
     let (code, printed) = run(&database, &["verify"]).await;
     assert_eq!(code, Some(1));
     assert!(
@@ -68,14 +68,14 @@ async fn every_command_tells_a_person_how_things_stand() {
 }
 
 #[tokio::test]
-async fn a_killed_program_leaves_what_the_next_run_completes() {
-    let whole = Database::filled(&LAYOUTS[2]).await;
+async fn the_next_run_completes_a_killed_one() {
+    let whole = Database::with_rows(&LAYOUTS[2]).await;
     whole.up().await.expect("a table to adopt");
-    let adopted = whole.catalogue().await;
+    let adopted = whole.catalog().await;
     let mut kills = 0;
-    // From before it connects until after its end, on a slow machine too.
+    // From before it connects until after its end, also on a slow machine.
     for milliseconds in (20..).step_by(25) {
-        let database = Database::filled(&LAYOUTS[2]).await;
+        let database = Database::with_rows(&LAYOUTS[2]).await;
         let mut program = migrate(&database, &["up"]).stdout(Stdio::null()).spawn().expect("the program");
         let end = tokio::time::timeout(Duration::from_millis(milliseconds), program.wait()).await;
         if end.is_err() {
@@ -83,7 +83,7 @@ async fn a_killed_program_leaves_what_the_next_run_completes() {
             kills += 1;
         }
         database.up().await.unwrap_or_else(|error| unreachable!("after {milliseconds} ms: {error}"));
-        assert_eq!(database.catalogue().await, adopted, "after {milliseconds} ms");
+        assert_eq!(database.catalog().await, adopted, "after {milliseconds} ms");
         if end.is_ok() {
             break;
         }

@@ -1,17 +1,17 @@
-//! What cannot be adopted is explained, and nothing is changed.
+//! A table that cannot be adopted: the obstacles are explained, and nothing is changed.
 
 use migrations::{MigrateError, Options};
 
 use crate::kit::Database;
 use crate::layouts::LAYOUTS;
 
-/// The refusal of a layout that `sql` has changed.
+/// The error of adopting a layout that `sql` has changed. The plan fails with the same one.
 async fn refusal(layout: usize, sql: &str, setting: &str) -> String {
-    let database = Database::filled(&LAYOUTS[layout]).await;
+    let database = Database::with_rows(&LAYOUTS[layout]).await;
     database.run(sql).await;
-    let before = database.catalogue().await;
+    let before = database.catalog().await;
     let sentence = database.up_with(setting).await.expect_err(sql).to_string();
-    assert_eq!(database.catalogue().await, before, "{sentence}");
+    assert_eq!(database.catalog().await, before, "{sentence}");
     let options = Options { auth_user_table: Some(setting.to_owned()) };
     let planned = migrations::plan(&database.url, &options).await.expect_err(sql).to_string();
     assert_eq!(planned, sentence);
@@ -19,7 +19,7 @@ async fn refusal(layout: usize, sql: &str, setting: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_column_that_the_functions_cannot_use_is_named_with_its_fix() {
+async fn an_unusable_column_is_reported_with_its_fix() {
     for (layout, sql, fault) in [
         (0, "alter table tasks alter column due_date type date", "the column due_date is of type date"),
         (0, "alter table tasks rename column title to name", "the column title is missing"),
@@ -58,8 +58,8 @@ async fn a_column_that_the_functions_cannot_use_is_named_with_its_fix() {
 }
 
 #[tokio::test]
-async fn a_priority_of_pythons_enum_becomes_one_that_the_functions_know() {
-    let database = Database::filled(&LAYOUTS[3]).await;
+async fn a_python_enum_priority_is_converted_by_its_fix() {
+    let database = Database::with_rows(&LAYOUTS[3]).await;
     database
         .run(
             "create type priorityenum as enum ('LOW', 'MEDIUM', 'HIGH');
@@ -77,42 +77,42 @@ async fn a_priority_of_pythons_enum_becomes_one_that_the_functions_know() {
         ["high | 1500", "medium | 1500"]
     );
     database.run("insert into tasks (user_id, title, completed) values ('user-1', 'Buy milk', false)").await;
-    assert_eq!(database.refused_by("update tasks set priority = 'LOW'").await, "ck_tasks_priority");
+    assert_eq!(database.violated_constraint("update tasks set priority = 'LOW'").await, "ck_tasks_priority");
 }
 
 #[tokio::test]
-async fn an_adoption_that_was_begun_does_not_say_that_nothing_was_changed() {
-    let database = Database::filled(&LAYOUTS[0]).await;
+async fn a_refusal_mentions_changes_of_an_earlier_run() {
+    let database = Database::with_rows(&LAYOUTS[0]).await;
     for statement in database.plan().await.changes.iter().take(4).flat_map(|change| &change.statements) {
         database.run(statement).await;
     }
     database.run("alter table tasks alter column due_date type date").await;
-    let before = database.catalogue().await;
+    let before = database.catalog().await;
     let sentence = database.up().await.expect_err("a date").to_string();
     let beginning = "The table tasks cannot be adopted as it is, and nothing more was changed; what an earlier run did \
                      does no harm:\n- the column due_date is of type date";
     assert!(sentence.starts_with(beginning), "{sentence}");
-    assert_eq!(database.catalogue().await, before);
+    assert_eq!(database.catalog().await, before);
 }
 
 #[tokio::test]
-async fn all_that_is_in_the_way_is_told_at_once() {
+async fn all_obstacles_are_reported_at_once() {
     let sql = "alter table tasks alter column id drop default, alter column due_date type date";
     let sentence = refusal(0, sql, "").await;
     assert_eq!(sentence.matches("\n- ").count(), 2, "{sentence}");
 }
 
 #[tokio::test]
-async fn orphans_are_counted_and_the_owner_decides() {
+async fn orphans_are_counted_and_block_adoption() {
     let sql = r#"alter table tasks drop constraint fk_tasks_user, drop constraint tasks_user_id_fkey;
         delete from "user" where id in ('user-1', 'user-2')"#;
     let sentence = refusal(2, sql, "").await;
     assert!(sentence.contains("300 tasks are of users that public.\"user\" does not have"), "{sentence}");
     assert!(sentence.contains("delete from tasks where user_id is not null and not exists"), "{sentence}");
 
-    let database = Database::filled(&LAYOUTS[2]).await;
+    let database = Database::with_rows(&LAYOUTS[2]).await;
     database.run(sql).await;
-    database.up_with("none").await.expect("no foreign key is wanted");
+    database.up_with("none").await.expect("there is no foreign key to check");
     let options = Options { auth_user_table: Some("none".to_owned()) };
     let verification = migrations::verify(&database.url, &options).await.expect("a database that can be read");
     assert_eq!(verification.differences, []);
@@ -126,8 +126,8 @@ async fn orphans_are_counted_and_the_owner_decides() {
         ]
     );
 
-    // As the sentence says.
-    let database = Database::filled(&LAYOUTS[2]).await;
+    // The statement that the error names.
+    let database = Database::with_rows(&LAYOUTS[2]).await;
     database.run(sql).await;
     database
         .run(
@@ -140,7 +140,7 @@ async fn orphans_are_counted_and_the_owner_decides() {
 }
 
 #[tokio::test]
-async fn keys_that_cannot_be_compared_are_explained() {
+async fn incompatible_key_types_are_explained() {
     let sql = "alter table tasks drop constraint tasks_user_id_fkey; alter table users rename to people;
         create table users (id uuid primary key)";
     let sentence = refusal(3, sql, "").await;
@@ -149,7 +149,7 @@ async fn keys_that_cannot_be_compared_are_explained() {
 }
 
 #[tokio::test]
-async fn without_a_table_of_users_the_setting_is_named() {
+async fn a_missing_user_table_names_the_setting() {
     let sql = "alter table tasks drop constraint tasks_user_id_fkey; drop table users";
     let sentence = refusal(3, sql, "").await;
     assert!(sentence.contains("or to none for no foreign key"), "{sentence}");
@@ -158,18 +158,18 @@ async fn without_a_table_of_users_the_setting_is_named() {
 }
 
 #[tokio::test]
-async fn the_setting_may_not_contradict_the_foreign_key() {
-    let database = Database::filled(&LAYOUTS[4]).await;
+async fn the_setting_must_match_the_foreign_key() {
+    let database = Database::with_rows(&LAYOUTS[4]).await;
     database.run("create schema neon_auth; create table neon_auth.user (id varchar(255) primary key)").await;
     let error = database.up_with("neon_auth.user").await.expect_err("another table");
-    assert!(matches!(error, MigrateError::OtherUserTable { .. }), "{error}");
+    assert!(matches!(error, MigrateError::ConflictingUserTable { .. }), "{error}");
     assert!(error.to_string().contains("alter table tasks drop constraint tasks_user_id_fkey"), "{error}");
     database.up_with("public.users").await.expect("the same table");
 }
 
 #[tokio::test]
-async fn the_setting_names_the_table_where_there_is_no_foreign_key() {
-    let database = Database::filled(&LAYOUTS[4]).await;
+async fn the_setting_chooses_the_table_without_foreign_key() {
+    let database = Database::with_rows(&LAYOUTS[4]).await;
     database
         .run(
             "alter table tasks drop constraint tasks_user_id_fkey;
@@ -186,8 +186,8 @@ async fn the_setting_names_the_table_where_there_is_no_foreign_key() {
 }
 
 #[tokio::test]
-async fn a_foreign_key_that_follows_its_user_goes_on_following() {
-    let database = Database::filled(&LAYOUTS[3]).await;
+async fn a_replaced_foreign_key_keeps_on_update_cascade() {
+    let database = Database::with_rows(&LAYOUTS[3]).await;
     database
         .run(
             "alter table tasks drop constraint tasks_user_id_fkey,
@@ -202,8 +202,8 @@ async fn a_foreign_key_that_follows_its_user_goes_on_following() {
 }
 
 #[tokio::test]
-async fn a_check_is_not_added_where_a_row_would_break_it() {
-    let database = Database::filled(&LAYOUTS[3]).await;
+async fn a_check_is_skipped_when_rows_violate_it() {
+    let database = Database::with_rows(&LAYOUTS[3]).await;
     database
         .run(
             "update tasks set title = '' where id = 1;
@@ -226,8 +226,8 @@ async fn a_check_is_not_added_where_a_row_would_break_it() {
 }
 
 #[tokio::test]
-async fn somebody_who_does_not_own_the_table_is_told() {
-    let database = Database::filled(&LAYOUTS[3]).await;
+async fn a_role_without_ownership_is_refused() {
+    let database = Database::with_rows(&LAYOUTS[3]).await;
     let role = database.url.rsplit_once('/').and_then(|(_, name)| name.split_once('?')).expect("a URL").0;
     let role = format!("guest_of_{role}");
     database

@@ -1,10 +1,10 @@
-//! A database that came back from a backup, and not all of it as it was.
+//! A database that was restored from a backup, but not completely.
 
 use crate::kit::Database;
 use crate::layouts::{LAYOUTS, Layout};
 
-/// The first user goes, and neither rule nor trigger hears of it: so does a restore that loads rows past them.
-async fn lose_a_user(database: &Database, layout: &Layout) {
+/// Deletes the first user without firing triggers or checking foreign keys, as a restore that loads rows does.
+async fn delete_user_unchecked(database: &Database, layout: &Layout) {
     database
         .run(&format!(
             "set session_replication_role = replica;
@@ -15,7 +15,7 @@ async fn lose_a_user(database: &Database, layout: &Layout) {
         .await;
 }
 
-/// Deletes the tasks of nobody, with the statement that `fix` offers.
+/// Deletes the tasks whose user does not exist, with the statement in `fix`.
 async fn delete_orphans(database: &Database, fix: &str) {
     let (_, offered) = fix.split_once("to remove them: ").expect("a statement");
     let (statement, _) = offered.split_once("; or ").expect("another choice");
@@ -23,11 +23,11 @@ async fn delete_orphans(database: &Database, fix: &str) {
 }
 
 #[tokio::test]
-async fn what_a_restore_left_out_is_named_and_mended() {
+async fn objects_missing_after_a_restore_are_fixed() {
     for layout in &LAYOUTS {
-        let database = Database::filled(layout).await;
+        let database = Database::with_rows(layout).await;
         database.up().await.expect(layout.name);
-        let (rows, adopted) = (database.row("select count(*) from tasks").await, database.catalogue().await);
+        let (rows, adopted) = (database.row("select count(*) from tasks").await, database.catalog().await);
         database
             .run(
                 "drop index idx_tasks_user_newest;
@@ -39,7 +39,7 @@ async fn what_a_restore_left_out_is_named_and_mended() {
             .await;
         let found = database.verify().await.differences;
         assert_eq!(
-            found.iter().map(|difference| difference.what()).collect::<Vec<_>>(),
+            found.iter().map(|difference| difference.description()).collect::<Vec<_>>(),
             [
                 "the column version has no default",
                 "the trigger that keeps updated_at and version is missing",
@@ -50,43 +50,43 @@ async fn what_a_restore_left_out_is_named_and_mended() {
             layout.name
         );
         for difference in &found {
-            database.mend(difference).await;
+            database.apply_fix(difference).await;
         }
         assert_eq!(database.differences().await, [""; 0], "{}", layout.name);
-        assert_eq!(database.catalogue().await, adopted, "{}", layout.name);
+        assert_eq!(database.catalog().await, adopted, "{}", layout.name);
         assert_eq!(database.row("select count(*) from tasks").await, rows, "{}", layout.name);
     }
 }
 
 #[tokio::test]
-async fn tasks_of_nobody_keep_a_foreign_key_from_coming_back_until_they_are_gone() {
+async fn orphans_block_the_foreign_key_until_deleted() {
     for layout in &LAYOUTS {
-        let database = Database::filled(layout).await;
+        let database = Database::with_rows(layout).await;
         database.up().await.expect(layout.name);
         let name = database
             .row("select conname from pg_constraint where conrelid = 'tasks'::regclass and contype = 'f'")
             .await;
         database.run(&format!("alter table tasks drop constraint {name}")).await;
-        lose_a_user(&database, layout).await;
+        delete_user_unchecked(&database, layout).await;
 
         let [orphans] = &database.verify().await.differences[..] else { unreachable!("{}", layout.name) };
-        assert!(orphans.what().starts_with("150 tasks are of users that public."), "{}", orphans.what());
+        assert!(orphans.description().starts_with("150 tasks are of users that public."), "{}", orphans.description());
         delete_orphans(&database, &orphans.fix()).await;
         let [missing] = &database.verify().await.differences[..] else { unreachable!("{}", layout.name) };
-        assert_eq!(missing.what(), "user_id has no foreign key", "{}", layout.name);
-        database.mend(missing).await;
+        assert_eq!(missing.description(), "user_id has no foreign key", "{}", layout.name);
+        database.apply_fix(missing).await;
         assert_eq!(database.differences().await, [""; 0], "{}", layout.name);
     }
 }
 
 #[tokio::test]
-async fn tasks_of_nobody_are_found_behind_a_foreign_key_too() {
+async fn orphans_are_found_behind_a_foreign_key() {
     for layout in &LAYOUTS {
-        let database = Database::filled(layout).await;
+        let database = Database::with_rows(layout).await;
         database.up().await.expect(layout.name);
-        lose_a_user(&database, layout).await;
+        delete_user_unchecked(&database, layout).await;
         let [orphans] = &database.verify().await.differences[..] else { unreachable!("{}", layout.name) };
-        assert!(orphans.what().starts_with("150 tasks are of users that public."), "{}", orphans.what());
+        assert!(orphans.description().starts_with("150 tasks are of users that public."), "{}", orphans.description());
         delete_orphans(&database, &orphans.fix()).await;
         assert_eq!(database.differences().await, [""; 0], "{}", layout.name);
         assert_eq!(database.row("select count(*) from tasks").await, "2850", "{}", layout.name);

@@ -1,19 +1,20 @@
-//! Columns without a zone, whose defaults store what the clock of a session shows.
+//! Columns without a time zone, whose defaults store the local time of the session.
 
 use crate::kit::Database;
 use crate::layouts::LAYOUTS;
 
-/// What is noted about time zones, and the statement that it offers.
+/// The notes about time zones, each with the statement that fixes it.
 async fn notes(database: &Database) -> Vec<(String, String)> {
     let notes = database.verify().await.notes.into_iter();
-    let split =
-        |note: String| note.split_once(", and it is read as UTC: ").map(|(what, fix)| (what.into(), fix.into()));
+    let split = |note: String| {
+        note.split_once(", and it is read as UTC: ").map(|(description, fix)| (description.into(), fix.into()))
+    };
     notes.filter_map(split).collect()
 }
 
 #[tokio::test]
-async fn a_zone_in_which_a_default_stores_another_time_than_utc_is_noted_with_its_remedy() {
-    let database = Database::filled(&LAYOUTS[0]).await;
+async fn a_default_in_local_time_is_noted_with_its_fix() {
+    let database = Database::with_rows(&LAYOUTS[0]).await;
     let name = database.row("select current_database()").await;
     let role = format!("role_of_{name}");
     database
@@ -23,15 +24,18 @@ async fn a_zone_in_which_a_default_stores_another_time_than_utc_is_noted_with_it
             alter role {role} set timezone = 'Asia/Tokyo'"
         ))
         .await;
-    // The same before the adoption and after it.
+    // Adoption does not change the notes.
     for round in 0..2 {
         let found = notes(&database).await;
-        let what: Vec<&str> = found.iter().map(|(what, _)| what.as_str()).collect();
-        let of = |zone: &str, whose: &str| {
+        let descriptions: Vec<&str> = found.iter().map(|(description, _)| description.as_str()).collect();
+        let note = |zone: &str, scope: &str| {
             let columns = "the default of created_at and updated_at";
-            format!("{columns} stores the time of day in {zone}, the time zone of {whose}")
+            format!("{columns} stores the time of day in {zone}, the time zone of {scope}")
         };
-        assert_eq!(what, [of("Europe/Berlin", "this database"), of("Asia/Tokyo", &format!("the role {role}"))]);
+        assert_eq!(
+            descriptions,
+            [note("Europe/Berlin", "this database"), note("Asia/Tokyo", &format!("the role {role}"))]
+        );
         if round == 0 {
             database.up().await.expect("a table to adopt");
         } else {
@@ -45,10 +49,10 @@ async fn a_zone_in_which_a_default_stores_another_time_than_utc_is_noted_with_it
 }
 
 #[tokio::test]
-async fn times_with_a_zone_and_defaults_in_utc_need_no_note() {
-    // One layout has times with a zone, and in the other there are no defaults but ours.
+async fn utc_times_need_no_note() {
+    // One layout has times with a zone, and the other has no defaults but those of the adoption.
     for layout in [&LAYOUTS[1], &LAYOUTS[2]] {
-        let database = Database::filled(layout).await;
+        let database = Database::with_rows(layout).await;
         let name = database.row("select current_database()").await;
         database.run(&format!("alter database {name} set timezone = 'Europe/Berlin'")).await;
         database.up().await.expect(layout.name);
@@ -57,8 +61,8 @@ async fn times_with_a_zone_and_defaults_in_utc_need_no_note() {
 }
 
 #[tokio::test]
-async fn a_role_that_may_not_ask_for_the_servers_settings_can_verify() {
-    let database = Database::filled(&LAYOUTS[0]).await;
+async fn verify_works_without_access_to_server_settings() {
+    let database = Database::with_rows(&LAYOUTS[0]).await;
     let role = format!("guest_of_{}", database.row("select current_database()").await);
     let grants =
         format!("create role {role} login password 'guest'; grant select on all tables in schema public to {role}");

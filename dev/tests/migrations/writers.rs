@@ -1,4 +1,4 @@
-//! The old back end writes while the table is adopted.
+//! The old back end writes while its table is adopted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,13 +10,13 @@ use tokio::task::JoinHandle;
 use crate::kit::{Database, connect};
 use crate::layouts::{LAYOUTS, Layout};
 
-/// As long as a request may be kept waiting.
+/// How long a statement of the old back end may wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// Inserts, changes, reads and deletes without a pause, until told to stop.
+/// Inserts, updates and deletes without a pause until it is stopped.
 struct Writer {
     stop: Arc<AtomicBool>,
-    longest: JoinHandle<Waits>,
+    waits: JoinHandle<Waits>,
 }
 
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Writer {
         }
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let longest = tokio::spawn(async move {
+        let waits = tokio::spawn(async move {
             let mut waits = Waits { longest: Duration::ZERO, statements: 0 };
             for round in 0.. {
                 if stopped.load(Ordering::Relaxed) {
@@ -60,20 +60,20 @@ impl Writer {
             }
             waits
         });
-        Self { stop, longest }
+        Self { stop, waits }
     }
 
     async fn stop(self) -> Waits {
         self.stop.store(true, Ordering::Relaxed);
-        self.longest.await.expect("no statement fails")
+        self.waits.await.expect("no statement fails")
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_writer_is_never_kept_waiting() {
+async fn adoption_never_blocks_a_writer_for_long() {
     for layout in LAYOUTS {
-        let database = Database::filled(&layout).await;
-        // Enough for an index to take its time.
+        let database = Database::with_rows(&layout).await;
+        // Enough rows that creating an index takes a while.
         if !layout.makes_ids {
             for _ in 0..9 {
                 database.run(layout.tasks).await;
@@ -91,32 +91,32 @@ async fn a_writer_is_never_kept_waiting() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_long_transaction_stops_adoption_and_nobody_else() {
+async fn a_long_transaction_blocks_only_the_adoption() {
     let layout = LAYOUTS[0];
-    let database = Database::filled(&layout).await;
+    let database = Database::with_rows(&layout).await;
     let holder = connect(&database.url).await;
     holder.batch_execute("begin; select count(*) from tasks").await.expect("a transaction");
     let writer = Writer::start(&database, layout).await;
-    let error = database.up_soon().await.expect_err("the table is in use");
-    assert!(matches!(error, MigrateError::InUse { .. }), "{error}");
+    let error = database.up_with_short_timeout().await.expect_err("the table is in use");
+    assert!(matches!(error, MigrateError::ChangeLockTimeout { .. }), "{error}");
     assert!(error.to_string().contains("run it again, and it goes on from there"), "{error}");
     let waits = writer.stop().await;
     println!("{waits:?}");
     assert!(waits.longest < LONGEST_WAIT && waits.statements > 10, "{waits:?}");
 
     holder.batch_execute("commit").await.expect("the end");
-    database.up_soon().await.expect("the table is free");
+    database.up_with_short_timeout().await.expect("the table is free");
     assert_eq!(database.differences().await, [""; 0]);
 }
 
 #[tokio::test]
-async fn a_snapshot_that_stays_stops_only_the_indexes() {
-    let database = Database::filled(&LAYOUTS[0]).await;
+async fn an_old_snapshot_blocks_only_the_indexes() {
+    let database = Database::with_rows(&LAYOUTS[0]).await;
     let holder = connect(&database.url).await;
     holder.batch_execute("begin isolation level repeatable read; select 1").await.expect("a transaction");
-    let error = database.up_soon().await.expect_err("an index waits for the snapshot");
+    let error = database.up_with_short_timeout().await.expect_err("an index waits for the snapshot");
     assert!(error.to_string().contains("add the index"), "{error}");
     holder.batch_execute("commit").await.expect("the end");
-    database.up_soon().await.expect("nobody is in the way");
+    database.up_with_short_timeout().await.expect("the snapshot is gone");
     assert_eq!(database.differences().await, [""; 0]);
 }

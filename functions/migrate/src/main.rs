@@ -1,16 +1,15 @@
-//! `migrate`: the schema of the database. At a terminal a program with commands; in AWS a function that CloudFormation
-//! calls with each deployment.
+//! `migrate`: changes the schema of the database. At a terminal it is a program with commands; in AWS it is the function
+//! that CloudFormation calls in each deployment. The migrations are in the crate `migrations`.
 
-mod command_line;
+mod callback;
 mod custom_resource;
-mod settings;
 
 use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
-        return command_line::run().await;
+        return migrations::command_line::run().await;
     }
     match custom_resource::serve().await {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,27 +1,27 @@
-//! The program `migrate` from outside, as far as it goes without a database.
+//! The program `migrate`, as far as it works without a database.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// A folder of its own, so that no `.env` but the test's is found.
-fn folder(name: &str) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::create_dir_all(&folder).expect("the target directory can be written to");
-    folder
+/// A directory for one test, so that no other `.env` is found.
+fn directory(name: &str) -> PathBuf {
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::create_dir_all(&directory).expect("the target directory can be written to");
+    directory
 }
 
-fn migrate(folder: &Path) -> Command {
+fn migrate(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_migrate"));
-    command.current_dir(folder);
+    command.current_dir(directory);
     for name in ["DATABASE_URL", "DATABASE_URL_UNPOOLED", "AUTH_USER_TABLE"] {
         command.env_remove(name);
     }
     command
 }
 
-/// What a failed run says, which is all that it says.
-fn refusal(command: &mut Command) -> String {
+/// The standard error of a failed run, which has no other output.
+fn error_message(command: &mut Command) -> String {
     let Output { status, stdout, stderr } = command.output().expect("the program starts");
     assert_eq!(status.code(), Some(1));
     assert_eq!(String::from_utf8_lossy(&stdout), "");
@@ -29,17 +29,17 @@ fn refusal(command: &mut Command) -> String {
 }
 
 #[test]
-fn without_a_url_it_says_what_to_set() {
+fn a_missing_url_is_explained() {
     assert_eq!(
-        refusal(&mut migrate(&folder("without_a_url"))),
+        error_message(&mut migrate(&directory("without_a_url"))),
         "DATABASE_URL is not set: put the database's connection string there, or in the file .env\n"
     );
 }
 
 #[test]
-fn the_direct_url_is_preferred_to_the_pooled_one() {
-    let sentence = refusal(
-        migrate(&folder("direct_url"))
+fn the_direct_url_is_preferred() {
+    let sentence = error_message(
+        migrate(&directory("direct_url"))
             .env("DATABASE_URL_UNPOOLED", "postgres://ann:octopus@127.0.0.1:1/direct?colour=red")
             .env("DATABASE_URL", "postgres://ann:octopus@127.0.0.1:1/pooled?colour=blue&taste=sweet"),
     );
@@ -47,17 +47,20 @@ fn the_direct_url_is_preferred_to_the_pooled_one() {
 }
 
 #[test]
-fn the_environment_wins_over_the_file() {
-    let folder = folder("environment_wins");
-    fs::write(folder.join(".env"), "DATABASE_URL='mysql://ann:octopus@127.0.0.1/todo'\n").expect("a new file");
-    assert_eq!(refusal(&mut migrate(&folder)), "The database URL must begin with postgres:// or postgresql://\n");
-    let sentence = refusal(migrate(&folder).env("DATABASE_URL", "postgres://ann:octopus@127.0.0.1:1/todo"));
+fn the_environment_overrides_the_env_file() {
+    let directory = directory("environment_wins");
+    fs::write(directory.join(".env"), "DATABASE_URL='mysql://ann:octopus@127.0.0.1/todo'\n").expect("a new file");
+    assert_eq!(
+        error_message(&mut migrate(&directory)),
+        "The database URL must begin with postgres:// or postgresql://\n"
+    );
+    let sentence = error_message(migrate(&directory).env("DATABASE_URL", "postgres://ann:octopus@127.0.0.1:1/todo"));
     assert!(sentence.starts_with("Cannot connect to the database at 127.0.0.1: Connection refused"), "{sentence}");
 }
 
 #[test]
-fn a_line_of_the_file_that_cannot_be_read_is_not_shown() {
-    let folder = folder("unreadable_line");
-    fs::write(folder.join(".env"), "DATABASE_URL=postgres://ann:octo pus@127.0.0.1/todo\n").expect("a new file");
-    assert_eq!(refusal(&mut migrate(&folder)), "The file .env has a line that is not NAME=value\n");
+fn an_invalid_line_of_the_env_file_is_not_quoted() {
+    let directory = directory("unreadable_line");
+    fs::write(directory.join(".env"), "DATABASE_URL=postgres://ann:octo pus@127.0.0.1/todo\n").expect("a new file");
+    assert_eq!(error_message(&mut migrate(&directory)), "The file .env has a line that is not NAME=value\n");
 }

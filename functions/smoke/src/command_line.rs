@@ -2,9 +2,9 @@
 
 use clap::Parser;
 
-use crate::api::Way;
 use crate::gateway::Gateway;
 use crate::requests::smoke;
+use crate::transport::Transport;
 
 /// Tries a deployed API with ten requests, and leaves nothing behind.
 #[derive(Parser)]
@@ -17,13 +17,13 @@ struct Arguments {
     token: String,
 }
 
-/// Does what the arguments say.
+/// Checks the API and prints a line for each request.
 ///
 /// # Errors
-/// Why the API is not good, as one sentence.
+/// What is wrong with the API, as one sentence.
 pub(crate) async fn run() -> Result<(), String> {
     let Arguments { url, token } = Arguments::parse();
-    let way = Way::Gateway(Gateway::at(&url)?);
-    let say = |line: &str| println!("{line}");
-    smoke(&way, Some(token.trim()), say, None).await.map_err(|error| error.to_string())
+    let transport = Transport::Gateway(Gateway::new(&url)?);
+    let print = |line: &str| println!("{line}");
+    smoke(&transport, Some(token.trim()), print, None).await.map_err(|error| error.to_string())
 }

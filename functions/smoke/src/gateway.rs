@@ -1,33 +1,37 @@
-//! The API at its URL.
+//! The API behind its URL.
 
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, IF_MATCH};
 use reqwest::{Client, redirect};
 
-use crate::api::{Request, Response};
-use crate::http::{causes, client};
+use crate::http::{client, root_cause};
+use crate::message::{Request, Response};
 
-/// How long one request may take: longer than the gateway waits.
-const REQUEST_LIMIT: Duration = Duration::from_secs(35);
+/// Longer than API Gateway waits for a function.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(35);
 
-/// Who answers at a URL.
+/// A client of the API.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     client: Client,
-    url: String,
+    base_url: String,
 }
 
 impl Gateway {
     /// # Errors
-    /// There is no client, as a sentence.
-    pub(crate) fn at(url: &str) -> Result<Self, String> {
-        let client = client(REQUEST_LIMIT, redirect::Policy::default())?;
-        Ok(Self { client, url: url.trim_end_matches('/').to_owned() })
+    /// A sentence: TLS cannot be initialized.
+    pub(crate) fn new(base_url: &str) -> Result<Self, String> {
+        let client = client(REQUEST_TIMEOUT, redirect::Policy::default())?;
+        Ok(Self { client, base_url: base_url.trim_end_matches('/').to_owned() })
     }
 
+    /// Sends a request once.
+    ///
+    /// # Errors
+    /// Why there was no response.
     pub(crate) async fn send(&self, request: &Request<'_>) -> Result<Response, String> {
-        let url = format!("{}{}", self.url, request.target());
+        let url = format!("{}{}", self.base_url, request.path_and_query());
         let mut builder = self.client.request(request.operation.method.clone(), url);
         if let Some(token) = request.token {
             builder = builder.bearer_auth(token);
@@ -38,10 +42,10 @@ impl Gateway {
         if let Some(body) = &request.body {
             builder = builder.json(body);
         }
-        let response = builder.send().await.map_err(|error| causes(&error))?;
+        let response = builder.send().await.map_err(|error| root_cause(&error))?;
         let status = response.status().as_u16();
         let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let content_type = content_type.unwrap_or_default().to_owned();
-        Ok(Response { status, content_type, text: response.text().await.map_err(|error| causes(&error))? })
+        Ok(Response { status, content_type, text: response.text().await.map_err(|error| root_cause(&error))? })
     }
 }

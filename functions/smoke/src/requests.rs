@@ -1,4 +1,4 @@
-//! The requests that tell whether an API works.
+//! The requests that show whether an API works, and what their responses have to be.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -6,54 +6,57 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use crate::api::{COMPLETE, CREATE, DELETE, GET, HEALTH, LIST, READY, Request, UPDATE, Way};
+use crate::message::{Request, Response};
+use crate::operation::{COMPLETE, CREATE, DELETE, GET, HEALTH, LIST, READY, UPDATE};
+use crate::transport::Transport;
 
-/// How long the database may take to wake up before `/health/ready` counts as failed.
-const WAKE_LIMIT: Duration = Duration::from_secs(20);
-/// How long after the end of its time a try may take to delete what it has made.
-pub(crate) const TIME_TO_CLEAN_UP: Duration = Duration::from_secs(6);
-/// The user may have tasks of their own, and make others meanwhile.
-const NEWEST: &str = "sort=created&order=desc&limit=100";
+/// How long a suspended database may take to start before `/health/ready` counts as failed.
+const DATABASE_START_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long it may take after the deadline to delete what was created.
+pub(crate) const CLEANUP_TIMEOUT: Duration = Duration::from_secs(6);
+/// The query of a list that contains the task that was created: the user may have other tasks.
+const NEWEST_FIRST: &str = "sort=created&order=desc&limit=100";
 
-/// Why the API is not good, as one sentence.
+/// What is wrong with the API, as one sentence.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SmokeError {
-    /// There was no answer.
+    /// There was no response.
     #[error("{request} was not answered: {cause}")]
-    Silent {
-        /// What a person calls it.
+    NoResponse {
+        /// [`Transport::describe`].
         request: String,
-        /// Name resolution, connection, TLS or time.
+        /// Name resolution, connection, TLS or a timeout.
         cause: String,
     },
-    /// The answer is not what it should be.
+    /// The response is not the one of the contract.
     #[error("{request} {problem}")]
-    Wrong {
-        /// What a person calls it.
+    UnexpectedResponse {
+        /// [`Transport::describe`].
         request: String,
-        /// A predicate.
+        /// The rest of the sentence: `answered 500 instead of 200`.
         problem: String,
     },
-    /// The caller wanted no more.
+    /// The user pressed Ctrl-C.
     #[error("interrupted")]
     Interrupted,
 }
 
-/// The API, and the caller whose token it is given.
-struct Api<'a, S> {
-    way: &'a Way,
+/// One run of the requests.
+struct SmokeTest<'a, P> {
+    transport: &'a Transport,
     token: Option<&'a str>,
-    say: S,
-    /// In the title of every task that is made here, and in no other.
-    mark: String,
-    /// The id of the task that was made and is still there.
-    made: RefCell<Option<String>>,
-    /// What was asked last.
-    under_way: RefCell<String>,
+    print: P,
+    /// A random word in the title of every task that this run creates.
+    marker: String,
+    /// The id of the task that was created and not yet deleted.
+    created_id: RefCell<Option<String>>,
+    /// The description of the last request that was sent.
+    current_request: RefCell<String>,
 }
 
-/// An answer with the request it belongs to.
-struct Answer {
+/// A response to be checked.
+struct CheckedResponse {
+    /// The description of its request.
     request: String,
     status: u16,
     content_type: String,
@@ -61,170 +64,190 @@ struct Answer {
     json: Value,
 }
 
-/// Tries every operation once and leaves nothing behind, also when it fails or is interrupted: at a terminal by Ctrl-C,
-/// else at `end`. A line for each request is said. Without a token, every operation must refuse a caller without one.
+/// Tries every operation once, and deletes what it has created even when it fails or is interrupted. `print` gets a line
+/// for each request. Without a token, every operation has to respond with 401.
+///
+/// The run ends at `deadline`; without one, Ctrl-C interrupts it.
 ///
 /// # Errors
-/// The first request that does not get the answer of the contract.
+/// The first request that does not get the response of the contract.
 pub(crate) async fn smoke(
-    way: &Way,
+    transport: &Transport,
     token: Option<&str>,
-    say: impl Fn(&str),
-    end: Option<Instant>,
+    print: impl Fn(&str),
+    deadline: Option<Instant>,
 ) -> Result<(), SmokeError> {
-    let mark = format!("smoke{}", String::from_iter(std::iter::repeat_with(fastrand::alphanumeric).take(16)));
-    let api = Api { way, token, say, mark, made: RefCell::default(), under_way: RefCell::default() };
+    let marker = format!("smoke{}", String::from_iter(std::iter::repeat_with(fastrand::alphanumeric).take(16)));
+    let test = SmokeTest {
+        transport,
+        token,
+        print,
+        marker,
+        created_id: RefCell::default(),
+        current_request: RefCell::default(),
+    };
     let outcome = tokio::select! {
-        outcome = api.try_all() => outcome,
-        error = api.interrupted(end) => Err(error),
+        outcome = test.run() => outcome,
+        error = test.interruption(deadline) => Err(error),
     };
     if outcome.is_err() && token.is_some() {
-        match end {
-            None => api.clean_up().await,
+        match deadline {
+            None => test.clean_up().await,
             // What cannot be deleted in that time stays.
-            Some(end) => drop(timeout_at(end + TIME_TO_CLEAN_UP, api.clean_up()).await),
+            Some(deadline) => drop(timeout_at(deadline + CLEANUP_TIMEOUT, test.clean_up()).await),
         }
     }
     outcome
 }
 
-impl<S: Fn(&str)> Api<'_, S> {
-    async fn try_all(&self) -> Result<(), SmokeError> {
-        self.send(Request::of(&HEALTH)).await?.is(200)?;
-        self.wait_for_the_database().await?;
+impl<P: Fn(&str)> SmokeTest<'_, P> {
+    async fn run(&self) -> Result<(), SmokeError> {
+        self.send(Request::new(&HEALTH)).await?.expect_status(200)?;
+        self.wait_for_database().await?;
         match self.token {
-            Some(_) => self.try_as_a_user().await,
-            None => self.try_as_nobody().await,
+            Some(_) => self.try_with_token().await,
+            None => self.try_without_token().await,
         }
     }
 
-    async fn try_as_a_user(&self) -> Result<(), SmokeError> {
-        self.send(Request::of(&LIST)).await?.is(401)?;
-        let title = format!("{} milk", self.mark);
-        let created = self.ask(Request::of(&CREATE).with_body(json!({ "title": title }))).await?.is(201)?;
-        let id = id(&created.json).ok_or_else(|| created.wrong("answered a task without an id"))?;
-        self.made.replace(Some(id.clone()));
-        created.has("title", &json!(title))?;
-        self.ask(Request::of(&GET).about(&id)).await?.is(200)?.has("id", &created.json["id"])?;
-        let changed = format!("{} bread", self.mark);
-        let change = Request::of(&UPDATE).about(&id).with_body(json!({ "title": changed }));
-        self.ask(change).await?.is(200)?.has("title", &json!(changed))?;
-        self.ask(Request::of(&COMPLETE).about(&id)).await?.is(200)?.has("completed", &json!(true))?;
-        let list = self.ask(Request::of(&LIST).with_query(NEWEST)).await?.is(200)?;
-        let found = self.made_here(&list).count();
+    async fn try_with_token(&self) -> Result<(), SmokeError> {
+        self.send(Request::new(&LIST)).await?.expect_status(401)?;
+
+        let title = format!("{} milk", self.marker);
+        let created = self.expect(201, Request::new(&CREATE).with_body(json!({ "title": title }))).await?;
+        let id = id(&created.json).ok_or_else(|| created.unexpected("answered a task without an id"))?;
+        self.created_id.replace(Some(id.clone()));
+        created.expect_member("title", &json!(title))?;
+        self.expect(200, Request::new(&GET).with_id(&id)).await?.expect_member("id", &created.json["id"])?;
+
+        let new_title = format!("{} bread", self.marker);
+        let update = Request::new(&UPDATE).with_id(&id).with_body(json!({ "title": new_title }));
+        self.expect(200, update).await?.expect_member("title", &json!(new_title))?;
+        self.expect(200, Request::new(&COMPLETE).with_id(&id)).await?.expect_member("completed", &json!(true))?;
+
+        let list = self.expect(200, Request::new(&LIST).with_query(NEWEST_FIRST)).await?;
+        let found = self.created_tasks(&list).count();
         if found != 1 {
-            return Err(list.wrong(&format!("lists {found} of the one task that was made")));
+            return Err(list.unexpected(&format!("lists {found} of the one task that was made")));
         }
-        self.ask(Request::of(&DELETE).about(&id)).await?.is(204)?;
-        self.made.take();
-        self.ask(Request::of(&GET).about(&id)).await?.is(404)?;
+
+        self.expect(204, Request::new(&DELETE).with_id(&id)).await?;
+        self.created_id.take();
+        self.expect(404, Request::new(&GET).with_id(&id)).await?;
         Ok(())
     }
 
-    /// That a caller is asked for a token shows that a function runs, with its settings.
-    async fn try_as_nobody(&self) -> Result<(), SmokeError> {
+    /// A function that responds with 401 runs and has read its settings.
+    async fn try_without_token(&self) -> Result<(), SmokeError> {
         for operation in [&LIST, &CREATE, &GET, &UPDATE, &COMPLETE, &DELETE] {
-            self.send(Request::of(operation).about("1")).await?.is(401)?.is_problem()?;
+            self.send(Request::new(operation).with_id("1")).await?.expect_status(401)?.expect_problem()?;
         }
         Ok(())
     }
 
-    /// A database that sleeps is woken up by being asked, and the answer is 503 until then.
-    async fn wait_for_the_database(&self) -> Result<(), SmokeError> {
-        let end = Instant::now() + WAKE_LIMIT;
+    /// A suspended database starts when it is used, and the status is 503 until then.
+    async fn wait_for_database(&self) -> Result<(), SmokeError> {
+        let deadline = Instant::now() + DATABASE_START_TIMEOUT;
         loop {
-            let answer = self.send(Request::of(&READY)).await?;
-            if answer.status != 503 || Instant::now() > end {
-                return answer.is(200).map(drop);
+            let response = self.send(Request::new(&READY)).await?;
+            if response.status != 503 || Instant::now() > deadline {
+                return response.expect_status(200).map(drop);
             }
             sleep(Duration::from_secs(1)).await;
         }
     }
 
-    async fn interrupted(&self, end: Option<Instant>) -> SmokeError {
-        let Some(end) = end else {
-            // Where signals cannot be heard, nobody can interrupt.
+    /// Waits for the deadline, or without one for Ctrl-C.
+    async fn interruption(&self, deadline: Option<Instant>) -> SmokeError {
+        let Some(deadline) = deadline else {
+            // Without signals there is no interruption.
             return match tokio::signal::ctrl_c().await {
                 Ok(()) => SmokeError::Interrupted,
                 Err(_) => std::future::pending().await,
             };
         };
-        sleep_until(end).await;
-        SmokeError::Silent { request: self.under_way.take(), cause: "the time for the check was up".to_owned() }
+        sleep_until(deadline).await;
+        SmokeError::NoResponse {
+            request: self.current_request.take(),
+            cause: "the time for the check was up".to_owned(),
+        }
     }
 
-    /// Deletes what was made, and what is found with the mark: the answer to a create may have been lost.
+    /// Deletes the task that was created, and every task with the marker: the response to a create may have been lost.
     async fn clean_up(&self) {
-        let made = self.made.take();
-        if let Some(id) = made {
-            let _ = self.ask(Request::of(&DELETE).about(&id)).await;
+        let created = self.created_id.take();
+        if let Some(id) = created {
+            let _ = self.send_with_token(Request::new(&DELETE).with_id(&id)).await;
         }
-        let Ok(list) = self.ask(Request::of(&LIST).with_query(NEWEST)).await else { return };
-        for id in self.made_here(&list).filter_map(id) {
-            let _ = self.ask(Request::of(&DELETE).about(&id)).await;
+        let Ok(list) = self.send_with_token(Request::new(&LIST).with_query(NEWEST_FIRST)).await else { return };
+        for id in self.created_tasks(&list).filter_map(id) {
+            let _ = self.send_with_token(Request::new(&DELETE).with_id(&id)).await;
         }
     }
 
-    /// The tasks of a list that bear the mark.
-    fn made_here<'a>(&'a self, list: &'a Answer) -> impl Iterator<Item = &'a Value> {
-        list.tasks().iter().filter(|task| task["title"].as_str().is_some_and(|title| title.contains(&self.mark)))
+    /// The tasks of a list whose title contains the marker.
+    fn created_tasks<'a>(&'a self, list: &'a CheckedResponse) -> impl Iterator<Item = &'a Value> {
+        list.tasks().iter().filter(|task| task["title"].as_str().is_some_and(|title| title.contains(&self.marker)))
     }
 
-    /// A request with the token.
-    async fn ask(&self, request: Request<'_>) -> Result<Answer, SmokeError> {
+    /// Sends a request with the token, and compares the status of the response.
+    async fn expect(&self, status: u16, request: Request<'_>) -> Result<CheckedResponse, SmokeError> {
+        self.send_with_token(request).await?.expect_status(status)
+    }
+
+    async fn send_with_token(&self, request: Request<'_>) -> Result<CheckedResponse, SmokeError> {
         self.send(Request { token: self.token, ..request }).await
     }
 
-    async fn send(&self, request: Request<'_>) -> Result<Answer, SmokeError> {
-        let name = self.way.name(&request);
-        self.under_way.replace(name.clone());
+    async fn send(&self, request: Request<'_>) -> Result<CheckedResponse, SmokeError> {
+        let description = self.transport.describe(&request);
+        self.current_request.replace(description.clone());
         let start = Instant::now();
-        match self.way.send(&request).await {
-            Ok(response) => {
-                (self.say)(&format!("{} {name} {} ms", response.status, start.elapsed().as_millis()));
-                let json = serde_json::from_str(&response.text).unwrap_or_default();
-                let crate::api::Response { status, content_type, text } = response;
-                Ok(Answer { request: name, status, content_type, text, json })
+        match self.transport.send(&request).await {
+            Ok(Response { status, content_type, text }) => {
+                (self.print)(&format!("{status} {description} {} ms", start.elapsed().as_millis()));
+                let json = serde_json::from_str(&text).unwrap_or_default();
+                Ok(CheckedResponse { request: description, status, content_type, text, json })
             }
-            Err(cause) => Err(SmokeError::Silent { request: name, cause }),
+            Err(cause) => Err(SmokeError::NoResponse { request: description, cause }),
         }
     }
 }
 
-impl Answer {
-    fn is(self, status: u16) -> Result<Self, SmokeError> {
+impl CheckedResponse {
+    fn expect_status(self, status: u16) -> Result<Self, SmokeError> {
         if self.status == status {
             return Ok(self);
         }
-        Err(self.wrong(&format!("answered {} instead of {status}: {}", self.status, self.text)))
+        Err(self.unexpected(&format!("answered {} instead of {status}: {}", self.status, self.text)))
     }
 
-    fn has(&self, member: &str, value: &Value) -> Result<(), SmokeError> {
+    fn expect_member(&self, member: &str, value: &Value) -> Result<(), SmokeError> {
         if self.json[member] == *value {
             return Ok(());
         }
-        Err(self.wrong(&format!("answered {member} {} instead of {value}", self.json[member])))
+        Err(self.unexpected(&format!("answered {member} {} instead of {value}", self.json[member])))
     }
 
-    fn is_problem(&self) -> Result<(), SmokeError> {
+    fn expect_problem(&self) -> Result<(), SmokeError> {
         if self.content_type.starts_with("application/problem+json") {
-            return self.has("status", &json!(self.status));
+            return self.expect_member("status", &json!(self.status));
         }
-        Err(self.wrong(&format!("answered {} with no problem document: {}", self.status, self.text)))
+        Err(self.unexpected(&format!("answered {} with no problem document: {}", self.status, self.text)))
     }
 
-    /// A list is a bare array, or an object with `TASK_LIST_SHAPE=object`.
+    /// The tasks of a list. It is an array, or an object with `TASK_LIST_SHAPE=object`.
     fn tasks(&self) -> &[Value] {
         let list = self.json.get("tasks").unwrap_or(&self.json);
         list.as_array().map(Vec::as_slice).unwrap_or_default()
     }
 
-    fn wrong(&self, problem: &str) -> SmokeError {
-        SmokeError::Wrong { request: self.request.clone(), problem: problem.trim().to_owned() }
+    fn unexpected(&self, problem: &str) -> SmokeError {
+        SmokeError::UnexpectedResponse { request: self.request.clone(), problem: problem.trim().to_owned() }
     }
 }
 
-/// The id of a task, which is a number or text.
+/// The id of a task, which is a number or a string.
 fn id(task: &Value) -> Option<String> {
     match &task["id"] {
         Value::Null => None,

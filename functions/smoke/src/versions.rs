@@ -1,4 +1,5 @@
-//! The new versions of the functions, which nobody calls yet: each is invoked as the gateway will do it.
+//! The new versions of the functions, which get no requests yet. Each is invoked with the event that API Gateway would
+//! send.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,25 +10,28 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::api::{COMPLETE, CREATE, DELETE, GET, HEALTH, LIST, Operation, Request, Response, UPDATE};
 use crate::aws::{Endpoint, LAMBDA};
 use crate::environment::required;
-use crate::http::{causes, persistently};
+use crate::functions::FUNCTIONS;
+use crate::http::{root_cause, with_retries};
+use crate::message::{Request, Response};
+use crate::operation::Operation;
 
-/// How long an invocation may take: longer than the longest time of a function in `template.yaml`.
-const INVOKE_LIMIT: Duration = Duration::from_secs(35);
+/// Longer than the longest timeout of a function in `template.yaml`.
+const INVOKE_TIMEOUT: Duration = Duration::from_secs(35);
 
-/// The versions, by the names of their functions.
+/// Invokes the new versions.
 #[derive(Debug)]
 pub(crate) struct Versions {
     lambda: Endpoint,
+    /// By the names in [`FUNCTIONS`].
     arns: BTreeMap<&'static str, String>,
 }
 
-/// What a function returns to the gateway.
+/// A response of a function, as API Gateway reads it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Returned {
+struct FunctionResponse {
     status_code: u16,
     #[serde(default)]
     headers: BTreeMap<String, String>,
@@ -36,26 +40,25 @@ struct Returned {
     is_base64_encoded: bool,
 }
 
-/// What Lambda returns of a function that has failed.
+/// What Lambda returns when a function fails instead of returning a response.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Failure {
+struct FunctionError {
     error_message: String,
 }
 
 impl Versions {
-    /// The environment has the ARN of each: `LIST_TASKS_VERSION` of `list-tasks`.
+    /// Reads the ARN of each version: `LIST_TASKS_VERSION` for `list-tasks`.
     ///
     /// # Errors
-    /// A sentence that names the variable which is missing.
+    /// A sentence that names the missing variable.
     pub(crate) fn from_environment() -> Result<Self, String> {
-        let operations = [HEALTH, LIST, CREATE, GET, UPDATE, COMPLETE, DELETE];
-        let arn = |operation: Operation| {
-            let variable = format!("{}_VERSION", operation.function.replace('-', "_").to_uppercase());
-            Ok((operation.function, required(&variable)?))
+        let arn = |&function: &&'static str| {
+            let variable = format!("{}_VERSION", function.replace('-', "_").to_uppercase());
+            Ok((function, required(&variable)?))
         };
-        let arns = operations.into_iter().map(arn).collect::<Result<_, String>>()?;
-        Ok(Self { lambda: Endpoint::of(LAMBDA, INVOKE_LIMIT, required)?, arns })
+        let arns = FUNCTIONS.iter().map(arn).collect::<Result<_, String>>()?;
+        Ok(Self { lambda: Endpoint::from_lookup(LAMBDA, INVOKE_TIMEOUT, required)?, arns })
     }
 
     fn arn(&self, operation: &Operation) -> &str {
@@ -68,33 +71,36 @@ impl Versions {
         arn.split_once(":function:").map_or(arn, |(_, name)| name)
     }
 
+    /// Invokes the function once, and again while Lambda itself does not respond, fails or throttles the call.
+    ///
+    /// # Errors
+    /// Why the function returned no response.
     pub(crate) async fn send(&self, request: &Request<'_>) -> Result<Response, String> {
         let arn = utf8_percent_encode(self.arn(request.operation), NON_ALPHANUMERIC);
         let path = format!("/2015-03-31/functions/{arn}/invocations");
         let event = event(request).to_string();
-        // One that is busy with the requests of others is asked again.
-        let answer = persistently(async || self.lambda.post(&path, &[], event.clone()).await).await?;
-        let (status, has_failed) = (answer.status(), answer.headers().contains_key("x-amz-function-error"));
-        let text = answer.text().await.map_err(|error| causes(&error))?;
+        let response = with_retries(async || self.lambda.post(&path, &[], event.clone()).await).await?;
+        let (status, has_failed) = (response.status(), response.headers().contains_key("x-amz-function-error"));
+        let text = response.text().await.map_err(|error| root_cause(&error))?;
         if !status.is_success() {
             return Err(format!("Lambda answered {status}: {text}"));
         }
         if has_failed {
-            let Failure { error_message } = serde_json::from_str(&text).unwrap_or_default();
+            let FunctionError { error_message } = serde_json::from_str(&text).unwrap_or_default();
             return Err(format!("the function failed: {error_message}"));
         }
-        read(&text).ok_or_else(|| "the function returned what the gateway does not understand".to_owned())
+        parse(&text).ok_or_else(|| "the function returned what the gateway does not understand".to_owned())
     }
 }
 
-/// The request as API Gateway tells a function of it, in payload format 2.0.
+/// The event of API Gateway for the request, in payload format 2.0.
 fn event(request: &Request<'_>) -> Value {
     let Operation { method, path: route, .. } = request.operation;
-    let (key, path) = (format!("{method} {route}"), request.path());
+    let (route_key, path) = (format!("{method} {route}"), request.path());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut event = json!({
         "version": "2.0",
-        "routeKey": key,
+        "routeKey": route_key,
         "rawPath": path,
         "rawQueryString": request.query,
         "headers": { "host": "pre-traffic.invalid", "x-forwarded-proto": "https" },
@@ -111,7 +117,7 @@ fn event(request: &Request<'_>) -> Value {
                 "userAgent": "smoke",
             },
             "requestId": String::from_iter(std::iter::repeat_with(fastrand::alphanumeric).take(15)),
-            "routeKey": key,
+            "routeKey": route_key,
             "stage": "$default",
             "timeEpoch": u64::try_from(now.as_millis()).unwrap_or_default(),
         },
@@ -133,8 +139,8 @@ fn event(request: &Request<'_>) -> Value {
     event
 }
 
-fn read(text: &str) -> Option<Response> {
-    let Returned { status_code, headers, body, is_base64_encoded } = serde_json::from_str(text).ok()?;
+fn parse(text: &str) -> Option<Response> {
+    let FunctionResponse { status_code, headers, body, is_base64_encoded } = serde_json::from_str(text).ok()?;
     let body = body.unwrap_or_default();
     let text = if is_base64_encoded { String::from_utf8(BASE64_STANDARD.decode(body).ok()?).ok()? } else { body };
     let content_type = headers.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));

@@ -1,13 +1,13 @@
-//! The connection string of the functions, for the driver of the migrations.
+//! Converts the connection string of the functions into the options of sqlx.
 
 use database_url::DatabaseUrl;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-use crate::MigrateError;
+use crate::error::MigrateError;
 
-/// The connection that the URL describes, as the functions read it, past Neon's pooler.
+/// Parses the URL as the functions do. Of a Neon database it takes the direct host instead of the pooler.
 pub(crate) fn parse(database_url: &str) -> Result<PgConnectOptions, MigrateError> {
     let config: Config = DatabaseUrl::parse(database_url).map_err(|problem| MigrateError::Url { problem })?.into();
     let password = config.get_password().map(String::from_utf8_lossy).unwrap_or_default();
@@ -20,20 +20,20 @@ pub(crate) fn parse(database_url: &str) -> Result<PgConnectOptions, MigrateError
         .ssl_mode(match config.get_ssl_mode() {
             SslMode::Disable => PgSslMode::Disable,
             SslMode::Prefer => PgSslMode::Prefer,
-            // This driver's `require` takes any certificate, and so encrypts a password for whoever answers.
+            // With `require` sqlx accepts any certificate, and would send the password to any server.
             _ => PgSslMode::VerifyFull,
         });
     let options = match config.get_hosts().first() {
         Some(Host::Tcp(name)) => options.host(&direct_host(name)),
-        Some(Host::Unix(folder)) => options.socket(folder),
+        Some(Host::Unix(directory)) => options.socket(directory),
         None => options.host(&config.get_hostaddrs().first().map(ToString::to_string).unwrap_or_default()),
     };
-    // In the form of libpq, `-c name=value`, which this driver takes apart.
+    // libpq writes `-c name=value`, and sqlx takes pairs.
     let pairs = config.get_options().unwrap_or_default().split("-c").filter_map(|pair| pair.trim().split_once('='));
     Ok(options.options(pairs))
 }
 
-/// Neon's host without its pooler, which keeps neither locks nor settings from one statement to the next.
+/// The host of Neon's database server. Its pooler keeps neither locks nor settings from one statement to the next.
 fn direct_host(host: &str) -> String {
     match host.split_once('.') {
         Some((endpoint, domain)) if domain.ends_with(".neon.tech") => {
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_the_url_arrive() {
+    fn all_parts_of_the_url_are_used() {
         let options =
             parsed("postgresql+asyncpg://ann:p%40ss@db.example.com:5433/todo?options=-csearch_path%3Dneon_auth");
         assert_eq!(options.get_host(), "db.example.com");
@@ -66,17 +66,17 @@ mod tests {
     }
 
     #[test]
-    fn a_remote_server_must_prove_its_name() {
+    fn remote_server_certificates_are_verified() {
         for query in ["", "?sslmode=prefer", "?sslmode=require", "?sslmode=verify-ca&sslrootcert=system"] {
             let options = parsed(&format!("postgres://ann:secret@db.example.com/todo{query}"));
             assert!(matches!(options.get_ssl_mode(), PgSslMode::VerifyFull), "{query}");
         }
-        let here = parsed("postgres://ann@localhost/todo?sslmode=disable");
-        assert!(matches!(here.get_ssl_mode(), PgSslMode::Disable));
+        let local = parsed("postgres://ann@localhost/todo?sslmode=disable");
+        assert!(matches!(local.get_ssl_mode(), PgSslMode::Disable));
     }
 
     #[test]
-    fn neons_pooler_is_passed_by() {
+    fn neon_pooler_is_bypassed() {
         let options = parsed("postgres://ann:secret@ep-cool-darkness-123456-pooler.eu-central-1.aws.neon.tech/todo");
         assert_eq!(options.get_host(), "ep-cool-darkness-123456.eu-central-1.aws.neon.tech");
 

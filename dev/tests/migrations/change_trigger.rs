@@ -1,0 +1,77 @@
+//! The trigger that maintains `updated_at` and `version`.
+
+use crate::kit::{Database, connect};
+
+#[tokio::test]
+async fn an_update_advances_updated_at_and_version() {
+    let database = Database::with_a_task().await;
+    assert_eq!(database.row("select version, updated_at = created_at from tasks").await, "1 | t");
+    for (index, change) in
+        ["title = 'Buy oat milk'", "description = ''", "completed = true", "priority = 'low'", "due_date = now()"]
+            .iter()
+            .enumerate()
+    {
+        let before = database.row("select updated_at from tasks").await;
+        let after = format!("update tasks set {change} returning version, updated_at > '{before}'");
+        assert_eq!(database.row(&after).await, format!("{} | t", index + 2), "{change}");
+    }
+}
+
+#[tokio::test]
+async fn an_update_without_changes_keeps_them() {
+    let database = Database::with_a_task().await;
+    let before = database.row("select version, updated_at from tasks").await;
+    for same in ["title = title", "title = 'Buy milk', completed = false", "description = null"] {
+        let after = format!("update tasks set {same} returning version, updated_at");
+        assert_eq!(database.row(&after).await, before, "{same}");
+    }
+}
+
+#[tokio::test]
+async fn statements_cannot_set_updated_at_or_version() {
+    let database = Database::with_a_task().await;
+    let before = database.row("select version, updated_at from tasks").await;
+    let only_them = "update tasks set version = 70, updated_at = '2001-01-01' returning version, updated_at";
+    assert_eq!(database.row(only_them).await, before);
+    let with_a_change = "update tasks set version = 70, updated_at = '2001-01-01', completed = true
+        returning version, updated_at > created_at";
+    assert_eq!(database.row(with_a_change).await, "2 | t");
+}
+
+#[tokio::test]
+async fn updated_at_never_decreases() {
+    let database = Database::with_a_task().await;
+
+    // Begins first and writes last.
+    let slow = connect(&database.url).await;
+    slow.batch_execute("begin; select now()").await.expect("a transaction");
+    let intermediate = database.row("update tasks set completed = true returning updated_at").await;
+    slow.batch_execute("update tasks set completed = false; commit").await.expect("a change");
+    assert_eq!(database.row(&format!("select version, updated_at > '{intermediate}' from tasks")).await, "3 | t");
+
+    // As if stored by a server whose clock was ahead.
+    database
+        .run(
+            "insert into tasks (user_id, title, updated_at) values ('ann', 'From the future', '2200-01-01 00:00Z');
+            update tasks set completed = true where title = 'From the future'",
+        )
+        .await;
+    assert_eq!(
+        database.rows("select version from tasks where updated_at = '2200-01-01 00:00:00.000001Z'").await,
+        ["2"]
+    );
+}
+
+#[tokio::test]
+async fn the_trigger_ignores_the_search_path() {
+    let database = Database::with_a_task().await;
+    database
+        .run(
+            "create schema trap;
+            create function trap.now() returns timestamptz language sql as $$ select '2200-01-01'::timestamptz $$;
+            set search_path = trap, public, pg_catalog;
+            update tasks set completed = true",
+        )
+        .await;
+    assert_eq!(database.row("select version, updated_at < '2200-01-01' from tasks").await, "2 | t");
+}

@@ -1,0 +1,36 @@
+//! How requests reach the functions.
+
+use crate::gateway::Gateway;
+use crate::message::{Request, Response};
+use crate::versions::Versions;
+
+/// How requests reach the functions.
+#[derive(Debug)]
+pub(crate) enum Transport {
+    /// Through the API Gateway, like those of users.
+    Gateway(Gateway),
+    /// Directly to the new versions: the gateway still leads to those before.
+    Versions(Versions),
+}
+
+impl Transport {
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// Why there was no response.
+    pub(crate) async fn send(&self, request: &Request<'_>) -> Result<Response, String> {
+        match self {
+            Self::Gateway(gateway) => gateway.send(request).await,
+            Self::Versions(versions) => versions.send(request).await,
+        }
+    }
+
+    /// The request as logs and errors name it: `GET /api/tasks of tasks-prod-list-tasks:41`.
+    pub(crate) fn describe(&self, request: &Request<'_>) -> String {
+        let line = format!("{} {}", request.operation.method, request.path_and_query());
+        match self {
+            Self::Gateway(_) => line,
+            Self::Versions(versions) => format!("{line} of {}", versions.name(request.operation)),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The program `migrate` at a terminal.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{self, MigrationStatus, State, Verification};
+use crate::error::MigrateError;
+use crate::report::Report;
+use crate::settings::{Settings, load_dotenv};
+
+/// Brings the schema of the database up to this release.
+///
+/// The database is the one of DATABASE_URL_UNPOOLED, else of DATABASE_URL; AUTH_USER_TABLE names the table of users when
+/// it is neither "user" nor users. Settings that the environment lacks are taken from the file .env.
+#[derive(Parser)]
+#[command(name = "migrate")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Apply every migration that the database lacks, or adopt the tasks of another back end (the default)
+    Up,
+    /// Revert the newest migration; an adoption is reverted as a whole
+    Down {
+        /// Also when users lose what they have stored
+        #[arg(long)]
+        discard_data: bool,
+    },
+    /// Print the SQL that `up` would run; change nothing
+    Plan,
+    /// Print which migrations the database has
+    Status,
+    /// Compare the database with what the functions need; exit with 1 if they would miss something
+    Verify,
+}
+
+/// Executes the command of the arguments, prints what it did to standard output or one sentence to standard error, and
+/// returns the exit code: 0 for success, 1 for a failure or a difference, 2 for invalid arguments.
+pub async fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run_command(arguments.command.unwrap_or(Command::Up)).await {
+        Ok(code) => code,
+        Err(sentence) => {
+            eprintln!("{sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run_command(command: Command) -> Result<ExitCode, String> {
+    load_dotenv()?;
+    execute(command, &Settings::from_env()?).await.map_err(|error| error.to_string())
+}
+
+async fn execute(command: Command, Settings { database_url, options }: &Settings) -> Result<ExitCode, MigrateError> {
+    match command {
+        Command::Up => {
+            let report = commands::up(database_url, options).await?;
+            print_report("applied", &report);
+            let was_adopted = !report.changes.is_empty();
+            if was_adopted {
+                print_notes(&commands::verify(database_url, options).await?.notes);
+            }
+        }
+        Command::Down { discard_data: false } => {
+            print_report("took back", &commands::down(database_url).await?);
+        }
+        Command::Down { discard_data: true } => {
+            print_report("took back", &commands::down_discarding_data(database_url).await?);
+        }
+        Command::Plan => print!("{}", commands::plan(database_url, options).await?),
+        Command::Status => print_statuses(&commands::status(database_url).await?),
+        Command::Verify => return Ok(print_verification(&commands::verify(database_url, options).await?)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_report(verb: &str, Report { migrations, changes }: &Report) {
+    if migrations.is_empty() && changes.is_empty() {
+        println!("nothing to do");
+    }
+    for change in changes {
+        println!("{verb}: {change}");
+    }
+    for migration in migrations {
+        println!("{verb} {:04} {}", migration.version, migration.name);
+    }
+}
+
+fn print_statuses(statuses: &[MigrationStatus]) {
+    for MigrationStatus { migration, state } in statuses {
+        let state = match state {
+            State::Pending => "pending".to_owned(),
+            State::Applied { at } => format!("applied {at}"),
+            State::Adopted { at } => format!("adopted {at}"),
+            State::Newer { at } => format!("applied {at} by a newer release"),
+        };
+        println!("{:04} {}: {state}", migration.version, migration.name);
+    }
+}
+
+fn print_notes(notes: &[String]) {
+    for note in notes {
+        println!("note: {note}");
+    }
+}
+
+fn print_verification(Verification { differences, notes }: &Verification) -> ExitCode {
+    for difference in differences {
+        println!("{}\n    {}", difference.description(), difference.fix().replace('\n', "\n    "));
+    }
+    print_notes(notes);
+    if differences.is_empty() {
+        println!("the database has all that the functions need");
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,30 @@
+//! What the program can do with a database. Each command opens a session of its own.
+
+mod down;
+mod plan;
+mod status;
+mod up;
+mod verify;
+
+pub use down::{down, down_discarding_data};
+pub use plan::{Plan, PlannedChange, plan};
+pub use status::{MigrationStatus, State, status};
+pub use up::{up, up_with_lock_timeout};
+pub use verify::{Verification, verify};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Options;
+
+    /// So that a caller can run them in a task of a multi-threaded runtime.
+    #[test]
+    fn the_futures_are_send() {
+        fn assert_send<F: Send>(_: F) {}
+        assert_send(up("", &Options::default()));
+        assert_send(down(""));
+        assert_send(plan("", &Options::default()));
+        assert_send(status(""));
+        assert_send(verify("", &Options::default()));
+    }
+}

@@ -1,0 +1,116 @@
+//! `plan`: what `up` would do, as SQL for a person to read and to run.
+
+use std::fmt;
+
+use sqlx::{Connection, PgConnection, migrate};
+
+use crate::adoption;
+use crate::connection::connect_read_only;
+use crate::error::MigrateError;
+use crate::history::{self, CREATE_HISTORY_TABLE};
+use crate::migration;
+use crate::options::Options;
+use crate::schema::catalog::TasksTable;
+use crate::sql::{brief_transaction, string_literal};
+use crate::user_table::{self, SESSION_SETTING};
+
+/// The changes in their order. Displays as a script for `psql`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Empty when there is nothing to do.
+    pub changes: Vec<PlannedChange>,
+}
+
+/// One change of a [`Plan`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedChange {
+    /// One line, which begins with a capital letter: `Add the column due_date`.
+    pub description: String,
+    /// The SQL. Each element must be sent as a message of its own: PostgreSQL runs one message in one transaction.
+    pub statements: Vec<String>,
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.changes.is_empty() {
+            return writeln!(formatter, "-- There is nothing to do.");
+        }
+        writeln!(formatter, "-- What `migrate up` would do. To do it by hand: psql --set ON_ERROR_STOP=1 --file …")?;
+        for change in &self.changes {
+            write!(formatter, "\n-- {}\n{}\n", change.description, change.statements.join("\n"))?;
+        }
+        Ok(())
+    }
+}
+
+/// What [`up`](crate::up) would do. Changes nothing.
+///
+/// # Errors
+/// As [`up`](crate::up), as far as the failure can be foreseen.
+pub async fn plan(database_url: &str, options: &Options) -> Result<Plan, MigrateError> {
+    let mut database = connect_read_only(database_url).await?;
+    let plan = run(&mut database, options).await;
+    let _ = database.close().await;
+    plan
+}
+
+async fn run(database: &mut PgConnection, options: &Options) -> Result<Plan, MigrateError> {
+    let auth_user_table = options.auth_user_table.as_deref();
+    let applied = history::applied(database).await?;
+    history::verify_checksums(&applied)?;
+
+    if applied.is_empty()
+        && let Some(tasks) = TasksTable::read(database).await?
+    {
+        let changes = adoption::required_changes(database, &tasks, auth_user_table).await?;
+        let changes = changes.into_iter().map(|change| PlannedChange {
+            statements: adoption::messages(&change),
+            description: capitalized(&change.description),
+        });
+        return Ok(Plan { changes: [session_settings("")].into_iter().chain(changes).collect() });
+    }
+
+    let pending: Vec<_> = migration::up_files().filter(|file| !applied.contains_key(&file.version)).collect();
+    if pending.is_empty() {
+        return Ok(Plan::default());
+    }
+    let settings = if applied.is_empty() {
+        let users = user_table::choose(database, auth_user_table).await?;
+        let name = string_literal(&user_table::session_setting_value(users));
+        session_settings(&format!("\nselect set_config('{SESSION_SETTING}', {name}, false);"))
+    } else {
+        session_settings("")
+    };
+    let create_history = PlannedChange {
+        description: "Create the table that records the migrations".to_owned(),
+        statements: vec![CREATE_HISTORY_TABLE.to_owned()],
+    };
+    let migrations = pending.into_iter().map(planned_migration);
+    Ok(Plan { changes: [settings, create_history].into_iter().chain(migrations).collect() })
+}
+
+/// The settings that `up` uses too, and `more` statements.
+fn session_settings(more: &str) -> PlannedChange {
+    PlannedChange {
+        description: "Settings of this session".to_owned(),
+        statements: vec![format!("set statement_timeout = 0;\nset lock_timeout = '60s';{more}")],
+    }
+}
+
+fn planned_migration(file: &migrate::Migration) -> PlannedChange {
+    let sql = file.sql.as_str().trim_end();
+    let record = history::insert_statement(file);
+    PlannedChange {
+        description: format!("Migration {:04}: {}", file.version, file.description),
+        statements: if file.no_tx {
+            vec![sql.to_owned(), record]
+        } else {
+            vec![brief_transaction(&format!("{sql}\n{record}"))]
+        },
+    }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}

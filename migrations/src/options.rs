@@ -1,0 +1,9 @@
+//! What differs between databases.
+
+/// The settings of a migration.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The table that `tasks.user_id` references, as SQL names it (`neon_auth."user"`), or `none` for no foreign key.
+    /// By default it is the table that an existing foreign key references, else `"user"`, else `users`.
+    pub auth_user_table: Option<String>,
+}

@@ -1,0 +1,285 @@
+//! The table `tasks` as PostgreSQL's catalog describes it.
+
+use sqlx::{FromRow, PgConnection};
+
+use crate::schema::change_trigger;
+
+/// The table `tasks` that the search path finds, whoever created it.
+pub(crate) struct TasksTable {
+    /// Whether it is an ordinary table: not a view, not partitioned, not foreign.
+    pub(crate) is_ordinary_table: bool,
+    /// Whether this role may alter the table and create objects in the schema.
+    pub(crate) can_be_altered: bool,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) checks: Vec<Check>,
+    pub(crate) foreign_keys: Vec<ForeignKey>,
+    pub(crate) indexes: Vec<Index>,
+    /// The trigger that calls [`change_trigger::FUNCTION_NAME`].
+    pub(crate) trigger: Option<Trigger>,
+    /// The function [`change_trigger::FUNCTION_NAME`].
+    pub(crate) function: Option<Function>,
+    /// Whether the table `tasks_adoption` exists: an adoption was at least begun.
+    pub(crate) has_adoption_log: bool,
+    /// Whether the table of applied migrations exists.
+    pub(crate) has_history: bool,
+}
+
+#[derive(FromRow)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    /// As `pg_type` names it, without length.
+    pub(crate) type_name: String,
+    pub(crate) not_null: bool,
+    /// Whether an insert may omit the column: it has a default, is an identity column or is generated.
+    pub(crate) filled_by_database: bool,
+    /// The default or the generation expression, as PostgreSQL prints it.
+    pub(crate) default: Option<String>,
+}
+
+#[derive(FromRow)]
+pub(crate) struct Check {
+    pub(crate) name: String,
+    pub(crate) columns: Vec<String>,
+    pub(crate) validated: bool,
+}
+
+/// A foreign key of the column `user_id` alone.
+#[derive(FromRow)]
+pub(crate) struct ForeignKey {
+    /// Quoted for SQL.
+    pub(crate) name: String,
+    pub(crate) definition: String,
+    pub(crate) validated: bool,
+    /// `on delete cascade`.
+    pub(crate) cascades_deletes: bool,
+    /// `on update cascade`.
+    pub(crate) cascades_updates: bool,
+    /// The referenced table with its schema, quoted for SQL.
+    pub(crate) table: String,
+    /// The referenced column, quoted for SQL.
+    pub(crate) column: String,
+    /// The type of the referenced column, as `pg_type` names it.
+    pub(crate) key_type: String,
+}
+
+#[derive(FromRow)]
+pub(crate) struct Index {
+    pub(crate) name: String,
+    pub(crate) unique: bool,
+    /// `false` after `create index concurrently` was interrupted.
+    pub(crate) valid: bool,
+    /// The whole statement that creates it.
+    pub(crate) definition: String,
+}
+
+impl Index {
+    /// The definition from the columns on. `None` when the index is not a B-tree.
+    pub(crate) fn btree_definition(&self) -> Option<&str> {
+        self.definition.split_once(" USING btree ").map(|(_, definition)| definition)
+    }
+}
+
+#[derive(FromRow)]
+pub(crate) struct Trigger {
+    pub(crate) name: String,
+    pub(crate) enabled: bool,
+    /// `pg_trigger.tgtype`.
+    pub(crate) type_bits: i16,
+}
+
+#[derive(FromRow)]
+pub(crate) struct Function {
+    /// The body.
+    pub(crate) source: String,
+    /// `pg_proc.proconfig`.
+    pub(crate) settings: Vec<String>,
+}
+
+/// A table whose rows are users, as far as a foreign key needs to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UserTable {
+    /// With its schema, quoted for SQL: `public."user"`.
+    pub(crate) name: String,
+    /// The column that identifies a user, quoted for SQL.
+    pub(crate) key: String,
+    /// The type of that column, as `pg_type` names it.
+    pub(crate) key_type: String,
+}
+
+impl TasksTable {
+    /// Reads the catalog. `None` when there is no `tasks`.
+    pub(crate) async fn read(database: &mut PgConnection) -> Result<Option<Self>, sqlx::Error> {
+        let found: Option<(bool, bool, bool, bool)> = sqlx::query_as(
+            "select
+                relkind = 'r',
+                pg_has_role(relowner, 'usage') and has_schema_privilege(current_schema(), 'create'),
+                to_regclass('tasks_adoption') is not null,
+                to_regclass('_sqlx_migrations') is not null
+            from pg_class
+            where oid = to_regclass('tasks')",
+        )
+        .fetch_optional(&mut *database)
+        .await?;
+        let Some((is_ordinary_table, can_be_altered, has_adoption_log, has_history)) = found else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            is_ordinary_table,
+            can_be_altered,
+            columns: columns(database).await?,
+            checks: checks(database).await?,
+            foreign_keys: foreign_keys(database).await?,
+            indexes: indexes(database).await?,
+            trigger: trigger(database).await?,
+            function: function(database).await?,
+            has_adoption_log,
+            has_history,
+        }))
+    }
+
+    pub(crate) fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    pub(crate) fn index(&self, name: &str) -> Option<&Index> {
+        self.indexes.iter().find(|index| index.name == name)
+    }
+
+    /// Whether the database has once checked that every task belongs to a user.
+    pub(crate) fn has_validated_foreign_key(&self) -> bool {
+        self.foreign_keys.iter().any(|foreign_key| foreign_key.validated)
+    }
+}
+
+/// Groups the types between which PostgreSQL accepts a foreign key. Both names are equal within a group.
+pub(crate) fn type_family(type_name: &str) -> &str {
+    match type_name {
+        "int2" | "int4" | "int8" => "integer",
+        "text" | "varchar" | "bpchar" => "text",
+        other => other,
+    }
+}
+
+async fn columns(database: &mut PgConnection) -> Result<Vec<Column>, sqlx::Error> {
+    sqlx::query_as(
+        "select
+            quote_ident(attname) as name,
+            typname::text as type_name,
+            attnotnull as not_null,
+            atthasdef or attidentity <> '' or attgenerated <> '' as filled_by_database,
+            pg_get_expr(adbin, adrelid) as default
+        from pg_attribute
+        join pg_type
+            on pg_type.oid = atttypid
+        left join pg_attrdef
+            on adrelid = attrelid
+            and adnum = attnum
+        where attrelid = to_regclass('tasks')
+            and attnum > 0
+            and not attisdropped
+        order by attnum",
+    )
+    .fetch_all(database)
+    .await
+}
+
+async fn checks(database: &mut PgConnection) -> Result<Vec<Check>, sqlx::Error> {
+    sqlx::query_as(
+        "select
+            conname::text as name,
+            convalidated as validated,
+            array(
+                select attname::text
+                from pg_attribute
+                where attrelid = conrelid
+                    and attnum = any (conkey)
+            ) as columns
+        from pg_constraint
+        where conrelid = to_regclass('tasks')
+            and contype = 'c'
+        order by conname",
+    )
+    .fetch_all(database)
+    .await
+}
+
+async fn foreign_keys(database: &mut PgConnection) -> Result<Vec<ForeignKey>, sqlx::Error> {
+    sqlx::query_as(
+        "select
+            quote_ident(conname) as name,
+            pg_get_constraintdef(pg_constraint.oid) as definition,
+            convalidated as validated,
+            confdeltype = 'c' as cascades_deletes,
+            confupdtype = 'c' as cascades_updates,
+            format('%I.%I', nspname, relname) as table,
+            quote_ident(key.attname) as column,
+            typname::text as key_type
+        from pg_constraint
+        join pg_attribute as own
+            on own.attrelid = conrelid
+            and own.attname = 'user_id'
+        join pg_attribute as key
+            on key.attrelid = confrelid
+            and key.attnum = confkey[1]
+        join pg_type
+            on pg_type.oid = key.atttypid
+        join pg_class
+            on pg_class.oid = confrelid
+        join pg_namespace
+            on pg_namespace.oid = relnamespace
+        where conrelid = to_regclass('tasks')
+            and contype = 'f'
+            and conkey = array[own.attnum]
+        order by conname",
+    )
+    .fetch_all(database)
+    .await
+}
+
+async fn indexes(database: &mut PgConnection) -> Result<Vec<Index>, sqlx::Error> {
+    sqlx::query_as(
+        "select
+            relname::text as name,
+            indisunique as unique,
+            indisvalid as valid,
+            pg_get_indexdef(indexrelid) as definition
+        from pg_index
+        join pg_class
+            on pg_class.oid = indexrelid
+        where indrelid = to_regclass('tasks')
+        order by relname",
+    )
+    .fetch_all(database)
+    .await
+}
+
+async fn trigger(database: &mut PgConnection) -> Result<Option<Trigger>, sqlx::Error> {
+    sqlx::query_as(
+        "select
+            tgname::text as name,
+            tgenabled in ('O', 'A') as enabled,
+            tgtype as type_bits
+        from pg_trigger
+        join pg_proc
+            on pg_proc.oid = tgfoid
+        where tgrelid = to_regclass('tasks')
+            and proname = $1
+            and not tgisinternal",
+    )
+    .bind(change_trigger::FUNCTION_NAME)
+    .fetch_optional(database)
+    .await
+}
+
+async fn function(database: &mut PgConnection) -> Result<Option<Function>, sqlx::Error> {
+    sqlx::query_as(
+        "select
+            prosrc as source,
+            coalesce(proconfig, '{}') as settings
+        from pg_proc
+        where oid = to_regproc($1)",
+    )
+    .bind(change_trigger::FUNCTION_NAME)
+    .fetch_optional(database)
+    .await
+}

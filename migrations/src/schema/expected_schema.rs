@@ -1,0 +1,184 @@
+//! The schema that the functions need: what the migrations create in an empty database, as far as a table `tasks` of
+//! another back end must have it too.
+
+/// A column of `tasks`.
+pub(crate) struct ExpectedColumn {
+    pub(crate) name: &'static str,
+    /// The types that the functions' statements work with, as `pg_type` names them. The first is the one that the
+    /// migrations use.
+    pub(crate) types: &'static [&'static str],
+    /// Whether the functions write null.
+    pub(crate) nullable: bool,
+    /// The definition with which a missing column is added; `None` when it cannot be added. A default must be the same for
+    /// every row: one that varies would rewrite the table.
+    pub(crate) definition: Option<&'static str>,
+    /// A condition on the rows that lose data when the column is dropped.
+    pub(crate) data_condition: Option<&'static str>,
+}
+
+const KEY_TYPES: &[&str] = &["int4", "int8", "uuid", "text", "varchar", "bpchar"];
+const TEXT_TYPES: &[&str] = &["text", "varchar"];
+const TIME_TYPES: &[&str] = &["timestamptz", "timestamp"];
+
+/// A column that must already exist.
+const fn existing(name: &'static str, types: &'static [&'static str]) -> ExpectedColumn {
+    ExpectedColumn { name, types, nullable: false, definition: None, data_condition: None }
+}
+
+const fn nullable(name: &'static str, types: &'static [&'static str], definition: &'static str) -> ExpectedColumn {
+    ExpectedColumn { name, types, nullable: true, definition: Some(definition), data_condition: None }
+}
+
+const fn not_null(name: &'static str, types: &'static [&'static str], definition: &'static str) -> ExpectedColumn {
+    ExpectedColumn { name, types, nullable: false, definition: Some(definition), data_condition: None }
+}
+
+impl ExpectedColumn {
+    const fn with_data_condition(mut self, condition: &'static str) -> Self {
+        self.data_condition = Some(condition);
+        self
+    }
+}
+
+pub(crate) static COLUMNS: [ExpectedColumn; 12] = [
+    existing("id", KEY_TYPES),
+    existing("user_id", KEY_TYPES),
+    existing("title", TEXT_TYPES),
+    nullable("description", TEXT_TYPES, "text").with_data_condition("description is not null"),
+    not_null("completed", &["bool"], "boolean not null default false").with_data_condition("completed"),
+    nullable("priority", TEXT_TYPES, "varchar(20)").with_data_condition("priority is not null"),
+    nullable("due_date", TIME_TYPES, "timestamptz").with_data_condition("due_date is not null"),
+    not_null("created_at", TIME_TYPES, "timestamptz not null default now()"),
+    not_null("updated_at", TIME_TYPES, "timestamptz not null default now()"),
+    not_null("version", &["int8"], "bigint not null default 1"),
+    nullable("idempotency_key", TEXT_TYPES, "text"),
+    nullable("last_request", TEXT_TYPES, "text"),
+];
+
+/// The default that the functions rely on, for a column of this type. `None` where they need none, and where the program
+/// cannot choose one: an integer key needs a sequence that continues after the existing rows.
+pub(crate) fn default_expression(column: &str, type_name: &str) -> Option<&'static str> {
+    match (column, type_name) {
+        ("id", "uuid") => Some("gen_random_uuid()"),
+        ("id", "text" | "varchar" | "bpchar") => Some("gen_random_uuid()::text"),
+        ("completed", _) => Some("false"),
+        ("version", _) => Some("1"),
+        ("created_at" | "updated_at", "timestamp") => Some("(now() at time zone 'utc')"),
+        ("created_at" | "updated_at", _) => Some("now()"),
+        _ => None,
+    }
+}
+
+/// A check constraint on one column.
+pub(crate) struct ExpectedCheck {
+    pub(crate) name: &'static str,
+    pub(crate) column: &'static str,
+    pub(crate) condition: &'static str,
+}
+
+/// The length of the description is not checked: another back end may go on writing longer ones.
+pub(crate) static CHECKS: [ExpectedCheck; 2] = [
+    ExpectedCheck { name: "ck_tasks_title_length", column: "title", condition: "char_length(title) between 1 and 255" },
+    ExpectedCheck { name: "ck_tasks_priority", column: "priority", condition: "priority in ('low', 'medium', 'high')" },
+];
+
+/// The SQL that creates the table `task_fences`: the whole migration.
+pub(crate) const CREATE_TASK_FENCES: &str = include_str!("../../0012_task_fences.up.sql");
+
+/// The name of the foreign key of `user_id` when this program creates it.
+pub(crate) const FOREIGN_KEY: &str = "fk_tasks_user_id";
+
+/// An index of `tasks`.
+pub(crate) struct ExpectedIndex {
+    pub(crate) name: &'static str,
+    pub(crate) unique: bool,
+    /// The definition after `on tasks`.
+    pub(crate) definition: &'static str,
+    /// Whether an index in another direction, or with another name, is as good: the statements of the functions do not
+    /// need its order.
+    pub(crate) any_direction_and_name: bool,
+}
+
+/// An index that a statement of the functions needs as it is.
+const fn exact(name: &'static str, definition: &'static str) -> ExpectedIndex {
+    ExpectedIndex { name, unique: false, definition, any_direction_and_name: false }
+}
+
+/// An index that other programs look for.
+const fn flexible(name: &'static str, definition: &'static str) -> ExpectedIndex {
+    ExpectedIndex { name, unique: false, definition, any_direction_and_name: true }
+}
+
+pub(crate) static INDEXES: [ExpectedIndex; 16] = [
+    exact("idx_tasks_user_newest", "(user_id, created_at desc, id desc)"),
+    exact("idx_tasks_user_completed_newest", "(user_id, completed, created_at desc, id desc)"),
+    exact("idx_tasks_user_pending_newest", "(user_id, created_at desc, id desc) where completed is not true"),
+    exact("idx_tasks_user_updated", "(user_id, updated_at desc, id desc)"),
+    exact("idx_tasks_user_due_date", "(user_id, due_date, id)"),
+    exact("idx_tasks_user_due_date_desc", "(user_id, due_date desc nulls last, id desc)"),
+    exact("idx_tasks_user_title", "(user_id, lower(title), id)"),
+    exact(
+        "idx_tasks_user_priority",
+        "(user_id, (case priority when 'low' then 1 when 'medium' then 2 when 'high' then 3 else null end), id)",
+    ),
+    exact(
+        "idx_tasks_user_priority_desc",
+        "(user_id, (case priority when 'low' then 1 when 'medium' then 2 when 'high' then 3 else null end) desc nulls last, \
+         id desc)",
+    ),
+    ExpectedIndex {
+        name: "idx_tasks_user_idempotency_key",
+        unique: true,
+        definition: "(user_id, idempotency_key)",
+        any_direction_and_name: false,
+    },
+    flexible("idx_tasks_user_id", "(user_id)"),
+    flexible("idx_tasks_completed", "(completed)"),
+    flexible("idx_tasks_user_completed", "(user_id, completed)"),
+    flexible("idx_tasks_created_at", "(created_at desc)"),
+    flexible("idx_tasks_updated_at", "(updated_at)"),
+    flexible("idx_tasks_due_date", "(due_date)"),
+];
+
+impl ExpectedIndex {
+    /// Whether an index with this definition serves the same statements. A unique index serves where none is demanded.
+    pub(crate) fn is_satisfied_by(&self, unique: bool, definition: &str) -> bool {
+        let expected = normalized(self.definition, self.any_direction_and_name);
+        (unique || !self.unique) && normalized(definition, self.any_direction_and_name) == expected
+    }
+}
+
+/// A definition without what PostgreSQL adds when it prints one: casts, which depend on the types of the columns, and
+/// parentheses.
+fn normalized(definition: &str, ignore_direction: bool) -> String {
+    let mut text = definition.to_lowercase();
+    for cast in ["::text", "::character varying", "::integer"] {
+        text = text.replace(cast, "");
+    }
+    let text = text.replace(['(', ')'], " ").replace(',', " , ");
+    let is_ignored = |word: &&str| ignore_direction && ["asc", "desc", "nulls", "first", "last"].contains(word);
+    text.split_whitespace().filter(|word| !is_ignored(word)).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn printed_index_definitions_are_recognized() {
+        let named = |name| INDEXES.iter().find(|index| index.name == name).expect("an index");
+        let title = named("idx_tasks_user_title");
+        assert!(title.is_satisfied_by(false, "(user_id, lower((title)::text), id)"));
+        assert!(title.is_satisfied_by(false, "(user_id, lower(title), id)"));
+        assert!(!title.is_satisfied_by(false, "(user_id, lower(title), id DESC)"));
+        let priority = "(user_id, (\nCASE priority\n    WHEN 'low'::text THEN 1\n    WHEN 'medium'::text THEN 2\n    \
+             WHEN 'high'::text THEN 3\n    ELSE NULL::integer\nEND) DESC NULLS LAST, id DESC)";
+        assert!(named("idx_tasks_user_priority_desc").is_satisfied_by(false, priority));
+        assert!(!named("idx_tasks_user_priority").is_satisfied_by(false, priority));
+        let pending = "(user_id, created_at DESC, id DESC) WHERE (completed IS NOT TRUE)";
+        assert!(named("idx_tasks_user_pending_newest").is_satisfied_by(false, pending));
+        assert!(!named("idx_tasks_user_newest").is_satisfied_by(false, pending));
+        assert!(!named("idx_tasks_user_idempotency_key").is_satisfied_by(false, "(user_id, idempotency_key)"));
+        assert!(named("idx_tasks_created_at").is_satisfied_by(false, "(created_at)"));
+    }
+}

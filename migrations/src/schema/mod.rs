@@ -1,0 +1,21 @@
+//! The table `tasks`: what the database has, what the functions need, and the changes that turn the one into the other.
+//!
+//! Everything in this folder reads the database and returns the driver's errors. Nothing here changes it.
+//!
+//! | Module | |
+//! |---|---|
+//! | [`catalog`] | the table as PostgreSQL's catalog describes it |
+//! | [`expected_schema`] | the columns, checks and indexes that the functions need |
+//! | [`change_trigger`] | the trigger that maintains `updated_at` and `version` |
+//! | [`change`] | a change as SQL, with the SQL that undoes it |
+//! | [`difference`] | one difference between the two, and the changes that resolve it |
+//! | [`comparison`] | finds the differences |
+//! | [`time_zones`] | defaults that store another time than UTC |
+
+pub(crate) mod catalog;
+pub(crate) mod change;
+pub(crate) mod change_trigger;
+pub(crate) mod comparison;
+pub(crate) mod difference;
+pub(crate) mod expected_schema;
+pub(crate) mod time_zones;
