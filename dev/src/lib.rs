@@ -7,7 +7,8 @@
 //!
 //! `template.yaml` tells gateway and functions what to do, as in AWS ([`template`]). [`stack`] puts the parts together and
 //! takes them down. [`testkit`], [`function`], [`fault_proxy`], [`tokens`] and [`database`] are what tests use.
-//! [`artefacts`] and [`deploy`] are the way to AWS: what is built, and how it gets there.
+//! [`artefacts`] and [`deploy`] are the way to AWS: what is built, and how it gets there. [`generate`] writes what lists
+//! routes.
 
 mod answer;
 pub mod artefacts;
@@ -23,6 +24,7 @@ mod event;
 pub mod fault_proxy;
 pub mod function;
 mod gateway;
+pub mod generate;
 mod instances;
 mod interrupt;
 mod output;

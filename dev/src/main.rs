@@ -9,9 +9,11 @@ use dev::artefacts::{self, Architecture};
 use dev::bench;
 use dev::deploy::deploy;
 use dev::environment::Environment;
+use dev::generate;
 use dev::python::scan;
 use dev::stack::{Mode, Options, StackError, run};
 use dev::tokens;
+use dev::workspace::root;
 
 /// The local stack of the todo API.
 #[derive(Parser)]
@@ -78,6 +80,8 @@ enum Command {
     },
     /// Looks for known mistakes of security in the template.
     Scan,
+    /// Writes what lists routes and functions, from openapi.yaml.
+    Generate,
 }
 
 #[derive(Args)]
@@ -123,6 +127,11 @@ async fn execute(command: Command) -> Result<(), Box<dyn Error>> {
         }
         Command::Deploy { stage, arch } => deploy(&stage, arch).await?,
         Command::Scan => scan().await?,
+        Command::Generate => {
+            for path in generate::write(root())? {
+                println!("{path}");
+            }
+        }
         #[cfg(target_os = "linux")]
         Command::Bench { binaries, requests, without_sizes, output } => {
             let requests = requests.into();

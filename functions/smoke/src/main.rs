@@ -8,6 +8,7 @@ mod aws;
 mod better_auth;
 mod command_line;
 mod environment;
+mod functions;
 mod gateway;
 mod http;
 mod pre_traffic;

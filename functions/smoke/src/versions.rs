@@ -9,9 +9,10 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::api::{COMPLETE, CREATE, DELETE, GET, HEALTH, LIST, Operation, Request, Response, UPDATE};
+use crate::api::{Operation, Request, Response};
 use crate::aws::{Endpoint, LAMBDA};
-use crate::environment::required;
+use crate::environment::{required, variable};
+use crate::functions::{FUNCTIONS, OPTIONAL_FUNCTIONS};
 use crate::http::{causes, persistently};
 
 /// How long an invocation may take: longer than the longest time of a function in `template.yaml`.
@@ -49,12 +50,14 @@ impl Versions {
     /// # Errors
     /// A sentence that names the variable which is missing.
     pub(crate) fn from_environment() -> Result<Self, String> {
-        let operations = [HEALTH, LIST, CREATE, GET, UPDATE, COMPLETE, DELETE];
-        let arn = |operation: Operation| {
-            let variable = format!("{}_VERSION", operation.function.replace('-', "_").to_uppercase());
-            Ok((operation.function, required(&variable)?))
-        };
-        let arns = operations.into_iter().map(arn).collect::<Result<_, String>>()?;
+        let name = |function: &str| format!("{}_VERSION", function.replace('-', "_").to_uppercase());
+        let mut arns = BTreeMap::new();
+        for function in FUNCTIONS {
+            arns.insert(*function, required(&name(function))?);
+        }
+        for function in OPTIONAL_FUNCTIONS {
+            arns.extend(variable(&name(function)).map(|arn| (*function, arn)));
+        }
         Ok(Self { lambda: Endpoint::of(LAMBDA, INVOKE_LIMIT, required)?, arns })
     }
 
