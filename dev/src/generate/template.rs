@@ -90,10 +90,10 @@ fn event(route: &Route) -> String {
     )
 }
 
-/// The variable by which the check knows the new version.
+/// The variable by which the check knows the number of the new version.
 fn version(function: &Function) -> String {
     let variable = function.name.replace('-', "_").to_uppercase();
-    let version = format!("!Ref {}Function.Version", pascal_case(&function.name));
+    let version = format!("!GetAtt {}Function.Version.Version", pascal_case(&function.name));
     let value = match &function.settings.condition {
         None => version,
         Some(condition) => format!("!If [{condition}, {version}, !Ref AWS::NoValue]"),
@@ -184,7 +184,7 @@ mod tests {
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in {text}");
         }
-        let expected = "SIGN_IN_VERSION: !If [HasPasswords, !Ref SignInFunction.Version, !Ref AWS::NoValue]";
+        let expected = "SIGN_IN_VERSION: !If [HasPasswords, !GetAtt SignInFunction.Version.Version, !Ref AWS::NoValue]";
         assert_eq!(version(&function).trim(), expected);
     }
 

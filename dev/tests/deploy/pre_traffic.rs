@@ -158,12 +158,13 @@ impl Aws {
             ("AWS_SECRET_ACCESS_KEY", KEY_SECRET),
             ("AWS_SESSION_TOKEN", KEY_SESSION),
             ("AWS_REGION", "eu-central-1"),
+            ("FUNCTION_ARN_PREFIX", "arn:aws:lambda:eu-central-1:123456789012:function:tasks-prod-"),
             ("AWS_ENDPOINT_URL_LAMBDA", &self.url),
             ("AWS_ENDPOINT_URL_CODEDEPLOY", &self.url),
         ];
         let versions = functions().into_iter().map(|function| {
             let variable = format!("{}_VERSION", function.replace('-', "_").to_uppercase());
-            (variable, format!("arn:aws:lambda:eu-central-1:123456789012:function:tasks-prod-{function}:41"))
+            (variable, "41".to_owned())
         });
         variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().chain(versions).collect()
     }

@@ -10,13 +10,11 @@ use tokio::sync::OnceCell;
 
 use crate::artefacts::built;
 use crate::output;
+use crate::transform::transform;
 
 /// The template after SAM's transform, with these parameters.
 async fn transformed(parameters: &[&str]) -> Value {
-    let mut python = SAM.command("python").await.unwrap();
-    let script = root().join("dev/tests/deploy/transform.py");
-    let text = output(python.arg(script).args(parameters).env("AWS_DEFAULT_REGION", "us-east-1"));
-    serde_json::from_str(&text).unwrap()
+    transform(&root().join("template.yaml"), parameters).await
 }
 
 /// The resources of the template.
@@ -178,7 +176,8 @@ async fn new_versions_are_tried_before_they_get_a_request() {
     let mut tried = BTreeSet::new();
     for (variable, value) in variables {
         let Some(function) = variable.strip_suffix("_VERSION") else { continue };
-        let version = value["Ref"].as_str().unwrap();
+        let (version, attribute) = (value["Fn::GetAtt"][0].as_str().unwrap(), &value["Fn::GetAtt"][1]);
+        assert_eq!(attribute, "Version");
         let of = resources[version]["Properties"]["FunctionName"]["Ref"].as_str().unwrap();
         let code = resources[of]["Properties"]["Code"]["S3Key"].as_str().unwrap();
         assert_eq!(code, format!("target/lambda/{}/", function.to_lowercase().replace('_', "-")));

@@ -45,18 +45,20 @@ struct Failure {
 }
 
 impl Versions {
-    /// The environment has the ARN of each: `LIST_TASKS_VERSION` of `list-tasks`.
+    /// The environment has the number of each, `LIST_TASKS_VERSION` of `list-tasks`, and what the ARNs begin with.
     ///
     /// # Errors
     /// A sentence that names the variable which is missing.
     pub(crate) fn from_environment() -> Result<Self, String> {
         let name = |function: &str| format!("{}_VERSION", function.replace('-', "_").to_uppercase());
+        let prefix = required("FUNCTION_ARN_PREFIX")?;
+        let arn = |function: &str, version: &str| format!("{prefix}{function}:{version}");
         let mut arns = BTreeMap::new();
         for function in FUNCTIONS {
-            arns.insert(*function, required(&name(function))?);
+            arns.insert(*function, arn(function, &required(&name(function))?));
         }
         for function in OPTIONAL_FUNCTIONS {
-            arns.extend(variable(&name(function)).map(|arn| (*function, arn)));
+            arns.extend(variable(&name(function)).map(|version| (*function, arn(function, &version))));
         }
         Ok(Self { lambda: Endpoint::of(LAMBDA, INVOKE_LIMIT, required)?, arns })
     }
