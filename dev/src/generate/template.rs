@@ -115,7 +115,7 @@ fn throttles_alarm((functions, number): (&[Function], usize)) -> String {
     Type: AWS::CloudWatch::Alarm
     Condition: HasAlarms
     Properties:
-      AlarmDescription: Lambda refuses requests for lack of concurrency.
+      AlarmDescription: Lambda throttles requests for lack of concurrency.
       Metrics:
         - {{ Id: throttles, Expression: SUM(METRICS()), Label: Throttles }}
 "
