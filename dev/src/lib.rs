@@ -1,45 +1,28 @@
-//! The local stack, never deployed: the functions as they run in AWS, on one machine.
+//! Development and deployment of the todo API: the local stack, the benchmark, what tests use, and the way to AWS.
+//! Never deployed.
+//!
+//! Modules import downwards only:
 //!
 //! ```text
-//! client → gateway (routes, cors, event) → instances ⇄ runtime_api ⇄ the real function binaries → PostgreSQL
-//!          └──────── answer ←──────────────────┘
+//! bench   testing                  measure the functions; drive them in tests
+//!    stack   deploy   generate     `dev serve`, `dev watch`; `dev build`, `dev deploy`, `dev scan`; `dev generate`
+//!       aws   services             gateway, Runtime API, template; PostgreSQL, PgBouncer, Better Auth
+//!          install                 programs that are found or installed
+//!             tokens environment   JWTs as Better Auth issues them; settings and `.env`
+//!                process workspace random
 //! ```
-//!
-//! `template.yaml` tells gateway and functions what to do, as in AWS ([`template`]). [`stack`] puts the parts together and
-//! takes them down. [`testkit`], [`function`], [`fault_proxy`], [`tokens`] and [`database`] are what tests use.
-//! [`artefacts`] and [`deploy`] are the way to AWS: what is built, and how it gets there. [`generate`] writes what lists
-//! routes.
 
-mod answer;
-pub mod artefacts;
+pub mod aws;
 #[cfg(target_os = "linux")]
 pub mod bench;
-mod better_auth;
-mod certificate;
-pub mod cors;
-pub mod database;
 pub mod deploy;
 pub mod environment;
-mod event;
-pub mod fault_proxy;
-pub mod function;
-mod gateway;
 pub mod generate;
-mod instances;
-mod interrupt;
-mod output;
-pub mod pgbouncer;
-pub mod postgres;
+pub mod install;
 mod process;
-pub mod python;
 mod random;
-pub mod ready;
-pub mod routes;
-mod runtime_api;
+pub mod services;
 pub mod stack;
-pub mod template;
-pub mod testkit;
+pub mod testing;
 pub mod tokens;
-mod tools;
-mod watch;
 pub mod workspace;

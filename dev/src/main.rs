@@ -4,13 +4,12 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use dev::artefacts::{self, Architecture};
 #[cfg(target_os = "linux")]
 use dev::bench;
-use dev::deploy::deploy;
+use dev::deploy::artifacts::{self, Architecture};
+use dev::deploy::{deploy, scan};
 use dev::environment::Environment;
 use dev::generate;
-use dev::python::scan;
 use dev::stack::{Mode, Options, StackError, run};
 use dev::tokens;
 use dev::workspace::root;
@@ -120,9 +119,9 @@ async fn execute(command: Command) -> Result<(), Box<dyn Error>> {
         Command::Watch { stack, features } => run(Mode::Watch { features }, &stack.into()).await?,
         Command::Token { user_id, expires_in } => print_token(&user_id, expires_in)?,
         Command::Build { arch, zip } => {
-            artefacts::build(arch).await?;
+            artifacts::build(arch).await?;
             if zip {
-                artefacts::zip(arch).await?;
+                artifacts::zip(arch).await?;
             }
         }
         Command::Deploy { stage, arch } => deploy(&stage, arch).await?,
@@ -138,8 +137,8 @@ async fn execute(command: Command) -> Result<(), Box<dyn Error>> {
             let binaries = match binaries {
                 Some(folder) => bench::Binaries::In(folder),
                 None => {
-                    artefacts::build(Architecture::NATIVE).await?;
-                    artefacts::build_yardsticks(Architecture::NATIVE).await?;
+                    artifacts::build(Architecture::NATIVE).await?;
+                    artifacts::build_baselines(Architecture::NATIVE).await?;
                     bench::Binaries::Deployed
                 }
             };

@@ -18,7 +18,7 @@ pub fn root() -> &'static Path {
 /// The folder cannot be made.
 pub fn local() -> Result<PathBuf, WorkspaceError> {
     let folder = root().join(".local");
-    make(&folder)?;
+    create_folder(&folder)?;
     Ok(folder)
 }
 
@@ -80,33 +80,33 @@ impl Lock {
 }
 
 /// Makes a folder and its parents.
-pub(crate) fn make(folder: &Path) -> Result<(), WorkspaceError> {
+pub(crate) fn create_folder(folder: &Path) -> Result<(), WorkspaceError> {
     std::fs::create_dir_all(folder).map_err(WorkspaceError::at(folder))
 }
 
 /// Whether a user with no rights of its own may pass through `folder` and everything above it.
-pub(crate) fn open_to_everybody(folder: &Path) -> bool {
+pub(crate) fn is_open_to_all_users(folder: &Path) -> bool {
     folder.ancestors().all(|folder| std::fs::metadata(folder).is_ok_and(|data| data.mode() & 0o001 != 0))
 }
 
 /// A folder for temporary things that everybody may pass through.
-pub(crate) fn temporary() -> PathBuf {
+pub(crate) fn temp_folder() -> PathBuf {
     let folder = std::env::temp_dir();
-    if open_to_everybody(&folder) { folder } else { PathBuf::from("/tmp") }
+    if is_open_to_all_users(&folder) { folder } else { PathBuf::from("/tmp") }
 }
 
 /// `.local/<name>`. Where `everybody` must be able to enter and cannot, a folder outside of the workspace, which is
 /// always the same for one workspace.
-pub(crate) fn place(name: &str, everybody: bool) -> Result<PathBuf, WorkspaceError> {
+pub(crate) fn local_folder(name: &str, everybody: bool) -> Result<PathBuf, WorkspaceError> {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let local = local()?;
-    if !everybody || open_to_everybody(&local) {
+    if !everybody || is_open_to_all_users(&local) {
         return Ok(local.join(name));
     }
     let mut hasher = DefaultHasher::new();
     root().hash(&mut hasher);
-    let folder = temporary().join(format!("dev-{:016x}", hasher.finish()));
-    make(&folder)?;
+    let folder = temp_folder().join(format!("dev-{:016x}", hasher.finish()));
+    create_folder(&folder)?;
     // The name can be guessed, so somebody else may have been there first.
     let data = std::fs::symlink_metadata(&folder).map_err(WorkspaceError::at(&folder))?;
     if !data.is_dir() || data.uid() != nix::unistd::geteuid().as_raw() {
@@ -155,6 +155,6 @@ mod tests {
     fn a_private_folder_is_not_open_to_everybody() {
         let folder = tempfile::tempdir().expect("a folder");
         set_mode(folder.path(), 0o700).expect("permissions");
-        assert!(!open_to_everybody(&folder.path().join("x")));
+        assert!(!is_open_to_all_users(&folder.path().join("x")));
     }
 }

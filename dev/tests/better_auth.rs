@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use dev::testkit::{Settings, Stack};
+use dev::testing::stack::{Settings, Stack};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -176,7 +176,7 @@ async fn deleting_the_user_deletes_the_tasks_and_ends_every_token_that_writes() 
     site.create(&grace.session, "Grace's").await;
     site.act("/delete-user", &ada).await;
 
-    let database = dev::database::connect(site.stack.database_url()).await.unwrap();
+    let database = dev::services::database::connect(site.stack.database_url()).await.unwrap();
     let owners: Vec<String> =
         database.query("select user_id from tasks", &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
     assert_eq!(owners, [grace.id]);
@@ -194,7 +194,7 @@ async fn a_new_key_is_found_and_the_old_one_still_verifies() {
     let ada = site.sign_up("ada").await;
     let old = site.jwt(&ada).await;
     site.works_with_tasks(&old, &ada.id).await;
-    let database = dev::database::connect(site.stack.database_url()).await.unwrap();
+    let database = dev::services::database::connect(site.stack.database_url()).await.unwrap();
     // The next token after the end of a key makes another one.
     let ended = r#"select coalesce(bool_and("expiresAt" < now()), false) from jwks"#;
     while !database.query_one(ended, &[]).await.unwrap().get::<_, bool>(0) {

@@ -12,10 +12,10 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::put;
-use dev::database::connect;
-use dev::fault_proxy::{FaultProxy, Script};
-use dev::function::{Function, Silence};
-use dev::testkit::new_database;
+use dev::services::database::connect;
+use dev::testing::fault_proxy::{FaultProxy, Script};
+use dev::testing::function::{Function, InvokeError};
+use dev::testing::new_database;
 use serde_json::{Value, json};
 
 /// Takes answers in the place of CloudFormation.
@@ -124,14 +124,14 @@ async fn create_and_update_bring_the_schema_up_to_date_and_delete_leaves_it() {
     let database = database_with_users().await;
     let mut function = migrate(&[("DATABASE_URL", &database)]).await;
 
-    function.ask(&event("Create", &url)).await.unwrap();
+    function.invoke(&event("Create", &url)).await.unwrap();
     is_success(&office.answer(), "applied 0001 tasks, 0002");
     assert!(has_tasks(&database).await);
 
-    function.ask(&event("Update", &url)).await.unwrap();
+    function.invoke(&event("Update", &url)).await.unwrap();
     is_success(&office.answer(), "up to date");
 
-    function.ask(&event("Delete", &url)).await.unwrap();
+    function.invoke(&event("Delete", &url)).await.unwrap();
     is_success(&office.answer(), "the tasks stay");
     assert!(has_tasks(&database).await);
 }
@@ -142,7 +142,7 @@ async fn the_direct_url_comes_first() {
     let database = database_with_users().await;
     let variables = [("DATABASE_URL", "postgres://ann@127.0.0.1:1/pooled"), ("DATABASE_URL_UNPOOLED", &database)];
     let mut function = migrate(&variables).await;
-    function.ask(&event("Create", &url)).await.unwrap();
+    function.invoke(&event("Create", &url)).await.unwrap();
     is_success(&office.answer(), "applied");
 }
 
@@ -158,13 +158,13 @@ async fn a_failure_is_reported_with_its_sentence_and_without_the_password() {
         (vec![], "DATABASE_URL is not set"),
     ] {
         let mut function = migrate(&variables).await;
-        function.ask(&event("Create", &url)).await.unwrap();
+        function.invoke(&event("Create", &url)).await.unwrap();
         let answer = office.answer();
         is_failure(&answer, reason);
         // A stack that is rolled back deletes what it could not create.
-        function.ask(&event("Delete", &url)).await.unwrap();
+        function.invoke(&event("Delete", &url)).await.unwrap();
         is_success(&office.answer(), "stay");
-        let printed = function.end().await;
+        let printed = function.kill().await;
         assert!(!answer.to_string().contains("s3cr3t") && !printed.contains("s3cr3t"), "{printed}");
         assert!(printed.contains(reason) || printed.contains(&reason.replace('"', "\\\"")), "{printed}");
     }
@@ -174,11 +174,11 @@ async fn a_failure_is_reported_with_its_sentence_and_without_the_password() {
 async fn the_answer_comes_before_the_time_is_up() {
     let (office, url) = Office::open().await;
     let proxy = FaultProxy::start(([127, 0, 0, 1], 1).into()).await.unwrap();
-    proxy.meet(&Script::Silent, 100);
+    proxy.play_script(&Script::Silent, 100);
     let database = format!("postgres://ann@127.0.0.1:{}/todo?sslmode=disable", proxy.port());
     let mut function = migrate(&[("DATABASE_URL", &database)]).await;
     let (began, time) = (Instant::now(), Duration::from_secs(7));
-    function.ask_by(SystemTime::now() + time, &event("Update", &url)).await.unwrap();
+    function.invoke_by(SystemTime::now() + time, &event("Update", &url)).await.unwrap();
     assert!(began.elapsed() < time);
     is_failure(&office.answer(), "the time of the function was up");
 }
@@ -188,12 +188,12 @@ async fn an_older_program_succeeds_with_a_newer_schema() {
     let (office, url) = Office::open().await;
     let database = database_with_users().await;
     let mut function = migrate(&[("DATABASE_URL", &database)]).await;
-    function.ask(&event("Create", &url)).await.unwrap();
+    function.invoke(&event("Create", &url)).await.unwrap();
     is_success(&office.answer(), "applied");
     let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
                  values (9999, 'of a newer release', true, '\\x00', 0)";
     connect(&database).await.unwrap().batch_execute(newer).await.unwrap();
-    function.ask(&event("Update", &url)).await.unwrap();
+    function.invoke(&event("Update", &url)).await.unwrap();
     is_success(&office.answer(), "up to date");
 }
 
@@ -203,13 +203,13 @@ async fn an_answer_that_is_not_taken_is_given_again() {
     let database = database_with_users().await;
     let mut function = migrate(&[("DATABASE_URL", &database)]).await;
     office.closed_for.store(2, Ordering::SeqCst);
-    function.ask(&event("Create", &url)).await.unwrap();
+    function.invoke(&event("Create", &url)).await.unwrap();
     is_success(&office.answer(), "applied");
     // Lambda calls again when nobody has taken it at all.
     office.closed_for.store(3, Ordering::SeqCst);
-    let failed = function.ask(&event("Update", &url)).await;
-    assert!(matches!(failed, Err(Silence::Failed(_))), "{failed:?}");
-    function.ask(&event("Update", &url)).await.unwrap();
+    let failed = function.invoke(&event("Update", &url)).await;
+    assert!(matches!(failed, Err(InvokeError::Failed(_))), "{failed:?}");
+    function.invoke(&event("Update", &url)).await.unwrap();
     is_success(&office.answer(), "up to date");
 }
 
@@ -219,6 +219,6 @@ async fn nothing_is_sent_in_clear_over_a_network() {
     let database = database_with_users().await;
     let mut function = migrate(&[("DATABASE_URL", &database)]).await;
     let elsewhere = url.replace("127.0.0.1", "cloudformation.example.com");
-    let failed = function.ask(&event("Create", &elsewhere)).await;
-    assert!(matches!(&failed, Err(Silence::Failed(report)) if report.contains("https")), "{failed:?}");
+    let failed = function.invoke(&event("Create", &elsewhere)).await;
+    assert!(matches!(&failed, Err(InvokeError::Failed(report)) if report.contains("https")), "{failed:?}");
 }

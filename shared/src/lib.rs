@@ -1,21 +1,26 @@
-//! What every function is made of, in the order in which a request meets it.
+//! What every function is made of.
 //!
 //! ```text
-//! API Gateway event → serve → auth → (handler) → request → task → store → db
-//!                       ↑                                            │
-//!                       └──────────── response  ←────────────────────┘     any Err → error
+//! runtime    the Lambda runtime: serve, logs, metrics, shutdown
+//!   http     events, requests, responses, problem documents
+//!     tasks  a noun: its model, its input, its JSON and its SQL. The next noun is a module of the same shape
+//!       scope      one verified user: the only maker of statements about a user's rows
+//!         auth     from an Authorization header to a verified user
+//!         db       the one connection: the only module that names the driver
+//!       input      readers of bodies and queries        output    what response bodies are made of
+//!         config   the settings        time, tls, noun
 //! ```
 //!
-//! A function names its handler and calls [`serve`]. What a handler can reach is what this page lists:
-//! one user's tasks ([`UserTasks`]) and the request that asks for them ([`Request`]). The connection,
-//! the SQL and the token are private to this crate.
+//! Modules import from lower lines only; a test of the workspace checks this. `docs/architecture.md` has the picture.
 //!
-//! # Why another user's tasks cannot be reached
+//! A function names its handler and calls [`serve`]. A handler gets one user's rows ([`UserScope`]) and the [`Request`].
+//! The connection, the SQL and the token are private to this crate.
 //!
-//! [`VerifiedUser`] is made by the verification of a token and by nothing else, [`UserTasks`] is made from a
-//! `VerifiedUser` and by nothing else, and only `UserTasks` sends statements about tasks, each of which names
-//! its user. So a query without a user is not a mistake one can make. The twins below differ in one line each:
-//! the first of a pair compiles, the second does not.
+//! # Why other users' rows cannot be reached
+//!
+//! Only the verification of a token makes a [`VerifiedUser`]. Only a `VerifiedUser` makes a [`UserScope`]. Only a
+//! `UserScope` sends statements about a user's rows. Such a statement compiles only if it is confined to the rows of its
+//! user, which the scope fills in. Each pair of examples differs in one line: the first one compiles, the second does not.
 //!
 //! ```
 //! fn owner(user: &shared::VerifiedUser) -> &str { user.id() }
@@ -24,44 +29,44 @@
 //! fn owner() -> shared::VerifiedUser { shared::VerifiedUser { id: String::new() } }
 //! ```
 //! ```
-//! async fn all(tasks: shared::UserTasks, query: shared::ListQuery) { let _ = tasks.list(&query).await; }
+//! async fn all(user: shared::UserScope, query: shared::ListQuery) { let _ = user.tasks().list(&query).await; }
 //! ```
 //! ```compile_fail,E0624
-//! async fn all(user: shared::VerifiedUser) { let _ = shared::UserTasks::of(user, todo!()); }
+//! async fn all(user: shared::VerifiedUser) { let _ = shared::UserScope::new(user, todo!(), todo!()); }
 //! ```
 //! ```compile_fail,E0603
 //! use shared::db::Database;
+//! ```
+//! ```compile_fail,E0603
+//! use shared::scope::Read;
 //! ```
 //! ```compile_fail,E0277
 //! fn from_json(body: &str) -> shared::VerifiedUser { serde_json::from_str(body).unwrap() }
 //! ```
 
 mod auth;
-mod clock;
 mod config;
 mod db;
-mod error;
-mod event;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
-mod log;
-mod metrics;
-mod precondition;
-mod request;
-pub mod response;
-pub mod routes;
-mod serve;
-mod shutdown;
-mod store;
-mod task;
+mod http;
+mod input;
+mod noun;
+mod output;
+mod runtime;
+mod scope;
+mod tasks;
+mod time;
 mod tls;
 
 pub use auth::VerifiedUser;
-pub use config::{Config, StartError};
-pub use error::{ApiError, Failure, Remedy};
-pub use precondition::IfMatch;
-pub use request::Request;
-pub use response::Response;
-pub use serve::{serve, serve_open};
-pub use store::{Readiness, UserTasks};
-pub use task::{Completion, Fields, FromJson, ListQuery, NewTask, Task, TaskChange, TaskId, TaskPage, Timestamp};
+pub use config::{ApiConfig, Config, InputLimits, JsonFormat, StartError};
+pub use db::{DbError, Readiness, RowId};
+pub use http::{ApiError, OperatorAction, Request, Response, response, routes};
+pub use input::{Failure, FromJson, FromPath, FromQuery, InvalidInput, ObjectReader, QueryReader};
+pub use noun::Noun;
+pub use output::{EntityTag, Representation, Resource};
+pub use runtime::{serve, serve_public};
+pub use scope::{StoreError, UserScope, Versions};
+pub use tasks::{Completion, ListQuery, NewTask, Task, TaskChange, TaskId, TaskPage, UserTasks};
+pub use time::Timestamp;

@@ -17,7 +17,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::processors::Processors;
-use crate::event::ACCOUNT;
+use crate::aws::event::ACCOUNT;
 
 /// How long a function may take to start or to answer, which only one that is broken needs.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -73,22 +73,22 @@ impl Launch {
 #[derive(Debug)]
 pub(super) struct RuntimeApi {
     address: SocketAddr,
-    desks: Desks,
+    states: States,
     launched: AtomicU64,
     invoked: AtomicU64,
 }
 
-type Desks = Arc<Mutex<BTreeMap<u64, Arc<Desk>>>>;
+type States = Arc<Mutex<BTreeMap<u64, Arc<RuntimeApiState>>>>;
 
 /// Where a function and the bench meet.
 #[derive(Debug)]
-struct Desk {
-    state: Mutex<State>,
+struct RuntimeApiState {
+    state: Mutex<Progress>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Progress {
     first_poll: Option<Instant>,
     /// Whether the function has asked for an event and there is none.
     waits: bool,
@@ -105,7 +105,7 @@ pub(super) struct Function<'a> {
     name: String,
     status: u16,
     id: u64,
-    desk: Arc<Desk>,
+    state: Arc<RuntimeApiState>,
     child: Child,
     started: Instant,
     first_poll: Instant,
@@ -113,7 +113,7 @@ pub(super) struct Function<'a> {
 
 /// An answer that was as it should be.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Answer {
+pub(super) struct InvokeTiming {
     /// From the event to the answer.
     pub(super) latency: Duration,
     /// From the start of the process to the answer.
@@ -124,16 +124,16 @@ impl RuntimeApi {
     pub(super) fn start() -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
-        let desks = Desks::default();
-        let known = Arc::clone(&desks);
+        let states = States::default();
+        let known = Arc::clone(&states);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let desks = Arc::clone(&known);
+                let states = Arc::clone(&known);
                 // Ends with the connection, and that with the process.
-                std::thread::spawn(move || serve(stream, &desks));
+                std::thread::spawn(move || serve(stream, &states));
             }
         });
-        Ok(Self { address, desks, launched: AtomicU64::new(0), invoked: AtomicU64::new(0) })
+        Ok(Self { address, states, launched: AtomicU64::new(0), invoked: AtomicU64::new(0) })
     }
 
     /// Starts a function and waits until it asks for its first event.
@@ -158,9 +158,9 @@ impl RuntimeApi {
         event: Option<Vec<u8>>,
     ) -> Result<Function<'_>, FunctionError> {
         let id = self.launched.fetch_add(1, Ordering::Relaxed);
-        let state = Mutex::new(State { event, ..State::default() });
-        let desk = Arc::new(Desk { state, changed: Condvar::new() });
-        lock(&self.desks).insert(id, Arc::clone(&desk));
+        let state = Mutex::new(Progress { event, ..Progress::default() });
+        let state = Arc::new(RuntimeApiState { state, changed: Condvar::new() });
+        lock(&self.states).insert(id, Arc::clone(&state));
         let mut command = Command::new(&launch.program);
         command
             .env_clear()
@@ -178,7 +178,7 @@ impl RuntimeApi {
         let (started, child) = processors.for_functions(|| (Instant::now(), command.spawn())).map_err(failed)?;
         let child = child.map_err(failed)?;
         let (name, status) = (launch.name.clone(), launch.status);
-        let mut function = Function { api: self, name, status, id, desk, child, started, first_poll: started };
+        let mut function = Function { api: self, name, status, id, state, child, started, first_poll: started };
         function.first_poll = function.wait(|state| state.first_poll)?;
         Ok(function)
     }
@@ -209,15 +209,15 @@ impl Function<'_> {
     }
 
     /// Gives it an event, and waits until it has answered and asked for the next.
-    pub(super) fn invoke(&mut self, event: &[u8]) -> Result<Answer, FunctionError> {
+    pub(super) fn invoke(&mut self, event: &[u8]) -> Result<InvokeTiming, FunctionError> {
         let response = self.api.response(&self.name, event);
-        lock(&self.desk.state).event = Some(response);
-        self.desk.changed.notify_all();
+        lock(&self.state.state).event = Some(response);
+        self.state.changed.notify_all();
         self.answer()
     }
 
     /// Waits until it has answered the event that it was given, and asked for the next.
-    pub(super) fn answer(&mut self) -> Result<Answer, FunctionError> {
+    pub(super) fn answer(&mut self) -> Result<InvokeTiming, FunctionError> {
         let (given, answered, answer) = self.wait(|state| {
             let (answered, answer) = if state.waits { state.answered.take()? } else { return None };
             Some((state.given?, answered, answer))
@@ -227,7 +227,7 @@ impl Function<'_> {
             let answer = String::from_utf8_lossy(&answer).into_owned();
             return Err(FunctionError::Answer { name: self.name.clone(), answer });
         }
-        Ok(Answer { latency: answered - given, since_start: answered - self.started })
+        Ok(InvokeTiming { latency: answered - given, since_start: answered - self.started })
     }
 
     /// Processor time that all its threads have used so far.
@@ -253,14 +253,14 @@ impl Function<'_> {
         FunctionError::System { name: self.name.clone(), cause }
     }
 
-    fn wait<T>(&mut self, mut ready: impl FnMut(&mut State) -> Option<T>) -> Result<T, FunctionError> {
+    fn wait<T>(&mut self, mut ready: impl FnMut(&mut Progress) -> Option<T>) -> Result<T, FunctionError> {
         let end = Instant::now() + LIMIT;
-        let mut state = lock(&self.desk.state);
+        let mut state = lock(&self.state.state);
         loop {
             if let Some(value) = ready(&mut state) {
                 return Ok(value);
             }
-            let waited = self.desk.changed.wait_timeout(state, LOOK_EVERY);
+            let waited = self.state.changed.wait_timeout(state, LOOK_EVERY);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
             if Instant::now() > end || !matches!(self.child.try_wait(), Ok(None)) {
                 return Err(FunctionError::Silent(self.name.clone()));
@@ -271,37 +271,37 @@ impl Function<'_> {
 
 impl Drop for Function<'_> {
     fn drop(&mut self) {
-        lock(&self.api.desks).remove(&self.id);
+        lock(&self.api.states).remove(&self.id);
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
 /// Answers the requests of one connection. A function may have several.
-fn serve(mut stream: TcpStream, desks: &Desks) -> Option<()> {
+fn serve(mut stream: TcpStream, states: &States) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     let mut buffer = Vec::new();
     loop {
         let request = Request::read(&mut stream, &mut buffer)?;
         let id = request.path().split('/').nth(1)?.parse().ok()?;
-        let desk = Arc::clone(lock(desks).get(&id)?);
+        let state = Arc::clone(lock(states).get(&id)?);
         if request.path().ends_with("/extension/register") {
             stream.write_all(REGISTERED).ok()?;
         } else if request.path().ends_with("/extension/event/next") {
             // There is never one, and the process ends with its connections.
             std::io::copy(&mut stream, &mut std::io::sink()).ok()?;
         } else if request.path().ends_with("/next") {
-            let event = desk.event_for(request.read)?;
-            lock(&desk.state).given = Some(Instant::now());
+            let event = state.event_for(request.read)?;
+            lock(&state.state).given = Some(Instant::now());
             stream.write_all(&event).ok()?;
         } else {
             stream.write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n").ok()?;
-            lock(&desk.state).answered = Some((request.read, request.body.to_vec()));
+            lock(&state.state).answered = Some((request.read, request.body.to_vec()));
         }
     }
 }
 
-impl Desk {
+impl RuntimeApiState {
     /// The event that a function asks for at this time, once there is one. `None` if the function has gone.
     fn event_for(self: &Arc<Self>, poll: Instant) -> Option<Vec<u8>> {
         let mut state = lock(&self.state);
@@ -313,7 +313,7 @@ impl Desk {
                 state.waits = false;
                 return Some(event);
             }
-            // Nobody else has the desk: the function was dropped.
+            // Nobody else has the state: the function was dropped.
             if Arc::strong_count(self) == 1 {
                 return None;
             }

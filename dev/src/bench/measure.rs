@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use tempfile::TempPath;
 
+use super::effort::{COUNTED, Effort, WARM_UP};
+use super::env::{Authentication, BenchEnv, Security, Subject};
+use super::error::BenchError;
 use super::function::{Function, Launch, RuntimeApi};
 use super::link::{Link, RoundTrips};
 use super::operation::{HEALTH, OPERATIONS};
+use super::options::{Binaries, Options};
 use super::processors::Processors;
 use super::report::{Goal, Report, Section, Unit};
-use super::site::{Authentication, Security, Site, Subject};
-use super::{BenchError, Binaries, Options};
-use crate::artefacts::{YARDSTICKS, functions};
+use crate::deploy::artifacts::{BASELINES, function_names};
 
 /// What a round trip takes to the database that is not on this machine.
 const DISTANCE: Duration = Duration::from_millis(5);
@@ -31,50 +33,13 @@ const MEMORY_GOAL: Goal = Goal::AtMost(8.0);
 const TLS_GOAL: Goal = Goal::AtMost(3.0);
 /// How far the same binary under two names may be apart for the rest to be believed.
 const CALIBRATION: Goal = Goal::NearOne(0.05);
-/// Requests of a new process that do not count: the first ones connect and fill caches.
-const WARM_UP: usize = 5;
-/// Requests whose round trips are counted.
-const COUNTED: usize = 3;
 /// The oldest PostgreSQL that lets a client begin with TLS.
 const DIRECT_SINCE: u32 = 17;
 /// From here on PostgreSQL takes the key that OpenSSL offers first, which saves a round trip of the handshake.
 const COMMON_KEY_SINCE: u32 = 18;
 
-/// How much is done.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Effort {
-    /// Requests in a block, on loopback.
-    requests: usize,
-    /// Blocks of each of two processes that are compared.
-    blocks: usize,
-    /// Pairs of processes.
-    pairs: usize,
-    /// Starts of each function.
-    starts: usize,
-    /// Requests in a block, where the database is far away.
-    distant_requests: usize,
-}
-
-impl Effort {
-    pub(super) fn of(requests: usize) -> Self {
-        Self {
-            requests,
-            blocks: (requests / 30).clamp(1, 6),
-            pairs: (requests / 50).clamp(1, 4),
-            starts: (requests / 8).clamp(1, 25),
-            distant_requests: (requests / 8).clamp(1, 25),
-        }
-    }
-
-    /// Never less than what is asked of one operation by both sides together.
-    pub(super) fn most_requests_of_one_operation(self) -> usize {
-        let comparisons = 2 * self.pairs * (2 * WARM_UP + self.blocks * (self.requests + self.distant_requests));
-        comparisons + WARM_UP + COUNTED
-    }
-}
-
 pub(super) struct Bench {
-    site: Site,
+    env: BenchEnv,
     api: RuntimeApi,
     processors: Processors,
     binaries: Binaries,
@@ -116,19 +81,19 @@ type Phase = fn(&Start) -> f64;
 type Candidate = (Launch, Vec<u8>);
 
 impl Bench {
-    pub(super) fn new(options: &Options, site: Site, processors: Processors) -> Result<Self, BenchError> {
+    pub(super) fn new(options: &Options, env: BenchEnv, processors: Processors) -> Result<Self, BenchError> {
         let functions = OPERATIONS.iter().chain([&HEALTH]).map(|operation| operation.function);
-        for name in functions.chain(YARDSTICKS) {
-            let binary = options.binaries.program(name);
+        for name in functions.chain(BASELINES) {
+            let binary = options.binaries.path(name);
             if !binary.is_file() {
                 return Err(BenchError::Missing(binary));
             }
         }
         let twin = tempfile::NamedTempFile::new()?.into_temp_path();
-        std::fs::copy(options.binaries.program("bare"), &twin)?;
-        let (api, effort) = (RuntimeApi::start()?, Effort::of(options.requests));
+        std::fs::copy(options.binaries.path("bare"), &twin)?;
+        let (api, effort) = (RuntimeApi::start()?, Effort::new(options.requests));
         Ok(Self {
-            site,
+            env,
             api,
             processors,
             binaries: options.binaries.clone(),
@@ -139,11 +104,11 @@ impl Bench {
     }
 
     pub(super) fn run(&self) -> Result<Report, BenchError> {
-        let near = self.site.address.port();
-        let link = Link::start(self.site.address, DISTANCE)?;
+        let near = self.env.address.port();
+        let link = Link::start(self.env.address, DISTANCE)?;
         let Effort { requests, blocks, pairs, starts, distant_requests } = self.effort;
         let about = vec![
-            ("PostgreSQL", format!("{}, through TLS, on this machine", self.site.version)),
+            ("PostgreSQL", format!("{}, through TLS, on this machine", self.env.version)),
             ("Requests", format!("{pairs} pairs of processes, {blocks} blocks of {requests} each, in turns")),
             ("Requests at a distance", format!("{pairs} pairs of processes, {blocks} blocks of {distant_requests}")),
             ("Starts", starts.to_string()),
@@ -198,8 +163,8 @@ impl Bench {
             "Memory",
             "The most that a process had in memory at once (VmHWM), from its start to the end of its warm requests.",
         );
-        for subject in &self.site.subjects {
-            let authentication = self.site.hs256(&subject.user);
+        for subject in &self.env.subjects {
+            let authentication = self.env.hs256(&subject.user);
             let ours = self.ours(subject, &authentication, port, Security::Requested);
             let bare = self.bare(subject, port, Security::Requested);
             let event = || self.event(subject, Some(&authentication));
@@ -207,7 +172,7 @@ impl Bench {
             compared.tell(&mut section, subject.operation.function, Some(LOOPBACK_GOAL));
             compared.tell_memory(&mut memory, subject.operation.function, "bare");
         }
-        let event = || self.site.event(&HEALTH, 0, None);
+        let event = || self.env.event(&HEALTH, 0, None);
         let compared = self.compare(&self.health(), &self.empty(), self.effort.requests, event)?;
         compared.tell(&mut section, HEALTH.function, None);
         compared.tell_memory(&mut memory, HEALTH.function, "empty");
@@ -217,8 +182,8 @@ impl Bench {
     fn distant(&self, link: &Link) -> Result<Section, BenchError> {
         let title = format!("Warm requests, the database {} ms away", DISTANCE.as_millis());
         let mut section = Section::new(title, "The same, through a proxy that delays what passes in either direction.");
-        for subject in &self.site.subjects {
-            let authentication = self.site.hs256(&subject.user);
+        for subject in &self.env.subjects {
+            let authentication = self.env.hs256(&subject.user);
             let ours = self.ours(subject, &authentication, link.port(), Security::Requested);
             let bare = self.bare(subject, link.port(), Security::Requested);
             let event = || self.event(subject, Some(&authentication));
@@ -236,7 +201,7 @@ impl Bench {
         );
         let subject = self.subject();
         let user = &subject.user;
-        for authentication in [self.site.hs256(user), Site::jwks(user)?, self.site.session(user)] {
+        for authentication in [self.env.hs256(user), BenchEnv::jwks(user)?, self.env.session(user)] {
             let ours = self.ours(subject, &authentication, port, Security::Requested);
             let bare = self.bare(subject, port, Security::Requested);
             let event = || self.event(subject, Some(&authentication));
@@ -254,8 +219,8 @@ impl Bench {
              get-task beside the bare one.",
         );
         let subject = self.subject();
-        let authentication = self.site.hs256(&subject.user);
-        let health = self.site.event(&HEALTH, 0, None)?;
+        let authentication = self.env.hs256(&subject.user);
+        let health = self.env.event(&HEALTH, 0, None)?;
         let get = self.event(subject, Some(&authentication))?;
         let ours = |port, security| (self.ours(subject, &authentication, port, security), get.clone());
         let bare = |port, security| (self.bare(subject, port, security), get.clone());
@@ -277,7 +242,7 @@ impl Bench {
         );
         let small = "SSL_CERT_FILE with one authority";
         tls.row(small, more_processor_time(&started_bare, &plain), Unit::Milliseconds, Some(TLS_GOAL), "");
-        if let Some(bundle) = &self.site.bundle {
+        if let Some(bundle) = &self.env.bundle {
             let bundle = bundle.path().display().to_string();
             let bundled = |(launch, event): &Candidate| (launch.clone().with("SSL_CERT_FILE", &bundle), event.clone());
             let [bundled_ours, ours, bundled_bare, plain] =
@@ -290,17 +255,17 @@ impl Bench {
     }
 
     fn round_trips(&self) -> Result<Section, BenchError> {
-        let major = self.site.major_version();
+        let major = self.env.major_version();
         let mut section = Section::new(
             "Round trips to the database",
             "Counted by a proxy: how often the client speaks after the server, and one for each TCP connection.",
         );
-        for subject in &self.site.subjects {
-            let (_, _, warm) = self.trips(subject, &self.site.hs256(&subject.user), Security::Requested)?;
+        for subject in &self.env.subjects {
+            let (_, _, warm) = self.trips(subject, &self.env.hs256(&subject.user), Security::Requested)?;
             section.row(subject.operation.function, warm, Unit::Count, Some(Goal::Exactly(1.0)), "");
         }
         let subject = self.subject();
-        let (_, _, warm) = self.trips(subject, &self.site.session(&subject.user), Security::Requested)?;
+        let (_, _, warm) = self.trips(subject, &self.env.session(&subject.user), Security::Requested)?;
         section.row("get-task, AUTH_MODE=session", warm, Unit::Count, Some(Goal::Exactly(2.0)), "");
         let key_in_common = major >= COMMON_KEY_SINCE;
         let mut ways = vec![("connect, SSLRequest", Security::Requested, if key_in_common { 6.0 } else { 7.0 })];
@@ -308,7 +273,7 @@ impl Bench {
             ways.push(("connect, direct TLS", Security::Direct, if key_in_common { 5.0 } else { 6.0 }));
         }
         for (name, security, goal) in ways {
-            let (at_start, first, warm) = self.trips(subject, &self.site.hs256(&subject.user), security)?;
+            let (at_start, first, warm) = self.trips(subject, &self.env.hs256(&subject.user), security)?;
             let RoundTrips { tcp, tls, rest } = first;
             // Of what TLS hides the last is the statement.
             let connect = count(first.total()) - warm;
@@ -328,7 +293,7 @@ impl Bench {
         authentication: &Authentication,
         security: Security,
     ) -> Result<(RoundTrips, RoundTrips, f64), BenchError> {
-        let link = Link::start(self.site.address, Duration::ZERO)?;
+        let link = Link::start(self.env.address, Duration::ZERO)?;
         let ours = self.ours(subject, authentication, link.port(), security);
         let mut function = self.api.launch(&ours, &self.processors)?;
         let at_start = link.counted();
@@ -342,8 +307,8 @@ impl Bench {
 
     fn sizes(&self) -> Result<Section, BenchError> {
         let mut section = Section::new("Size", "Each binary as a zip has it, which is deflated like what gzip writes.");
-        for name in functions()? {
-            let (size, unzipped) = zipped(&self.binaries.program(&name))?;
+        for name in function_names()? {
+            let (size, unzipped) = zipped(&self.binaries.path(&name))?;
             let detail = format!("unzipped {:.2} MB", megabytes(unzipped));
             section.row(name, megabytes(size), Unit::Megabytes, Some(ZIP_GOAL), detail);
         }
@@ -423,18 +388,13 @@ impl Bench {
         let name = subject.operation.function;
         let mut variables = self.variables(port, security);
         variables.extend(authentication.variables.iter().cloned());
-        Launch {
-            name: name.to_owned(),
-            program: self.binaries.program(name),
-            variables,
-            status: subject.operation.status,
-        }
+        Launch { name: name.to_owned(), program: self.binaries.path(name), variables, status: subject.operation.status }
     }
 
     fn health(&self) -> Launch {
         let subject = self.subject();
-        let launch = self.ours(subject, &self.site.hs256(&subject.user), self.site.address.port(), Security::Requested);
-        let (name, program) = (HEALTH.function.to_owned(), self.binaries.program(HEALTH.function));
+        let launch = self.ours(subject, &self.env.hs256(&subject.user), self.env.address.port(), Security::Requested);
+        let (name, program) = (HEALTH.function.to_owned(), self.binaries.path(HEALTH.function));
         Launch { name, program, status: HEALTH.status, ..launch }
     }
 
@@ -442,28 +402,28 @@ impl Bench {
         let mut variables = self.variables(port, security);
         variables.push(("USER_ID", subject.user.id.clone()));
         variables.push(("STATEMENT", subject.operation.statement.to_owned()));
-        Launch { name: "bare".to_owned(), program: self.binaries.program("bare"), variables, status: 200 }
+        Launch { name: "bare".to_owned(), program: self.binaries.path("bare"), variables, status: 200 }
     }
 
     fn empty(&self) -> Launch {
-        Launch { name: "empty".to_owned(), program: self.binaries.program("empty"), variables: Vec::new(), status: 200 }
+        Launch { name: "empty".to_owned(), program: self.binaries.path("empty"), variables: Vec::new(), status: 200 }
     }
 
     fn variables(&self, port: u16, security: Security) -> Vec<(&'static str, String)> {
-        let authority = self.site.authority.display().to_string();
-        vec![("DATABASE_URL", self.site.url(port, security)), ("SSL_CERT_FILE", authority)]
+        let authority = self.env.authority.display().to_string();
+        vec![("DATABASE_URL", self.env.url(port, security)), ("SSL_CERT_FILE", authority)]
     }
 
     /// The subject of what is measured with one operation only.
     fn subject(&self) -> &Subject {
-        let found = self.site.subjects.iter().find(|subject| subject.operation.function == "get-task");
+        let found = self.env.subjects.iter().find(|subject| subject.operation.function == "get-task");
         found.expect("there is one for each operation")
     }
 
     /// The next request of the subject's user.
     fn event(&self, subject: &Subject, authentication: Option<&Authentication>) -> Result<Vec<u8>, BenchError> {
         let token = authentication.map(|authentication| authentication.token.as_str());
-        self.site.event(subject.operation, subject.task(), token)
+        self.env.event(subject.operation, subject.task(), token)
     }
 }
 

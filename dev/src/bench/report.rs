@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 /// Everything that was measured.
 #[derive(Debug, Default)]
 pub(super) struct Report {
-    /// Under what circumstances.
+    /// Under what context.
     pub(super) about: Vec<(&'static str, String)>,
     pub(super) sections: Vec<Section>,
 }

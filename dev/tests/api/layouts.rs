@@ -32,7 +32,7 @@ async fn new_database(name: &str) -> (String, tokio_postgres::Client) {
     let common = api();
     common.sql().await.batch_execute(&format!("create database {name}")).await.expect("a database");
     let url = common.stack().database_url().replace("/todo?", &format!("/{name}?"));
-    let sql = dev::database::connect(&url).await.expect("the database");
+    let sql = dev::services::database::connect(&url).await.expect("the database");
     (url, sql)
 }
 
@@ -161,7 +161,7 @@ struct OldBackEnd {
 
 impl OldBackEnd {
     async fn start(url: &str, layout: &'static Layout) -> Self {
-        let sql = dev::database::connect(url).await.expect("the database");
+        let sql = dev::services::database::connect(url).await.expect("the database");
         for (name, statement) in [
             ("old_insert", layout.insert),
             ("old_update", layout.update),

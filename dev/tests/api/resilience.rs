@@ -208,7 +208,7 @@ async fn an_instance_that_has_met_bad_requests_serves_the_next() {
 async fn a_signal_stops_everything() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         // With a PostgreSQL of its own, which must end as well.
-        let stack = dev::testkit::Stack::start_async(crate::kit::settings()).await.expect("a stack");
+        let stack = dev::testing::stack::Stack::start_async(crate::kit::settings()).await.expect("a stack");
         let children = children(stack.ready().pid);
         assert!(children.iter().any(|process| process.name == "postgres"));
         assert!(children.iter().filter(|process| routes_functions().contains(&process.name)).count() >= 7);
@@ -246,7 +246,7 @@ async fn a_statement_that_waits_for_a_lock_does_not_get_lost() {
     let ada = api.new_user().await;
     let task = ada.create(json!({"title": "Buy milk"})).await;
     let path = format!("/api/tasks/{}", Id::of(&task));
-    let mut other = dev::database::connect(api.stack().database_url()).await.expect("the database");
+    let mut other = dev::services::database::connect(api.stack().database_url()).await.expect("the database");
     let transaction = other.transaction().await.expect("a transaction");
     let lock = "update tasks set title = 'Buy bread' where user_id::text = $1";
     transaction.execute(lock, &[&ada.id]).await.expect("a lock");

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
+use dev::aws::template::Template;
 use dev::generate;
-use dev::template::Template;
 use dev::workspace::root;
 use serde_json::Value;
 
@@ -96,7 +96,7 @@ fn every_function_has_a_route_and_every_route_a_function() {
 
 #[test]
 fn only_health_answers_what_no_route_matches() {
-    let fallbacks: Vec<_> = template().routes.into_iter().filter(dev::routes::Route::is_fallback).collect();
+    let fallbacks: Vec<_> = template().routes.into_iter().filter(dev::aws::routes::Route::is_fallback).collect();
     assert_eq!(fallbacks.iter().map(|route| route.function.as_str()).collect::<Vec<_>>(), ["health"]);
 }
 

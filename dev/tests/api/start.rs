@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 
-use dev::testkit::{Settings, Stack, StartError};
+use dev::testing::stack::{Settings, Stack, StartError};
 
 use crate::kit::{api, settings};
 

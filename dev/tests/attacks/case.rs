@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::cases::key_sets;
 use crate::database::Database;
-use crate::function::{Answer, bearing};
+use crate::function::{FunctionResponse, bearing};
 use crate::keys::{ED25519, P256, RSA};
 use crate::token::{ADA, EVE, ORIGIN, SECRET, by_key, by_secret, claims, header, hs256};
 
@@ -69,7 +69,7 @@ impl Case {
 
 impl Expected {
     /// What is wrong with an answer.
-    pub(crate) fn complaint(&self, answer: &Answer) -> Option<String> {
+    pub(crate) fn complaint(&self, answer: &FunctionResponse) -> Option<String> {
         let good = match self {
             Self::Refused => *answer == refusal(&answer.headers["x-request-id"]),
             Self::TasksOf(user) => {
@@ -83,8 +83,8 @@ impl Expected {
 }
 
 /// The one answer to whoever is nobody.
-fn refusal(request_id: &Value) -> Answer {
-    Answer {
+fn refusal(request_id: &Value) -> FunctionResponse {
+    FunctionResponse {
         status: 401,
         headers: json!({
             "content-type": "application/problem+json",

@@ -1,7 +1,7 @@
 //! Databases with the tables of Better Auth and ours, all on one server.
 
-use dev::database::{USER_TABLE, connect};
-use dev::testkit::new_database;
+use dev::services::database::{USER_TABLE, connect};
+use dev::testing::new_database;
 use serde_json::Value;
 use tokio_postgres::Client;
 

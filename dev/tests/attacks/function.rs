@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use dev::function::event;
-pub(crate) use dev::function::{Answer, Function};
+use dev::testing::function::event;
+pub(crate) use dev::testing::function::{Function, FunctionResponse};
 use serde_json::Value;
 
 /// Starts `list-tasks` with these settings and nothing of the environment of the test.
@@ -25,8 +25,8 @@ pub(crate) trait StatusFor {
 
 impl StatusFor for Function {
     async fn status_for(&mut self, token: &str) -> u64 {
-        self.ask(&bearing(token)).await.map(|answer| answer.status).unwrap_or_else(|silence| {
-            unreachable!("{silence}; {}", self.printed());
+        self.invoke(&bearing(token)).await.map(|answer| answer.status).unwrap_or_else(|silence| {
+            unreachable!("{silence}; {}", self.output());
         })
     }
 

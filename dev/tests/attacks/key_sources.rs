@@ -93,7 +93,7 @@ async fn a_table_of_keys_that_is_missing_is_not_the_callers_fault() {
         ("DATABASE_URL", database.url.as_str()),
     ];
     let mut function = list_tasks(&variables).await;
-    let answer = function.ask(&bearing(&token())).await.expect("an answer");
+    let answer = function.invoke(&bearing(&token())).await.expect("an answer");
     assert_eq!((answer.status, &answer.body["code"]), (503, &json!("sign_in_unavailable")));
     assert_eq!(answer.headers["retry-after"], "1");
     // What needs no key does not notice, and what is no token is no better for it.
@@ -219,9 +219,9 @@ async fn a_server_of_keys_that_fails_is_not_the_callers_fault() {
             let _turn = turn().await;
             let server = KeyServer::start(mood).await;
             let mut function = server.function_on(&url).await;
-            let answer = function.ask(&bearing(&token())).await.expect("an answer");
+            let answer = function.invoke(&bearing(&token())).await.expect("an answer");
             assert_eq!((answer.status, &answer.body["code"]), (503, &json!("sign_in_unavailable")), "{name}");
-            assert!(!function.printed().contains("panicked"), "{name}: {}", function.printed());
+            assert!(!function.output().contains("panicked"), "{name}: {}", function.output());
             server.be(Mood::Keys(json!([ED25519.jwk_with(&json!({"kid": "ed"}))])));
             assert_eq!(function.status_soon_for(&token()).await, 200, "{name}, and then the keys");
         });

@@ -55,7 +55,7 @@ async fn no_level_of_logging_shows_a_token() {
         for (form, token) in [("a JWT", jwt.as_str()), ("a session token", case::SESSION), ("a signed one", &signed)] {
             let mut function = list_tasks(&variables).await;
             assert_eq!(function.status_for(token).await, 200, "{level}, {form}");
-            let printed = function.end().await;
+            let printed = function.kill().await;
             let is_told = secrets(&bearing(token)).iter().any(|secret| printed.contains(secret));
             told.extend(is_told.then(|| format!("{form} at {level}")));
         }
@@ -75,18 +75,18 @@ async fn failures(setup: Setup, cases: Vec<Case>, database_url: String) -> Vec<S
         let event = (case.event)();
         sent.extend(secrets(&event));
         for (what, event, expected) in [("", &event, &case.expected), (", then a good token", &good.0, &good.1)] {
-            let complaint = match function.ask(event).await {
+            let complaint = match function.invoke(event).await {
                 Ok(answer) => expected.complaint(&answer),
                 Err(silence) => Some(silence.to_string()),
             };
             failures.extend(complaint.map(|complaint| format!("{}{what}: {complaint}", case.name)));
         }
         if !function.is_running() {
-            failures.push(format!("{}: the process ended: {}", case.name, function.printed()));
+            failures.push(format!("{}: the process ended: {}", case.name, function.output()));
             function = list_tasks(&variables).await;
         }
     }
-    let printed = function.end().await;
+    let printed = function.kill().await;
     let told = sent.iter().find(|secret| printed.contains(secret.as_str()));
     failures.extend(told.map(|secret| format!("{setup:?}: the log has {secret:?}")));
     failures.extend(printed.contains("panicked").then(|| format!("{setup:?}: a panic: {printed}")));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dev::artefacts::{Architecture, BuildError, build, functions, inspect, program};
+use dev::deploy::artifacts::{Architecture, BuildError, binary_path, build, check_binary, function_names};
 use tokio::sync::OnceCell;
 
 /// Builds the functions, once for all tests.
@@ -16,11 +16,11 @@ pub(crate) async fn built() {
 async fn every_function_is_built_for_the_image_of_lambda() {
     // Which looks at every program itself.
     built().await;
-    for function in functions().unwrap() {
-        let size = std::fs::metadata(program(&function)).unwrap().len();
+    for function in function_names().unwrap() {
+        let size = std::fs::metadata(binary_path(&function)).unwrap().len();
         // What is not stripped or carries debug information is several times as large.
         assert!(size < 12 * 1024 * 1024, "{function} has {size} bytes");
-        let roots = std::fs::read(program(&function).with_file_name("roots.pem")).unwrap();
+        let roots = std::fs::read(binary_path(&function).with_file_name("roots.pem")).unwrap();
         assert_eq!(roots, std::fs::read(dev::workspace::root().join("shared/roots.pem")).unwrap());
     }
 }
@@ -28,7 +28,7 @@ async fn every_function_is_built_for_the_image_of_lambda() {
 #[tokio::test]
 async fn a_program_for_another_machine_is_refused() {
     built().await;
-    let error = inspect(&program("health"), Architecture::Arm64).unwrap_err();
+    let error = check_binary(&binary_path("health"), Architecture::Arm64).unwrap_err();
     assert!(error.to_string().ends_with("health/bootstrap cannot run in Lambda: it is not for arm64"), "{error}");
 }
 
@@ -36,7 +36,7 @@ async fn a_program_for_another_machine_is_refused() {
 fn a_program_with_other_libraries_is_refused() {
     // The dynamic linker of this machine is a program without any; a C compiler links one.
     let folder = tempfile::tempdir().unwrap();
-    let error = inspect(&linked(folder.path(), "int main() { return 0; }", &["-lcrypt"]), Architecture::X86_64);
+    let error = check_binary(&linked(folder.path(), "int main() { return 0; }", &["-lcrypt"]), Architecture::X86_64);
     assert_eq!(problem(&error.unwrap_err()), "it needs libcrypt.so.1");
 }
 
@@ -55,7 +55,7 @@ fn a_program_of_a_newer_c_library_is_refused() {
     crate::output(compiler.arg(&source).arg("-o").arg(&library));
     let source = "int newer(); void _start() { newer(); }";
     let program = linked(folder.path(), source, &["-nostdlib", &library.display().to_string()]);
-    assert_eq!(problem(&inspect(&program, Architecture::X86_64).unwrap_err()), "it needs GLIBC_2.99");
+    assert_eq!(problem(&check_binary(&program, Architecture::X86_64).unwrap_err()), "it needs GLIBC_2.99");
 }
 
 fn linked(folder: &Path, source: &str, arguments: &[&str]) -> std::path::PathBuf {
@@ -68,7 +68,7 @@ fn linked(folder: &Path, source: &str, arguments: &[&str]) -> std::path::PathBuf
 
 fn problem(error: &BuildError) -> &str {
     match error {
-        BuildError::Unfit { problem, .. } => problem,
+        BuildError::Incompatible { problem, .. } => problem,
         other => panic!("{other}"),
     }
 }

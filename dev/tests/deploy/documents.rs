@@ -25,7 +25,7 @@ fn the_guide_explains_every_alarm_and_no_other() {
 
 #[test]
 fn samconfig_names_only_parameters_of_the_template() {
-    let parameters = dev::template::parameters(&read("template.yaml")).unwrap();
+    let parameters = dev::aws::template::parameters(&read("template.yaml")).unwrap();
     let config = read("samconfig.toml");
     let given = config.split('"').filter_map(|text| text.split_once('=')).filter(|(name, _)| !name.contains(' '));
     let names: BTreeSet<&str> = given.map(|(name, _)| name).filter(|name| *name != "application").collect();

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
-use dev::artefacts::program;
-use dev::database::{USER_TABLE, connect, new_user};
-use dev::python::SAM;
-use dev::template::Template;
-use dev::testkit::new_database;
+use dev::aws::template::Template;
+use dev::deploy::artifacts::binary_path;
+use dev::install::python::SAM;
+use dev::services::database::{USER_TABLE, connect, new_user};
+use dev::testing::new_database;
 use dev::tokens;
 use dev::workspace::root;
 use migrations::State;
@@ -107,7 +107,7 @@ impl Emulator {
         let mut command = Command::new(emulator().await);
         command
             .args(["--runtime-interface-emulator-address", &api, "--runtime-api-address", &runtime])
-            .arg(program(function))
+            .arg(binary_path(function))
             .env_clear()
             .env("AWS_LAMBDA_FUNCTION_NAME", function)
             .env("AWS_LAMBDA_FUNCTION_TIMEOUT", "15")

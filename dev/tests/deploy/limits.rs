@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use dev::generate::{Api, template};
-use dev::python::SAM;
+use dev::install::python::SAM;
 use dev::workspace::root;
 use serde_json::{Map, Value};
 use tempfile::TempDir;

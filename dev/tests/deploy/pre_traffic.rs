@@ -14,10 +14,10 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use dev::database::connect;
-use dev::function::{Function, Silence};
-use dev::python::SAM;
-use dev::testkit::{Settings, Stack};
+use dev::install::python::SAM;
+use dev::services::database::connect;
+use dev::testing::function::{Function, InvokeError};
+use dev::testing::stack::{Settings, Stack};
 use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -75,7 +75,7 @@ struct Outcome {
     /// What CodeDeploy was told.
     told: Vec<Value>,
     log: String,
-    returned: Result<String, Silence>,
+    returned: Result<String, InvokeError>,
     took: Duration,
 }
 
@@ -180,10 +180,10 @@ impl Aws {
         variables.extend(user);
         let mut hook = Function::start(&binary("smoke"), &variables).await.expect("run `cargo build --workspace`");
         let began = Instant::now();
-        let returned = hook.invoke(SystemTime::now() + time, &event().to_string()).await;
+        let returned = hook.invoke_raw(SystemTime::now() + time, &event().to_string()).await;
         let took = began.elapsed();
         let told = std::mem::take(&mut *self.told.lock().unwrap());
-        Outcome { told, log: hook.end().await, returned, took }
+        Outcome { told, log: hook.kill().await, returned, took }
     }
 
     fn record(&self, service: &str, path: &str, headers: &HeaderMap, body: &str) {
@@ -225,7 +225,7 @@ async fn invoke(State(aws): State<Arc<Aws>>, Path(arn): Path<String>, request: R
     let prefix = "arn:aws:lambda:eu-central-1:123456789012:function:tasks-prod-";
     let function = arn.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(":41")).unwrap();
     let mut version = aws.versions[function].lock().await;
-    match version.invoke(SystemTime::now() + Duration::from_secs(15), &event).await {
+    match version.invoke_raw(SystemTime::now() + Duration::from_secs(15), &event).await {
         Ok(_) if aws.faults.hangs == Some(function) => std::future::pending().await,
         Ok(returned) => returned.into_response(),
         Err(_) => {
@@ -451,7 +451,7 @@ async fn codedeploy_is_told_again_until_it_listens() {
         aws.faults.closed_for.store(3, Ordering::SeqCst);
         let Outcome { told, returned, .. } = aws.check(&[]).await;
         assert!(told.is_empty());
-        assert!(matches!(&returned, Err(Silence::Failed(report)) if report.contains(reason)), "{returned:?}");
+        assert!(matches!(&returned, Err(InvokeError::Failed(report)) if report.contains(reason)), "{returned:?}");
     }
 }
 

@@ -8,8 +8,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use dev::database::{connect, new_user};
-use dev::testkit::{Settings, Stack};
+use dev::services::database::{connect, new_user};
+use dev::testing::stack::{Settings, Stack};
 use reqwest::Client;
 use tokio::sync::OnceCell;
 

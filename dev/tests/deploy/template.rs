@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use dev::artefacts::functions;
-use dev::python::{SAM, scan};
+use dev::deploy::artifacts::function_names;
+use dev::deploy::scan;
+use dev::install::python::SAM;
 use dev::workspace::root;
 use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
@@ -30,7 +31,7 @@ async fn by_default() -> &'static Map<String, Value> {
 
 /// How many functions answer routes.
 fn routed_functions() -> usize {
-    let names = functions().unwrap();
+    let names = function_names().unwrap();
     let routed = names.iter().filter(|name| !["migrate", "smoke"].contains(&name.as_str())).count();
     assert!(routed >= 7, "{names:?}");
     routed
@@ -91,7 +92,7 @@ async fn the_template_names_every_function() {
         let place = place.trim_end_matches('/').strip_prefix("target/lambda/");
         code.insert(place.unwrap_or_else(|| panic!("{name} is not in target/lambda")).to_owned());
     }
-    assert_eq!(code, functions().unwrap().into_iter().collect());
+    assert_eq!(code, function_names().unwrap().into_iter().collect());
 }
 
 #[tokio::test]
@@ -368,7 +369,7 @@ async fn every_setting_of_the_readme_can_be_given() {
         }
     }
     let text = std::fs::read_to_string(root().join("template.yaml")).unwrap();
-    let parameters = dev::template::parameters(&text).unwrap();
+    let parameters = dev::aws::template::parameters(&text).unwrap();
     let missing: Vec<_> = names.into_iter().filter(|name| !given.contains(name)).collect();
     // The gateway's, and the local stack's.
     assert_eq!(missing, ["CORS_ORIGINS", "PORT"]);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dev::python::SAM;
+use dev::install::python::SAM;
 use dev::workspace::root;
 use serde_json::Value;
 

@@ -72,11 +72,11 @@ async fn send(function: &mut Lone, case: &Case, wall: i64) -> Reply {
 async fn opens(site: &Site, clocks: &Clocks, function: &mut Lone, operation: Operation, to: (i64, i64)) -> usize {
     clocks.shift(to.0, to.1);
     let case = site.prepare(operation).await;
-    let (connections, executed) = (site.proxy.connections(), site.proxy.answers());
+    let (connections, executed) = (site.proxy.accepted_connections(), site.proxy.answered_statements());
     let reply = send(function, &case, to.0).await;
     case.is_done(site, &reply).await;
-    assert_eq!(site.proxy.answers() - executed, 1, "{operation:?}, {to:?}");
-    site.proxy.connections() - connections
+    assert_eq!(site.proxy.answered_statements() - executed, 1, "{operation:?}, {to:?}");
+    site.proxy.accepted_connections() - connections
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ async fn a_wall_clock_that_jumps_during_a_statement_does_not_touch_it() {
             clocks.shift(0, 0);
             let mut function = clocks.function(&site, operation).await;
             let case = site.prepare(operation).await;
-            let executed = site.proxy.answers();
+            let executed = site.proxy.answered_statements();
             site.database.run("begin; lock table tasks in access exclusive mode").await;
             let happens = async {
                 site.database.until_waiting(1).await;
@@ -152,7 +152,7 @@ async fn a_wall_clock_that_jumps_during_a_statement_does_not_touch_it() {
             };
             let (reply, ()) = tokio::join!(function.send(&case), happens);
             case.is_done(&site, &reply).await;
-            assert_eq!(site.proxy.answers() - executed, 1, "{operation:?}, {hours} h");
+            assert_eq!(site.proxy.answered_statements() - executed, 1, "{operation:?}, {hours} h");
         }
     }
 }

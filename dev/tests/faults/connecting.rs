@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dev::fault_proxy::{End, Script};
+use dev::testing::fault_proxy::{End, Script};
 use serde_json::json;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
@@ -67,12 +67,12 @@ async fn a_refusal_that_passes_is_outlasted() {
         // The first connection that gets through is the second, third or fourth.
         let refusals = 1 + number % 3;
         site.end_all(End::Close).await;
-        site.proxy.meet(&refusal(state, message), refusals);
+        site.proxy.play_script(&refusal(state, message), refusals);
         let case = site.prepare(in_turn(number)).await;
-        let (connections, executed) = (site.proxy.connections(), site.proxy.answers());
+        let (connections, executed) = (site.proxy.accepted_connections(), site.proxy.answered_statements());
         let reply = case.send(&site).await;
         case.is_done(&site, &reply).await;
-        let counts = (site.proxy.connections() - connections, site.proxy.answers() - executed);
+        let counts = (site.proxy.accepted_connections() - connections, site.proxy.answered_statements() - executed);
         assert_eq!(counts, (refusals + 1, 1), "{message}");
     }
 }
@@ -82,14 +82,14 @@ async fn a_refusal_that_lasts_is_answered_with_503_and_a_time_to_come_again() {
     let site = Site::start().await;
     for (number, (state, message, seconds)) in TRANSIENT.into_iter().enumerate() {
         site.end_all(End::Close).await;
-        site.proxy.meet(&refusal(state, message), ALWAYS);
+        site.proxy.play_script(&refusal(state, message), ALWAYS);
         let case = site.prepare(in_turn(number)).await;
         let reply = case.send(&site).await;
         case.is_put_off(&site, &reply).await;
         assert_eq!(reply.retry_after, Some(seconds), "{message}");
         // Whoever is told that the house is full comes back less often.
-        assert_eq!(ALWAYS - site.proxy.scripts_left(), if seconds > 1 { 5 } else { 6 }, "{message}: attempts");
-        site.proxy.heal().unwrap();
+        assert_eq!(ALWAYS - site.proxy.pending_scripts(), if seconds > 1 { 5 } else { 6 }, "{message}: attempts");
+        site.proxy.clear_faults().unwrap();
     }
     site.works(&ALL).await;
 }
@@ -99,15 +99,15 @@ async fn a_pooler_without_a_server_to_spare_is_asked_once_more() {
     let site = Site::start().await;
     for operation in ALL {
         site.end_all(End::Close).await;
-        site.proxy.meet(&refusal("08P01", "query_wait_timeout"), 1);
+        site.proxy.play_script(&refusal("08P01", "query_wait_timeout"), 1);
         site.works(&[operation]).await;
 
         site.end_all(End::Close).await;
-        site.proxy.meet(&refusal("08P01", "query_wait_timeout"), 2);
+        site.proxy.play_script(&refusal("08P01", "query_wait_timeout"), 2);
         let case = site.prepare(operation).await;
         let reply = case.send(&site).await;
         case.is_put_off(&site, &reply).await;
-        assert_eq!((reply.retry_after, site.proxy.scripts_left()), (Some(2), 0));
+        assert_eq!((reply.retry_after, site.proxy.pending_scripts()), (Some(2), 0));
     }
 }
 
@@ -116,17 +116,17 @@ async fn a_refusal_that_needs_a_human_is_answered_with_500_at_once() {
     let site = Site::start().await;
     for (number, (state, message)) in PERMANENT.into_iter().enumerate() {
         site.end_all(End::Close).await;
-        site.proxy.meet(&refusal(state, message), ALWAYS);
+        site.proxy.play_script(&refusal(state, message), ALWAYS);
         let case = site.prepare(in_turn(number)).await;
         let reply = case.send(&site).await;
         assert_eq!((reply.status, &reply.body["code"]), (500, &json!("misconfigured")), "{message}: {reply:?}");
-        assert_eq!((reply.retry_after, ALWAYS - site.proxy.scripts_left()), (None, 1), "{message}");
+        assert_eq!((reply.retry_after, ALWAYS - site.proxy.pending_scripts()), (None, 1), "{message}");
         assert!(!reply.body.to_string().contains(message), "{reply:?}");
         // In the log, where quotation marks are escaped.
         let cause = message.split('"').next().unwrap();
         until("the cause is logged", async || site.stack.logs().contains(cause)).await;
         case.is_undone(&site).await;
-        site.proxy.heal().unwrap();
+        site.proxy.clear_faults().unwrap();
     }
     site.works(&ALL).await;
 }
@@ -140,13 +140,13 @@ async fn a_used_up_quota_is_answered_with_503_and_a_long_time_to_come_again() {
     ] {
         for operation in ALL {
             site.end_all(End::Close).await;
-            site.proxy.meet(&refusal("XX000", message), ALWAYS);
+            site.proxy.play_script(&refusal("XX000", message), ALWAYS);
             let case = site.prepare(operation).await;
             let reply = case.send(&site).await;
             assert_eq!((reply.status, reply.retry_after), (503, Some(60)), "{reply:?}");
-            assert_eq!(ALWAYS - site.proxy.scripts_left(), 1, "tried more than once");
+            assert_eq!(ALWAYS - site.proxy.pending_scripts(), 1, "tried more than once");
             case.is_undone(&site).await;
-            site.proxy.heal().unwrap();
+            site.proxy.clear_faults().unwrap();
         }
     }
     site.works(&ALL).await;
@@ -158,9 +158,9 @@ async fn a_connection_that_ends_during_the_sign_in_is_tried_again() {
     for end in [End::Close, End::Reset] {
         for operation in ALL {
             site.end_all(End::Close).await;
-            site.proxy.meet(&Script::End(end), 2);
+            site.proxy.play_script(&Script::End(end), 2);
             site.works(&[operation]).await;
-            assert_eq!(site.proxy.scripts_left(), 0);
+            assert_eq!(site.proxy.pending_scripts(), 0);
         }
     }
 }
@@ -169,7 +169,7 @@ async fn a_connection_that_ends_during_the_sign_in_is_tried_again() {
 async fn a_port_where_nobody_listens_is_answered_with_503_until_somebody_does() {
     let site = Arc::new(Site::start().await);
     site.end_all(End::Close).await;
-    site.proxy.refuse().await;
+    site.proxy.refuse_connections().await;
     for operations in [&ONE_OF_EACH_FUNCTION[..], &[Operation::Complete]] {
         let cases = site.prepare_all(operations).await;
         let replies = site.send_together(&cases).await.unwrap();
@@ -177,7 +177,7 @@ async fn a_port_where_nobody_listens_is_answered_with_503_until_somebody_does() 
             case.is_put_off(&site, reply).await;
         }
     }
-    site.proxy.heal().unwrap();
+    site.proxy.clear_faults().unwrap();
     site.works(&ALL).await;
 }
 
@@ -186,8 +186,8 @@ async fn a_database_that_wakes_up_is_waited_for() {
     let site = Arc::new(Site::start().await);
     for wake_up in [Duration::from_millis(500), Duration::from_secs(3)] {
         site.end_all(End::Close).await;
-        site.proxy.delay_sign_in(wake_up);
-        let connections = site.proxy.connections();
+        site.proxy.delay_first_reply(wake_up);
+        let connections = site.proxy.accepted_connections();
         let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
         let start = Instant::now();
         let replies = site.send_together(&cases).await.unwrap();
@@ -196,7 +196,7 @@ async fn a_database_that_wakes_up_is_waited_for() {
             case.is_done(&site, reply).await;
         }
         // Giving up would throw the waking away.
-        assert_eq!(site.proxy.connections() - connections, cases.len(), "{wake_up:?}");
+        assert_eq!(site.proxy.accepted_connections() - connections, cases.len(), "{wake_up:?}");
     }
 }
 
@@ -204,9 +204,9 @@ async fn a_database_that_wakes_up_is_waited_for() {
 async fn is_not_waited_for(wake_up: Duration) {
     let site = Arc::new(Site::start().await);
     site.end_all(End::Close).await;
-    site.proxy.delay_sign_in(wake_up);
+    site.proxy.delay_first_reply(wake_up);
     for operations in [&ONE_OF_EACH_FUNCTION[..], &[Operation::Complete]] {
-        let (connections, executed) = (site.proxy.connections(), site.proxy.answers());
+        let (connections, executed) = (site.proxy.accepted_connections(), site.proxy.answered_statements());
         let cases = site.prepare_all(operations).await;
         let start = Instant::now();
         let replies = site.send_together(&cases).await.unwrap();
@@ -214,11 +214,11 @@ async fn is_not_waited_for(wake_up: Duration) {
         for (case, reply) in cases.iter().zip(&replies) {
             case.is_put_off(&site, reply).await;
         }
-        let counts = (site.proxy.connections() - connections, site.proxy.answers() - executed);
+        let counts = (site.proxy.accepted_connections() - connections, site.proxy.answered_statements() - executed);
         assert_eq!(counts, (cases.len(), 0), "{wake_up:?}");
     }
     // It is awake.
-    site.proxy.heal().unwrap();
+    site.proxy.clear_faults().unwrap();
     site.works(&ALL).await;
 }
 
@@ -261,7 +261,7 @@ async fn an_address_that_is_a_black_hole_costs_only_the_head_start_of_the_next()
         let warm = site.prepare(operation).await;
         warm.is_done(&site, &function.send(&warm).await).await;
         site.end_all(End::Close).await;
-        let connections = site.proxy.connections();
+        let connections = site.proxy.accepted_connections();
         let case = site.prepare(operation).await;
         let start = Instant::now();
         let reply = function.send(&case).await;
@@ -269,7 +269,7 @@ async fn an_address_that_is_a_black_hole_costs_only_the_head_start_of_the_next()
         case.is_done(&site, &reply).await;
         // The head start is 150 ms. The limit of all addresses together, a second, would have been an error.
         assert!(took > Duration::from_millis(140), "{operation:?}: {took:?}");
-        assert_eq!(site.proxy.connections() - connections, 1);
+        assert_eq!(site.proxy.accepted_connections() - connections, 1);
     }
     drop(hole);
 }
@@ -277,7 +277,7 @@ async fn an_address_that_is_a_black_hole_costs_only_the_head_start_of_the_next()
 async fn is_given_up_in_time(script: Script) {
     let site = Arc::new(Site::start().await);
     site.end_all(End::Close).await;
-    site.proxy.meet(&script, ALWAYS);
+    site.proxy.play_script(&script, ALWAYS);
     let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     let start = Instant::now();
     let replies = site.send_together(&cases).await.unwrap();
@@ -285,11 +285,11 @@ async fn is_given_up_in_time(script: Script) {
     for (case, reply) in cases.iter().zip(&replies) {
         case.is_put_off(&site, reply).await;
     }
-    site.proxy.heal().unwrap();
+    site.proxy.clear_faults().unwrap();
     site.works(&ALL).await;
 }
 
 #[tokio::test]
 async fn a_server_that_never_answers_the_sign_in_is_given_up_in_time() {
-    tokio::join!(is_given_up_in_time(Script::Silent), is_given_up_in_time(Script::SilentAfterSignIn));
+    tokio::join!(is_given_up_in_time(Script::Silent), is_given_up_in_time(Script::SilentAfterStartup));
 }

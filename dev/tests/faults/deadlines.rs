@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use dev::fault_proxy::{End, FaultProxy, Flow, Way};
+use dev::testing::fault_proxy::{Direction, End, FaultProxy, Flow};
 use futures_util::future::join_all;
 
 use crate::lone::Lone;
@@ -46,7 +46,7 @@ async fn is_put_off_at_once(site: Arc<Site>, operation: Operation) {
     let mut patient = Patient::new(site, operation).await;
     // Before there is a connection, and when there is one.
     for _ in 0..2 {
-        let executed = patient.proxy.answers();
+        let executed = patient.proxy.answered_statements();
         let now = SystemTime::now();
         for deadline in [now - Duration::from_secs(300), now, now + Duration::from_millis(50), now + KEPT] {
             let case = patient.site.prepare(operation).await;
@@ -56,7 +56,7 @@ async fn is_put_off_at_once(site: Arc<Site>, operation: Operation) {
         }
         patient.works().await;
         // Whatever had been sent would have been answered by now.
-        assert_eq!(patient.proxy.answers() - executed, 1, "{operation:?}");
+        assert_eq!(patient.proxy.answered_statements() - executed, 1, "{operation:?}");
     }
 }
 
@@ -80,8 +80,8 @@ async fn happens_once_or_not_at_all(site: Arc<Site>, operation: Operation, is_co
     let mut patient = Patient::new(site, operation).await;
     patient.works().await;
     // Longer than a tick of the clock, so that no wait is passed over.
-    for way in [Way::Requests, Way::Replies] {
-        patient.proxy.flow(way, Flow::Delay(Duration::from_millis(3)));
+    for way in [Direction::ToServer, Direction::ToClient] {
+        patient.proxy.set_flow(way, Flow::Delay(Duration::from_millis(3)));
     }
     let mut ends = Ends::default();
     let mut given_up = Vec::new();
@@ -91,7 +91,7 @@ async fn happens_once_or_not_at_all(site: Arc<Site>, operation: Operation, is_co
             break;
         }
         if is_cold {
-            patient.proxy.end_all(End::Close).await.unwrap();
+            patient.proxy.close_all(End::Close).await.unwrap();
         }
         let (case, reply) = patient.within(Duration::from_millis(milliseconds)).await;
         if reply.status == 503 {
@@ -104,7 +104,7 @@ async fn happens_once_or_not_at_all(site: Arc<Site>, operation: Operation, is_co
         patient.works().await;
     }
     // What was under way when its request was given up has arrived by now.
-    patient.proxy.end_all(End::Close).await.unwrap();
+    patient.proxy.close_all(End::Close).await.unwrap();
     for case in given_up {
         if case.happened(&patient.site).await {
             ends.given_up_after += 1;

@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dev::fault_proxy::{End, FaultProxy};
-use dev::testkit::{Settings, Stack};
+use dev::testing::fault_proxy::{End, FaultProxy};
+use dev::testing::stack::{Settings, Stack};
 use reqwest::Client;
 use tokio::io::{copy, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -219,11 +219,11 @@ async fn is_answered_by_a_reset(number: u8, while_frozen: bool) {
         island.heal();
         drop(frozen);
         let cases = site.prepare_all(operations).await;
-        let connections = site.proxy.connections();
+        let connections = site.proxy.accepted_connections();
         for (case, reply) in cases.iter().zip(&site.send_together(&cases).await.unwrap()) {
             case.is_done(&site, reply).await;
         }
-        assert_eq!(site.proxy.connections() - connections, cases.len());
+        assert_eq!(site.proxy.accepted_connections() - connections, cases.len());
     }
     // By sending: a look before that finds only what a late acknowledgement of the kernel's may have brought out.
     until("some have tried again", async || site.stack.logs().contains("the database is asked again")).await;

@@ -1,6 +1,6 @@
 //! The connection ends between two requests.
 
-use dev::fault_proxy::End;
+use dev::testing::fault_proxy::End;
 
 use crate::site::{ALL, Operation, Site};
 
@@ -19,10 +19,10 @@ impl Ending {
         match self {
             Self::Terminated => {
                 site.database.terminate().await;
-                site.proxy.until_all_ended().await.unwrap();
+                site.proxy.wait_until_all_closed().await.unwrap();
             }
-            Self::Closed => site.proxy.end_all(End::Close).await.unwrap(),
-            Self::Reset => site.proxy.end_all(End::Reset).await.unwrap(),
+            Self::Closed => site.proxy.close_all(End::Close).await.unwrap(),
+            Self::Reset => site.proxy.close_all(End::Reset).await.unwrap(),
         }
     }
 }
@@ -30,10 +30,14 @@ impl Ending {
 /// The operation on a new connection, and executed once: what has certainly not happened is not in doubt.
 async fn is_done_on_a_new_connection(site: &Site, operation: Operation) {
     let case = site.prepare(operation).await;
-    let (connections, executed) = (site.proxy.connections(), site.proxy.answers());
+    let (connections, executed) = (site.proxy.accepted_connections(), site.proxy.answered_statements());
     let reply = case.send(site).await;
     case.is_done(site, &reply).await;
-    assert_eq!((site.proxy.connections() - connections, site.proxy.answers() - executed), (1, 1), "{operation:?}");
+    assert_eq!(
+        (site.proxy.accepted_connections() - connections, site.proxy.answered_statements() - executed),
+        (1, 1),
+        "{operation:?}"
+    );
 }
 
 #[tokio::test]
@@ -80,10 +84,10 @@ async fn a_statement_that_was_never_sent_is_not_in_doubt() {
 #[tokio::test]
 async fn a_healthy_connection_is_used_again_also_after_a_freeze() {
     let site = Site::start().await;
-    let connections = site.proxy.connections();
+    let connections = site.proxy.accepted_connections();
     for operation in ALL {
         drop(site.freeze(operation).await);
         site.works(&[operation]).await;
     }
-    assert_eq!(site.proxy.connections(), connections);
+    assert_eq!(site.proxy.accepted_connections(), connections);
 }

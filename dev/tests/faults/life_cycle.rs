@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dev::fault_proxy::{End, FaultProxy, Script};
-use dev::testkit::{Settings, Stack};
+use dev::testing::fault_proxy::{End, FaultProxy, Script};
+use dev::testing::stack::{Settings, Stack};
 use reqwest::Client;
 
 use crate::site::{ALL, Database, ONE_OF_EACH_FUNCTION, Operation, Site, postgres};
@@ -17,19 +17,19 @@ async fn functions_that_start_before_their_database_work_once_it_is_there() {
         .with_database(&database.url(proxy.port(), "127.0.0.1", "sslmode=disable"))
         .with("LAMBDA_CONCURRENCY", "1");
     // More than one request tries, so the first are answered with 503.
-    proxy.meet(&Script::End(End::Reset), 20);
+    proxy.play_script(&Script::End(End::Reset), 20);
     let stack = Stack::start_async(settings).await.unwrap();
-    assert_eq!(proxy.scripts_left(), 0);
+    assert_eq!(proxy.pending_scripts(), 0);
     assert!(stack.logs_when(Duration::from_secs(5), |logs| logs.contains("\"status\":503")).is_some());
     let site = Arc::new(Site { stack, proxy, database, client: Client::new() });
 
     // The other functions have not yet been asked anything.
-    site.proxy.refuse().await;
+    site.proxy.refuse_connections().await;
     let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     for (case, reply) in cases.iter().zip(&site.send_together(&cases).await.unwrap()) {
         case.is_put_off(&site, reply).await;
     }
-    site.proxy.heal().unwrap();
+    site.proxy.clear_faults().unwrap();
     for (case, reply) in cases.iter().zip(&site.send_together(&cases).await.unwrap()) {
         case.is_done(&site, reply).await;
     }

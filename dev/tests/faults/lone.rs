@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use dev::function::{Function, event};
+use dev::testing::function::{Function, event};
 use dev::tokens;
 
 use crate::site::{Case, Operation, Reply};
@@ -39,8 +39,8 @@ impl Lone {
             event["headers"]["content-type"] = "application/json".into();
             event["body"] = body.to_string().into();
         }
-        let answer = self.0.ask_by(deadline, &event).await;
-        let answer = answer.unwrap_or_else(|silence| unreachable!("{silence}: {}", self.0.printed()));
+        let answer = self.0.invoke_by(deadline, &event).await;
+        let answer = answer.unwrap_or_else(|silence| unreachable!("{silence}: {}", self.0.output()));
         let retry_after = answer.headers["retry-after"].as_str().map(|seconds| seconds.parse().unwrap());
         let request_id = answer.headers["x-request-id"].as_str().unwrap_or_default().to_owned();
         Reply { request_id, status: u16::try_from(answer.status).unwrap(), retry_after, body: answer.body }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dev::fault_proxy::{End, Script, Strike, Way};
+use dev::testing::fault_proxy::{Cut, Direction, End, Script};
 use serde_json::{Value, json};
 
 use crate::site::{ALL, Case, ONE_OF_EACH_FUNCTION, Operation, Reply, Site};
@@ -91,7 +91,7 @@ async fn a_connection_that_had_to_be_replaced_is_counted_with_the_reason() {
     assert_eq!(line["Repeats"], Value::Null);
 
     // The answer of the one after is lost on its way.
-    site.proxy.strike(Strike { way: Way::Replies, after: 0, end: End::Reset });
+    site.proxy.cut_next_statement(Cut { direction: Direction::ToClient, after_bytes: 0, end: End::Reset });
     let (_, reply) = done(&site, Operation::Update).await;
     let line = metrics_of(&site, &reply.request_id);
     assert_eq!((&line["Repeats"], &line["repeated"]), (&json!(1), &json!(["answer lost"])), "{line}");
@@ -133,7 +133,7 @@ async fn an_operator_is_told_whether_to_wait_to_scale_or_to_fix() {
         (refuse("28P01", "password authentication failed"), 500, None, "NeedsFixing", "fix"),
     ] {
         site.end_all(End::Close).await;
-        site.proxy.meet(&script, 100);
+        site.proxy.play_script(&script, 100);
         let case = site.prepare(Operation::Toggle).await;
         let reply = case.send(&site).await;
         assert_eq!((reply.status, reply.retry_after), (status, retry_after), "{script:?}");
@@ -147,7 +147,7 @@ async fn an_operator_is_told_whether_to_wait_to_scale_or_to_fix() {
         };
         let logs = site.stack.logs_when(Duration::from_secs(5), |logs| logs.lines().any(told));
         assert!(logs.is_some(), "{}", site.stack.logs());
-        site.proxy.heal().unwrap();
+        site.proxy.clear_faults().unwrap();
     }
     done(&site, Operation::Toggle).await;
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dev::fault_proxy::End;
+use dev::testing::fault_proxy::End;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use reqwest::Method;
@@ -102,7 +102,11 @@ async fn what_was_fenced_off_is_forgotten_in_the_end() {
     let site = Site::start().await;
     site.database.run("insert into task_fences values ('old', now() - interval '61 minutes'), ('new', now())").await;
     let case = site.prepare(Operation::Toggle).await;
-    site.proxy.strike(dev::fault_proxy::Strike { way: dev::fault_proxy::Way::Replies, after: 0, end: End::Reset });
+    site.proxy.cut_next_statement(dev::testing::fault_proxy::Cut {
+        direction: dev::testing::fault_proxy::Direction::ToClient,
+        after_bytes: 0,
+        end: End::Reset,
+    });
     case.is_done(&site, &case.send(&site).await).await;
     // The first attempt of the request before, and the one that is recent.
     until("the fence is there", async || site.database.number("select count(*) from task_fences").await == 2).await;

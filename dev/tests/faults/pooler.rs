@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dev::fault_proxy::End;
-use dev::pgbouncer::{PgBouncer, Settings, can_track_statements};
-use dev::testkit;
+use dev::services::pgbouncer::{PgBouncer, PgBouncerSettings, can_track_statements};
+use dev::testing::fault_proxy::End;
+use dev::testing::report_skipped;
+use dev::testing::stack::Settings;
 
 use crate::site::{ALL, Case, Database, ONE_OF_EACH_FUNCTION, Operation, PASSWORD, Reply, Site, new_postgres, until};
 
@@ -15,8 +16,8 @@ const INSTANCES: usize = 12;
 const SERVER_CONNECTIONS: usize = 2;
 
 /// A database behind a pooler, which becomes the way of the functions.
-pub(crate) async fn pool(mut database: Database, change: impl FnOnce(&mut Settings)) -> (Database, PgBouncer) {
-    let mut settings = Settings::new(database.port, &database.name, PASSWORD);
+pub(crate) async fn pool(mut database: Database, change: impl FnOnce(&mut PgBouncerSettings)) -> (Database, PgBouncer) {
+    let mut settings = PgBouncerSettings::new(database.port, &database.name, PASSWORD);
     change(&mut settings);
     let pooler = PgBouncer::start(settings).await.unwrap();
     database.port = pooler.port();
@@ -24,9 +25,9 @@ pub(crate) async fn pool(mut database: Database, change: impl FnOnce(&mut Settin
 }
 
 /// Twelve connected instances and their pooler.
-async fn start(change: impl FnOnce(&mut Settings)) -> (Arc<Site>, PgBouncer) {
+async fn start(change: impl FnOnce(&mut PgBouncerSettings)) -> (Arc<Site>, PgBouncer) {
     let (database, pooler) = pool(Database::new().await, change).await;
-    let two = |settings: testkit::Settings| settings.with("LAMBDA_CONCURRENCY", "2");
+    let two = |settings: Settings| settings.with("LAMBDA_CONCURRENCY", "2");
     let site = Arc::new(Site::start_on(database, "127.0.0.1", "sslmode=disable", two).await);
     // Nobody is answered before everybody has asked.
     let cases = two_of_each(&site).await;
@@ -64,7 +65,7 @@ async fn server_processes(site: &Site) -> usize {
 
 async fn twelve_functions_share_two_connections(tracks_statements: bool) {
     let (site, _pooler) = start(|settings| settings.tracks_statements = tracks_statements).await;
-    let (connections, executed) = (site.proxy.connections(), site.proxy.answers());
+    let (connections, executed) = (site.proxy.accepted_connections(), site.proxy.answered_statements());
     let mut sent = 0;
     for _ in 0..10 {
         let mut cases = two_of_each(&site).await;
@@ -74,7 +75,7 @@ async fn twelve_functions_share_two_connections(tracks_statements: bool) {
         sent += cases.len();
     }
     assert_eq!(server_processes(&site).await, SERVER_CONNECTIONS);
-    let counts = (site.proxy.connections() - connections, site.proxy.answers() - executed);
+    let counts = (site.proxy.accepted_connections() - connections, site.proxy.answered_statements() - executed);
     assert_eq!(counts, (0, sent), "new connections, executions\n{}", site.stack.logs());
 }
 
@@ -88,7 +89,7 @@ async fn twelve_functions_share_two_connections_of_a_pooler_that_tracks_statemen
     if can_track_statements().await.unwrap() {
         twelve_functions_share_two_connections(true).await;
     } else {
-        testkit::not_run("this PgBouncer does not track prepared statements, 1.21 and newer do");
+        report_skipped("this PgBouncer does not track prepared statements, 1.21 and newer do");
     }
 }
 
@@ -97,12 +98,12 @@ async fn a_pooler_that_is_replaced_while_nobody_needs_it_is_not_missed() {
     let (site, mut pooler) = start(|_| ()).await;
     for _ in 0..3 {
         pooler.kill().await;
-        site.proxy.until_all_ended().await.unwrap();
-        pooler.up().await.unwrap();
-        let (connections, executed) = (site.proxy.connections(), site.proxy.answers());
+        site.proxy.wait_until_all_closed().await.unwrap();
+        pooler.restart().await.unwrap();
+        let (connections, executed) = (site.proxy.accepted_connections(), site.proxy.answered_statements());
         let cases = two_of_each(&site).await;
         all_done(&site, &cases, &site.send_together(&cases).await.unwrap()).await;
-        let counts = (site.proxy.connections() - connections, site.proxy.answers() - executed);
+        let counts = (site.proxy.accepted_connections() - connections, site.proxy.answered_statements() - executed);
         assert_eq!(counts, (cases.len(), cases.len()), "new connections, executions");
     }
 }
@@ -118,7 +119,7 @@ async fn a_pooler_that_dies_under_requests_leaves_each_done_once_or_put_off() {
         // What is executed now goes on without anybody to answer to; the others have not reached the server.
         pooler.kill().await;
         if is_back_at_once {
-            pooler.up().await.unwrap();
+            pooler.restart().await.unwrap();
             site.database.until_waiting(4).await;
             site.database.run("commit").await;
             all_done_or_refused(&site, &cases, &replies.await.unwrap()).await;
@@ -129,7 +130,7 @@ async fn a_pooler_that_dies_under_requests_leaves_each_done_once_or_put_off() {
             // It learns at its next word that nobody listens.
             until("the server has ended what it was at", async || server_processes(&site).await == 0).await;
             all_done_or_refused(&site, &cases, &replies).await;
-            pooler.up().await.unwrap();
+            pooler.restart().await.unwrap();
         }
         site.works(&ALL).await;
     }
@@ -172,7 +173,7 @@ async fn whoever_finds_the_pooler_full_is_put_off() {
     site.warm_up().await;
     pooler.kill().await;
     pooler.allow_clients(3);
-    pooler.up().await.unwrap();
+    pooler.restart().await.unwrap();
     let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     let replies = site.send_together(&cases).await.unwrap();
     let put_off = put_off_by_the_pooler(&site, &cases, &replies).await;
@@ -180,7 +181,7 @@ async fn whoever_finds_the_pooler_full_is_put_off() {
 
     pooler.kill().await;
     pooler.allow_clients(100);
-    pooler.up().await.unwrap();
+    pooler.restart().await.unwrap();
     site.works(&ALL).await;
 }
 
@@ -196,9 +197,9 @@ async fn a_server_that_starts_again_behind_the_pooler_has_every_statement_once_o
     // While nobody needs it.
     site.database.crash_server().await;
     site.database.reconnect().await;
-    let connections = site.proxy.connections();
+    let connections = site.proxy.accepted_connections();
     site.works(&ALL).await;
-    assert_eq!(site.proxy.connections(), connections, "the pooler keeps its clients");
+    assert_eq!(site.proxy.accepted_connections(), connections, "the pooler keeps its clients");
 
     // In the middle of statements.
     let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
@@ -222,14 +223,18 @@ async fn a_server_that_starts_again_behind_the_pooler_has_every_statement_once_o
 #[tokio::test]
 async fn a_pooler_that_does_not_know_direct_tls_is_asked_in_the_old_way_and_that_is_remembered() {
     let (database, pooler) = pool(Database::new().await, |_| ()).await;
-    let trusted = |settings: testkit::Settings| settings.with("SSL_CERT_FILE", pooler.ca_file().to_str().unwrap());
+    let trusted = |settings: Settings| settings.with("SSL_CERT_FILE", pooler.ca_file().to_str().unwrap());
     let parameters = "sslmode=require&sslnegotiation=direct";
     let site = Site::start_on(database, "localhost", &format!("{parameters}&hostaddr=127.0.0.1"), trusted).await;
     site.warm_up().await;
     for end in [End::Close, End::Reset] {
         site.end_all(end).await;
-        let connections = site.proxy.connections();
+        let connections = site.proxy.accepted_connections();
         site.works(&ONE_OF_EACH_FUNCTION).await;
-        assert_eq!(site.proxy.connections() - connections, ONE_OF_EACH_FUNCTION.len(), "tried directly once more");
+        assert_eq!(
+            site.proxy.accepted_connections() - connections,
+            ONE_OF_EACH_FUNCTION.len(),
+            "tried directly once more"
+        );
     }
 }

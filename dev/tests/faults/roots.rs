@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dev::testkit::Settings;
+use dev::testing::stack::Settings;
 use tempfile::TempDir;
 
 use crate::site::{Database, ONE_OF_EACH_FUNCTION, Site, postgres};
@@ -42,9 +42,9 @@ async fn namespace_where_the_brought_authorities_do_not_suffice_the_systems_are_
     assert!(before >= ONE_OF_EACH_FUNCTION.len(), "{}", site.stack.logs());
     // From then on they are asked at once.
     site.database.terminate().await;
-    let connections = site.proxy.connections();
+    let connections = site.proxy.accepted_connections();
     site.works(&ONE_OF_EACH_FUNCTION).await;
-    assert_eq!((warnings(), site.proxy.connections() - connections), (before, ONE_OF_EACH_FUNCTION.len()));
+    assert_eq!((warnings(), site.proxy.accepted_connections() - connections), (before, ONE_OF_EACH_FUNCTION.len()));
 }
 
 #[tokio::test]
@@ -54,6 +54,7 @@ async fn namespace_authorities_that_somebody_has_chosen_are_not_widened() {
     let database = Database::new().await;
     let url = database.url(database.port, "localhost", "sslmode=require&hostaddr=127.0.0.1");
     let settings = in_another_system(Settings::new(env!("CARGO_BIN_EXE_dev")), &roots).await.with_database(&url);
-    let stderr = dev::testkit::Stack::start_async(settings).await.err().map(|error| error.stderr).unwrap_or_default();
+    let stderr =
+        dev::testing::stack::Stack::start_async(settings).await.err().map(|error| error.stderr).unwrap_or_default();
     assert!(stderr.contains("unable to get local issuer certificate"), "{stderr}");
 }

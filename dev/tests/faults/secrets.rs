@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use dev::fault_proxy::{Demand, End, Script, Strike, Way};
+use dev::testing::fault_proxy::{AuthRequest, Cut, Direction, End, Script};
 use futures_util::future::{join, join_all};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
@@ -61,8 +61,8 @@ fn scenarios(site: &Site) -> Vec<Scenario> {
         plain("no such host", url("no-such-host.invalid", name), 503),
         plain("refused", url("127.0.0.1:1", &format!("{name}?sslmode=disable")), 503),
         plain("unknown authority", url(&here, &format!("{name}?sslmode=require")), 500),
-        scripted("asked for the password", Script::Demand(Demand::ClearText), 503),
-        scripted("asked for its MD5", Script::Demand(Demand::Md5), 503),
+        scripted("asked for the password", Script::RequestAuth(AuthRequest::CleartextPassword), 503),
+        scripted("asked for its MD5", Script::RequestAuth(AuthRequest::Md5Password), 503),
         scripted("refused by a proxy", refusal, 503),
         scripted("ended", Script::End(End::Reset), 503),
     ]
@@ -73,24 +73,24 @@ async fn no_answer_and_no_log_of_a_function_tells_a_secret() {
     let site = site().await;
     for Scenario { name, url, status, script } in scenarios(&site) {
         let variables = [("AWS_LAMBDA_LOG_LEVEL", "trace"), ("RUST_LOG", "trace"), ("RUST_BACKTRACE", "1")];
-        script.iter().for_each(|script| site.proxy.meet(script, 100));
+        script.iter().for_each(|script| site.proxy.play_script(script, 100));
         let mut function = Lone::start(Operation::List, &url, &variables).await;
         let case = site.prepare(Operation::List).await;
         // Someone who asks for the password would wait for it no longer than a function does.
         let reply = function.send(&case).await;
-        assert_eq!(reply.status, status, "{name}: {reply:?}\n{}", function.0.printed());
-        site.proxy.heal().unwrap();
+        assert_eq!(reply.status, status, "{name}: {reply:?}\n{}", function.0.output());
+        site.proxy.clear_faults().unwrap();
         if status == 200 {
             // And with a connection that is lost under a statement.
-            site.proxy.strike(Strike { way: Way::Replies, after: 0, end: End::Reset });
+            site.proxy.cut_next_statement(Cut { direction: Direction::ToClient, after_bytes: 0, end: End::Reset });
             assert_eq!(function.send(&case).await.status, 200);
         }
         tells_nothing(name, &format!("{reply:?}"));
-        let printed = function.0.end().await;
+        let printed = function.0.kill().await;
         assert!(status == 200 || printed.contains("\"status\":"), "{name}: {printed}");
         tells_nothing(name, &printed);
     }
-    let heard = site.proxy.heard();
+    let heard = site.proxy.received();
     assert!(String::from_utf8_lossy(&heard).contains(DECODED), "nobody has used the password");
 }
 

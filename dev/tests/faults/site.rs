@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use dev::database::{self, User};
-use dev::fault_proxy::{End, FaultProxy};
-use dev::postgres::{Postgres, Prepared};
-use dev::testkit::{Settings, Stack};
+use dev::services::database::{self, User};
+use dev::services::postgres::{Cluster, Postgres};
+use dev::testing::fault_proxy::{End, FaultProxy};
+use dev::testing::stack::{Settings, Stack};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use reqwest::{Client, Method};
@@ -132,8 +132,8 @@ pub(crate) async fn postgres() -> &'static Postgres {
 }
 
 pub(crate) async fn new_postgres() -> Postgres {
-    let mut postgres = Prepared::new(true).await.unwrap().start().unwrap();
-    postgres.until_ready().await.unwrap();
+    let mut postgres = Cluster::new(true).await.unwrap().start().unwrap();
+    postgres.wait_until_ready().await.unwrap();
     postgres
 }
 
@@ -430,7 +430,7 @@ impl Site {
     }
 
     pub(crate) async fn end_all(&self, end: End) {
-        self.proxy.end_all(end).await.unwrap();
+        self.proxy.close_all(end).await.unwrap();
     }
 }
 

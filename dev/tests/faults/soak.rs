@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use dev::database::{self, User};
-use dev::fault_proxy::{End, Flow, Script, Strike, Way};
-use dev::pgbouncer::PgBouncer;
+use dev::services::database::{self, User};
+use dev::services::pgbouncer::PgBouncer;
+use dev::testing::fault_proxy::{Cut, Direction, End, Flow, Script};
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use reqwest::Method;
@@ -258,13 +258,13 @@ impl Trouble {
             self.strike().await;
             faults += 1;
         }
-        self.site.proxy.heal().unwrap();
+        self.site.proxy.clear_faults().unwrap();
         faults
     }
 
     async fn strike(&mut self) {
         let end = self.end();
-        let way = if self.dice.below(2) == 0 { Way::Requests } else { Way::Replies };
+        let way = if self.dice.below(2) == 0 { Direction::ToServer } else { Direction::ToClient };
         let kind = self.dice.below(13);
         self.journal.note(format_args!("fault {kind}, {way:?}, {end:?}"));
         match kind {
@@ -272,23 +272,23 @@ impl Trouble {
             1 => self.site.database.terminate().await,
             2..=4 => {
                 // Four in a row are more than a request survives.
-                let strike = Strike { way, after: self.dice.below(120), end };
-                (0..1 + self.dice.below(4)).for_each(|_| self.site.proxy.strike(strike));
+                let strike = Cut { direction: way, after_bytes: self.dice.below(120), end };
+                (0..1 + self.dice.below(4)).for_each(|_| self.site.proxy.cut_next_statement(strike));
             }
             5 | 6 => {
-                self.site.proxy.flow(way, Flow::Stall);
+                self.site.proxy.set_flow(way, Flow::Stall);
                 self.a_while().await;
-                self.site.proxy.flow(way, Flow::Pass);
+                self.site.proxy.set_flow(way, Flow::Pass);
             }
-            7 => self.site.proxy.meet(&Script::End(end), 1 + self.dice.below(3)),
+            7 => self.site.proxy.play_script(&Script::End(end), 1 + self.dice.below(3)),
             8 => {
                 let script = Script::Refuse { state: "57P03".to_owned(), message: "starting up".to_owned() };
-                self.site.proxy.meet(&script, 1 + self.dice.below(3));
+                self.site.proxy.play_script(&script, 1 + self.dice.below(3));
             }
             9 => {
-                self.site.proxy.refuse().await;
+                self.site.proxy.refuse_connections().await;
                 self.a_while().await;
-                self.site.proxy.heal().unwrap();
+                self.site.proxy.clear_faults().unwrap();
             }
             10 => {
                 let frozen = self.site.freeze_all(ALL[self.dice.below(ALL.len())]).await;
@@ -306,7 +306,7 @@ impl Trouble {
             _ => match &mut self.pooler {
                 Some(pooler) => {
                     pooler.kill().await;
-                    pooler.up().await.unwrap();
+                    pooler.restart().await.unwrap();
                 }
                 None => self.lose_connections().await,
             },
@@ -351,7 +351,7 @@ async fn soak(database: Database, pooler: Option<PgBouncer>) {
     let requests = setting("SOAK_REQUESTS").map_or(REQUESTS, |requests| usize::try_from(requests).unwrap());
     println!("SOAK_SEED={seed} SOAK_REQUESTS={requests}");
     let start = Instant::now();
-    let few = |settings: dev::testkit::Settings| settings.with("LAMBDA_CONCURRENCY", "3");
+    let few = |settings: dev::testing::stack::Settings| settings.with("LAMBDA_CONCURRENCY", "3");
     let site = Arc::new(Site::start_on(database, "127.0.0.1", "sslmode=disable", few).await);
     let asked = Arc::new(AtomicUsize::new(0));
     let locker = database::connect(&site.database.owner_url).await.unwrap();

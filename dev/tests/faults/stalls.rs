@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dev::fault_proxy::{Flow, Way};
+use dev::testing::fault_proxy::{Direction, Flow};
 
 use crate::site::{ONE_OF_EACH_FUNCTION, Site};
 
 #[tokio::test]
 async fn a_slow_path_is_left_alone() {
     let site = Arc::new(Site::start().await);
-    let (connections, executed) = (site.proxy.connections(), site.proxy.answers());
-    site.proxy.flow(Way::Requests, Flow::Delay(Duration::from_millis(500)));
-    site.proxy.flow(Way::Replies, Flow::Delay(Duration::from_secs(1)));
+    let (connections, executed) = (site.proxy.accepted_connections(), site.proxy.answered_statements());
+    site.proxy.set_flow(Direction::ToServer, Flow::Delay(Duration::from_millis(500)));
+    site.proxy.set_flow(Direction::ToClient, Flow::Delay(Duration::from_secs(1)));
     let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     let start = Instant::now();
     let replies = site.send_together(&cases).await.unwrap();
@@ -20,13 +20,16 @@ async fn a_slow_path_is_left_alone() {
     for (case, reply) in cases.iter().zip(&replies) {
         case.is_done(&site, reply).await;
     }
-    assert_eq!((site.proxy.connections() - connections, site.proxy.answers() - executed), (0, cases.len()));
+    assert_eq!(
+        (site.proxy.accepted_connections() - connections, site.proxy.answered_statements() - executed),
+        (0, cases.len())
+    );
 }
 
 #[tokio::test]
 async fn a_server_that_works_for_long_is_left_alone() {
     let site = Arc::new(Site::start().await);
-    let (connections, executed) = (site.proxy.connections(), site.proxy.answers());
+    let (connections, executed) = (site.proxy.accepted_connections(), site.proxy.answered_statements());
     site.database.run("begin; lock table tasks in access exclusive mode").await;
     // The owner of the lock sees through it.
     let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
@@ -38,24 +41,27 @@ async fn a_server_that_works_for_long_is_left_alone() {
     for (case, reply) in cases.iter().zip(&replies.await.unwrap()) {
         case.is_done(&site, reply).await;
     }
-    assert_eq!((site.proxy.connections() - connections, site.proxy.answers() - executed), (0, cases.len()));
+    assert_eq!(
+        (site.proxy.accepted_connections() - connections, site.proxy.answered_statements() - executed),
+        (0, cases.len())
+    );
 }
 
 #[tokio::test]
 async fn a_stall_that_ends_in_time_is_waited_for() {
     let site = Arc::new(Site::start().await);
-    for way in [Way::Requests, Way::Replies] {
-        let executed = site.proxy.answers();
-        site.proxy.flow(way, Flow::Stall);
+    for way in [Direction::ToServer, Direction::ToClient] {
+        let executed = site.proxy.answered_statements();
+        site.proxy.set_flow(way, Flow::Stall);
         let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
         let replies = site.send_together(&cases);
         tokio::time::sleep(Duration::from_secs(2)).await;
         assert!(!replies.is_finished());
-        site.proxy.heal().unwrap();
+        site.proxy.clear_faults().unwrap();
         for (case, reply) in cases.iter().zip(&replies.await.unwrap()) {
             case.is_done(&site, reply).await;
         }
-        assert_eq!(site.proxy.answers() - executed, cases.len(), "{way:?}");
+        assert_eq!(site.proxy.answered_statements() - executed, cases.len(), "{way:?}");
     }
 }
 
@@ -68,9 +74,9 @@ enum Left {
     Either,
 }
 
-async fn is_answered_in_time(way: Way, flow: Flow, left: Left) {
+async fn is_answered_in_time(way: Direction, flow: Flow, left: Left) {
     let site = Arc::new(Site::start().await);
-    site.proxy.flow(way, flow);
+    site.proxy.set_flow(way, flow);
     let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     let start = Instant::now();
     let replies = site.send_together(&cases).await.unwrap();
@@ -84,9 +90,9 @@ async fn is_answered_in_time(way: Way, flow: Flow, left: Left) {
             Left::Either => {}
         }
     }
-    site.proxy.heal().unwrap();
+    site.proxy.clear_faults().unwrap();
     // What was held back arrives now, if it arrives at all, while these wait for their own answers.
-    site.proxy.flow(Way::Replies, Flow::Delay(Duration::from_millis(100)));
+    site.proxy.set_flow(Direction::ToClient, Flow::Delay(Duration::from_millis(100)));
     for _ in 0..3 {
         site.works(&ONE_OF_EACH_FUNCTION).await;
     }
@@ -95,10 +101,10 @@ async fn is_answered_in_time(way: Way, flow: Flow, left: Left) {
 #[tokio::test]
 async fn a_stall_beyond_the_time_limit_is_answered_and_the_next_request_gets_its_own_answer() {
     tokio::join!(
-        is_answered_in_time(Way::Replies, Flow::Stall, Left::Everything),
-        is_answered_in_time(Way::Replies, Flow::Swallow, Left::Everything),
-        is_answered_in_time(Way::Replies, Flow::Delay(Duration::from_secs(11)), Left::Everything),
-        is_answered_in_time(Way::Requests, Flow::Swallow, Left::Nothing),
-        is_answered_in_time(Way::Requests, Flow::Stall, Left::Either),
+        is_answered_in_time(Direction::ToClient, Flow::Stall, Left::Everything),
+        is_answered_in_time(Direction::ToClient, Flow::Discard, Left::Everything),
+        is_answered_in_time(Direction::ToClient, Flow::Delay(Duration::from_secs(11)), Left::Everything),
+        is_answered_in_time(Direction::ToServer, Flow::Discard, Left::Nothing),
+        is_answered_in_time(Direction::ToServer, Flow::Stall, Left::Either),
     );
 }

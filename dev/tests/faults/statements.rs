@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dev::fault_proxy::End;
+use dev::testing::fault_proxy::End;
 
 use crate::site::{ALL, Case, Database, ONE_OF_EACH_FUNCTION, Operation, Reply, Site, new_postgres, until};
 
@@ -32,17 +32,17 @@ async fn all_put_off(site: &Site, cases: &[Arc<Case>], replies: &[Reply]) {
 async fn a_statement_whose_server_process_is_terminated_is_executed_once() {
     let site = Arc::new(Site::start().await);
     let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
-    let (connections, executed) = (site.proxy.connections(), site.proxy.answers());
+    let (connections, executed) = (site.proxy.accepted_connections(), site.proxy.answered_statements());
     site.database.run("begin; lock table tasks in access exclusive mode").await;
     let replies = site.send_together(&cases);
     site.database.until_waiting(6).await;
     site.database.terminate().await;
-    until("everybody is back", async || site.proxy.connections() - connections == 6).await;
+    until("everybody is back", async || site.proxy.accepted_connections() - connections == 6).await;
     site.database.until_waiting(6).await;
     site.database.run("commit").await;
     all_done(&site, &cases, &replies.await.unwrap()).await;
     // Three of them brought a fence along.
-    assert_eq!(site.proxy.answers() - executed, 6 + 3);
+    assert_eq!(site.proxy.answered_statements() - executed, 6 + 3);
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn the_victim_of_a_deadlock_is_executed_again() {
     let site = Arc::new(Site::start().await);
     for others in [&WRITES[..], &[Operation::Complete]] {
         let cases = site.prepare_all(others).await;
-        let connections = site.proxy.connections();
+        let connections = site.proxy.accepted_connections();
         // The other one waits for ever, so that it is always a function that finds the deadlock. A new task needs the
         // row of its user.
         site.database.run(r#"set deadlock_timeout = '1h'; begin; select from tasks for update"#).await;
@@ -61,7 +61,7 @@ async fn the_victim_of_a_deadlock_is_executed_again() {
         // It has the lock, so all others were victims.
         site.database.run("commit").await;
         all_done(&site, &cases, &replies.await.unwrap()).await;
-        assert_eq!(site.proxy.connections(), connections, "a victim keeps its connection");
+        assert_eq!(site.proxy.accepted_connections(), connections, "a victim keeps its connection");
     }
     let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
     until("the deadlocks are counted", async || site.database.number(deadlocks).await >= 5).await;
@@ -76,14 +76,14 @@ async fn a_statement_that_cannot_be_serialized_is_executed_again() {
     site.warm_up().await;
     for others in [&CHANGES[..], &[Operation::Toggle]] {
         let cases = site.prepare_all(others).await;
-        let executed = site.proxy.answers();
+        let executed = site.proxy.answered_statements();
         // A change that leaves the row as it was.
         site.database.run("begin; update tasks set title = title").await;
         let replies = site.send_together(&cases);
         site.database.until_waiting(i64::try_from(cases.len()).unwrap()).await;
         site.database.run("commit").await;
         all_done(&site, &cases, &replies.await.unwrap()).await;
-        assert_eq!(site.proxy.answers() - executed, 2 * cases.len(), "executions");
+        assert_eq!(site.proxy.answered_statements() - executed, 2 * cases.len(), "executions");
     }
 }
 
@@ -97,7 +97,7 @@ async fn a_statement_that_waits_too_long_for_a_lock_or_works_too_long_is_given_u
         site.warm_up().await;
         for operations in [&ONE_OF_EACH_FUNCTION[..], &[Operation::Complete]] {
             let cases = site.prepare_all(operations).await;
-            let (connections, executed) = (site.proxy.connections(), site.proxy.answers());
+            let (connections, executed) = (site.proxy.accepted_connections(), site.proxy.answered_statements());
             site.database.run("begin; lock table tasks in access exclusive mode").await;
             let replies = site.send_together(&cases).await.unwrap();
             site.database.run("commit").await;
@@ -105,7 +105,7 @@ async fn a_statement_that_waits_too_long_for_a_lock_or_works_too_long_is_given_u
             // The same user's next request, on the same connection.
             let replies = site.send_together(&cases).await.unwrap();
             all_done(&site, &cases, &replies).await;
-            let counts = (site.proxy.connections() - connections, site.proxy.answers() - executed);
+            let counts = (site.proxy.accepted_connections() - connections, site.proxy.answered_statements() - executed);
             assert_eq!(counts, (0, 2 * cases.len()), "{limit}");
         }
     }
@@ -121,11 +121,11 @@ async fn a_database_that_takes_no_changes_is_left_after_one_repeat() {
     let open = site.proxy.open_connections();
     for operation in CHANGING {
         let case = site.prepare(operation).await;
-        let connections = site.proxy.connections();
+        let connections = site.proxy.accepted_connections();
         let reply = case.send(&site).await;
         case.is_put_off(&site, &reply).await;
         assert_eq!(reply.retry_after, Some(1));
-        assert_eq!(site.proxy.connections() - connections, 2, "{operation:?}");
+        assert_eq!(site.proxy.accepted_connections() - connections, 2, "{operation:?}");
     }
     // They lead to a server of the past.
     until("the connections are dropped", async || site.proxy.open_connections() == open).await;
@@ -141,15 +141,15 @@ async fn a_change_that_finds_another_server_at_its_repeat_happens_once() {
         site.database.run(&format!("alter role {role} set default_transaction_read_only = on")).await;
         site.end_all(End::Close).await;
         // Time to change sides in.
-        site.proxy.delay_sign_in(Duration::from_millis(300));
-        let connections = site.proxy.connections();
+        site.proxy.delay_first_reply(Duration::from_millis(300));
+        let connections = site.proxy.accepted_connections();
         let cases = site.prepare_all(&[operation]).await;
         let replies = site.send_together(&cases);
-        until("it has been refused", async || site.proxy.connections() - connections == 2).await;
+        until("it has been refused", async || site.proxy.accepted_connections() - connections == 2).await;
         site.database.run(&format!("alter role {role} reset all")).await;
         all_done(&site, &cases, &replies.await.unwrap()).await;
-        assert_eq!(site.proxy.connections() - connections, 2, "{operation:?}");
-        site.proxy.heal().unwrap();
+        assert_eq!(site.proxy.accepted_connections() - connections, 2, "{operation:?}");
+        site.proxy.clear_faults().unwrap();
     }
 }
 

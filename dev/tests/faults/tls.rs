@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dev::fault_proxy::{Demand, End, FaultProxy, Script};
-use dev::testkit::Settings;
+use dev::testing::fault_proxy::{AuthRequest, End, FaultProxy, Script};
+use dev::testing::stack::Settings;
 use native_tls::{Certificate, Identity, TlsAcceptor, TlsConnector};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use serde_json::json;
@@ -170,21 +170,21 @@ async fn a_server_that_is_not_the_one_it_should_be_is_told_nothing() {
         (Authority::new("Nobody knows").identity("localhost", false), "unable to get local issuer certificate"),
     ] {
         site.end_all(End::Close).await;
-        site.proxy.redirect(end_of_tls(identity, Onward::Nowhere).await);
-        let connections = site.proxy.connections();
+        site.proxy.set_upstream(end_of_tls(identity, Onward::Nowhere).await);
+        let connections = site.proxy.accepted_connections();
         misconfigured(&site, cause).await;
-        assert_eq!(site.proxy.connections() - connections, 6, "{cause}: tried more than once");
+        assert_eq!(site.proxy.accepted_connections() - connections, 6, "{cause}: tried more than once");
     }
 
     // With nothing wrong in its certificate it is no impostor but a server that hangs up.
     site.end_all(End::Close).await;
-    site.proxy.redirect(end_of_tls(authority.identity("localhost", false), Onward::Nowhere).await);
+    site.proxy.set_upstream(end_of_tls(authority.identity("localhost", false), Onward::Nowhere).await);
     let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     for (case, reply) in cases.iter().zip(&site.send_together(&cases).await.unwrap()) {
         case.is_put_off(&site, reply).await;
     }
 
-    site.proxy.redirect(address(site.database.port));
+    site.proxy.set_upstream(address(site.database.port));
     site.works(&ALL).await;
 }
 
@@ -192,9 +192,9 @@ async fn a_server_that_is_not_the_one_it_should_be_is_told_nothing() {
 async fn a_server_without_tls_is_told_nothing() {
     let site = Arc::new(site_that_trusts(&Authority::new("Trusted")).await);
     site.end_all(End::Close).await;
-    site.proxy.meet(&Script::WithoutTls, 6);
+    site.proxy.play_script(&Script::RefuseTls, 6);
     misconfigured(&site, "does not support TLS").await;
-    assert_eq!(site.proxy.scripts_left(), 0);
+    assert_eq!(site.proxy.pending_scripts(), 0);
     site.works(&ALL).await;
 }
 
@@ -203,14 +203,14 @@ async fn a_handshake_that_stalls_is_tried_again() {
     let site = Arc::new(site_that_trusts(&Authority::new("Trusted")).await);
     for script in [Script::Silent, Script::SilentAfterTls] {
         site.end_all(End::Close).await;
-        site.proxy.meet(&script, 6);
+        site.proxy.play_script(&script, 6);
         let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
         let start = Instant::now();
         for (case, reply) in cases.iter().zip(&site.send_together(&cases).await.unwrap()) {
             case.is_done(&site, reply).await;
         }
         assert!(start.elapsed() < Duration::from_secs(5), "{script:?}: {:?}", start.elapsed());
-        assert_eq!(site.proxy.scripts_left(), 0);
+        assert_eq!(site.proxy.pending_scripts(), 0);
     }
 }
 
@@ -234,12 +234,12 @@ async fn who_passes_everything_on_under_a_certificate_of_a_trusted_authority_is_
     let site = Arc::new(site_that_trusts(&authority).await);
     let onward = to_postgres(&site.database).await;
     site.end_all(End::Close).await;
-    site.proxy.redirect(end_of_tls(authority.identity("localhost", false), onward).await);
-    let connections = site.proxy.connections();
+    site.proxy.set_upstream(end_of_tls(authority.identity("localhost", false), onward).await);
+    let connections = site.proxy.accepted_connections();
     // The server's own words: what the client has signed is not what the server has shown.
     misconfigured(&site, "SCRAM channel binding check failed").await;
-    assert_eq!(site.proxy.connections() - connections, 6, "tried more than once");
-    site.proxy.redirect(address(site.database.port));
+    assert_eq!(site.proxy.accepted_connections() - connections, 6, "tried more than once");
+    site.proxy.set_upstream(address(site.database.port));
     site.works(&ALL).await;
 }
 
@@ -259,20 +259,22 @@ async fn where_the_channel_must_be_bound_no_other_way_to_sign_in_is_taken_and_th
             let mut function = Lone::start(operation, &url, &[("SSL_CERT_FILE", bundle.to_str().unwrap())]).await;
             // And at last the real one, which offers SCRAM alone where it is not encrypted: so does who has stripped
             // the binding off.
-            for demand in [Some(Demand::ClearText), Some(Demand::Md5), Some(Demand::Nothing), None] {
-                let connections = scripted.connections();
-                demand.iter().for_each(|demand| scripted.meet(&Script::Demand(*demand), 1));
+            for demand in
+                [Some(AuthRequest::CleartextPassword), Some(AuthRequest::Md5Password), Some(AuthRequest::None), None]
+            {
+                let connections = scripted.accepted_connections();
+                demand.iter().for_each(|demand| scripted.play_script(&Script::RequestAuth(*demand), 1));
                 let case = site.prepare(operation).await;
                 let reply = function.send(&case).await;
                 let what = format!("{name}, {operation:?}, {demand:?}: {reply:?}");
                 assert_eq!((reply.status, &reply.body["code"]), (500, &json!("misconfigured")), "{what}");
-                assert_eq!(scripted.connections() - connections, 1, "{what}: tried more than once");
+                assert_eq!(scripted.accepted_connections() - connections, 1, "{what}: tried more than once");
                 case.is_undone(&site).await;
             }
-            let printed = function.0.end().await;
+            let printed = function.0.kill().await;
             assert_eq!(printed.matches("server did not use channel binding").count(), 5, "{printed}");
         }
-        let heard = scripted.heard();
+        let heard = scripted.received();
         let heard = String::from_utf8_lossy(&heard);
         assert_eq!(heard.matches(&format!("user\0{}\0", site.database.name)).count(), 18, "{name}: {heard:?}");
         for said in [PASSWORD, "md5", "tasks where"] {
@@ -288,12 +290,12 @@ async fn a_server_that_may_ask_for_the_password_is_told_it_and_so_it_would_have_
     let scripted = FaultProxy::start(address(site.database.port)).await.unwrap();
     let end = end_of_tls(authority.identity("localhost", false), Onward::InClear(address(scripted.port()))).await;
     site.end_all(End::Close).await;
-    site.proxy.redirect(end);
-    scripted.meet(&Script::Demand(Demand::ClearText), 1);
+    site.proxy.set_upstream(end);
+    scripted.play_script(&Script::RequestAuth(AuthRequest::CleartextPassword), 1);
     let case = site.prepare(Operation::Create).await;
     let reply = case.send(&site).await;
     case.is_put_off(&site, &reply).await;
-    assert!(String::from_utf8_lossy(&scripted.heard()).contains(PASSWORD));
+    assert!(String::from_utf8_lossy(&scripted.received()).contains(PASSWORD));
 }
 
 /// A stack that was asked to begin with TLS at once.
@@ -306,16 +308,16 @@ async fn a_server_that_knows_no_direct_tls_is_asked_for_tls_instead_and_that_is_
     // As PostgreSQL 15 does it, and as PgBouncer.
     for refusal in [Script::End(End::Reset), Script::End(End::Close), Script::Silent] {
         let site = direct_site().await;
-        site.proxy.meet_direct_tls(refusal.clone());
+        site.proxy.play_script_on_direct_tls(refusal.clone());
         site.kill_functions().await;
         let mut opened = Vec::new();
         for _ in 0..3 {
-            let connections = site.proxy.connections();
+            let connections = site.proxy.accepted_connections();
             let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
             for (case, reply) in cases.iter().zip(&site.send_together(&cases).await.unwrap()) {
                 case.is_done(&site, reply).await;
             }
-            opened.push(site.proxy.connections() - connections);
+            opened.push(site.proxy.accepted_connections() - connections);
             site.end_all(End::Close).await;
         }
         assert_eq!(opened, [12, 6, 6], "{refusal:?}");
@@ -326,13 +328,16 @@ async fn a_server_that_knows_no_direct_tls_is_asked_for_tls_instead_and_that_is_
 async fn a_server_that_knows_direct_tls_is_never_asked_for_tls() {
     let site = direct_site().await;
     let onward = to_postgres(&site.database).await;
-    site.proxy.redirect(end_of_tls(identity_of_postgres().await, onward).await);
+    site.proxy.set_upstream(end_of_tls(identity_of_postgres().await, onward).await);
     site.kill_functions().await;
     for _ in 0..2 {
         site.end_all(End::Close).await;
-        let (connections, direct) = (site.proxy.connections(), site.proxy.direct_tls());
+        let (connections, direct) = (site.proxy.accepted_connections(), site.proxy.direct_tls_connections());
         site.works(&ONE_OF_EACH_FUNCTION).await;
-        assert_eq!((site.proxy.connections() - connections, site.proxy.direct_tls() - direct), (6, 6));
+        assert_eq!(
+            (site.proxy.accepted_connections() - connections, site.proxy.direct_tls_connections() - direct),
+            (6, 6)
+        );
     }
 }
 
@@ -343,17 +348,24 @@ async fn a_refusal_over_direct_tls_does_not_speak_against_direct_tls() {
     let scripted = FaultProxy::start(address(site.database.port)).await.unwrap();
     let end = end_of_tls(authority.identity("localhost", false), Onward::InClear(address(scripted.port()))).await;
     site.kill_functions().await;
-    site.proxy.redirect(end);
+    site.proxy.set_upstream(end);
     let refusal = Script::Refuse { state: "28P01".to_owned(), message: "password authentication failed".to_owned() };
     // At the start, and when the request tries again.
-    scripted.meet(&refusal, 12);
-    let (connections, direct) = (site.proxy.connections(), site.proxy.direct_tls());
+    scripted.play_script(&refusal, 12);
+    let (connections, direct) = (site.proxy.accepted_connections(), site.proxy.direct_tls_connections());
     misconfigured(&site, "password authentication failed").await;
-    assert_eq!((site.proxy.connections() - connections, site.proxy.direct_tls() - direct), (12, 12), "asked once more");
+    assert_eq!(
+        (site.proxy.accepted_connections() - connections, site.proxy.direct_tls_connections() - direct),
+        (12, 12),
+        "asked once more"
+    );
     // Nor does a sign-in that breaks off, and the next connection begins directly again.
     for operation in ONE_OF_EACH_FUNCTION {
-        scripted.meet(&Script::End(End::Close), 1);
+        scripted.play_script(&Script::End(End::Close), 1);
         site.works(&[operation]).await;
     }
-    assert_eq!((site.proxy.connections() - connections, site.proxy.direct_tls() - direct), (24, 24));
+    assert_eq!(
+        (site.proxy.accepted_connections() - connections, site.proxy.direct_tls_connections() - direct),
+        (24, 24)
+    );
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dev::fault_proxy::{End, Script};
+use dev::testing::fault_proxy::{End, Script};
 use nix::sys::signal::{Signal, kill};
 
 use crate::site::{ONE_OF_EACH_FUNCTION, Operation, Site, until};
@@ -22,9 +22,9 @@ async fn connected(site: &Site) -> i64 {
 async fn the_connection_is_there_before_the_first_request() {
     let site = Site::start_cold(|settings| settings).await;
     until("each function has connected", async || connected(&site).await == 6).await;
-    let connections = site.proxy.connections();
+    let connections = site.proxy.accepted_connections();
     site.works(&ONE_OF_EACH_FUNCTION).await;
-    assert_eq!(site.proxy.connections(), connections);
+    assert_eq!(site.proxy.accepted_connections(), connections);
 }
 
 #[tokio::test]
@@ -32,29 +32,29 @@ async fn a_database_that_wakes_up_slowly_is_not_woken_twice() {
     let site = Arc::new(Site::start_cold(|settings| settings).await);
     until("each function has connected", async || connected(&site).await == 6).await;
     // New instances, of which each finds a database that sleeps for longer than a start may take.
-    site.proxy.delay_sign_in(Duration::from_secs(4));
+    site.proxy.delay_first_reply(Duration::from_secs(4));
     site.kill_functions().await;
-    let connections = site.proxy.connections();
+    let connections = site.proxy.accepted_connections();
     let cases = site.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     let began = Instant::now();
     for (case, reply) in cases.iter().zip(&site.send_together(&cases).await.unwrap()) {
         case.is_done(&site, reply).await;
     }
     assert!(began.elapsed() > Duration::from_secs(4));
-    assert_eq!(site.proxy.connections() - connections, cases.len());
+    assert_eq!(site.proxy.accepted_connections() - connections, cases.len());
 }
 
 #[tokio::test]
 async fn a_start_without_a_database_is_a_start() {
     let site = Site::start().await;
-    site.proxy.meet(&Script::End(End::Reset), 1000);
+    site.proxy.play_script(&Script::End(End::Reset), 1000);
     let [pid] = site.instances_of("get-task")[..] else { unreachable!("one instance") };
     kill(pid, Signal::SIGKILL).unwrap();
     let case = site.prepare(Operation::Get).await;
     case.is_put_off(&site, &case.send(&site).await).await;
     let logged = site.stack.logs_when(Duration::from_secs(5), |logs| logs.contains("the first request will try again"));
     assert!(logged.is_some(), "{}", site.stack.logs());
-    site.proxy.heal().unwrap();
+    site.proxy.clear_faults().unwrap();
     case.is_done(&site, &case.send(&site).await).await;
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dev::testkit::new_database;
+use dev::testing::new_database;
 use migrations::{Difference, MigrateError, Options, Plan, Report, Verification};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
@@ -188,7 +188,7 @@ impl Database {
 }
 
 pub(crate) async fn connect(url: &str) -> Client {
-    dev::database::connect(url).await.expect("a running server")
+    dev::services::database::connect(url).await.expect("a running server")
 }
 
 pub(crate) fn names(report: &Report) -> Vec<&str> {

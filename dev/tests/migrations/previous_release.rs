@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use dev::database::connect;
-use dev::fault_proxy::{End, FaultProxy, Strike, Way};
-use dev::function::{Answer, Function, event};
+use dev::services::database::connect;
+use dev::testing::fault_proxy::{Cut, Direction, End, FaultProxy};
+use dev::testing::function::{Function, FunctionResponse, event};
 use dev::tokens::mint;
 use dev::workspace::root;
 use serde_json::{Value, json};
@@ -80,7 +80,7 @@ impl Release {
         Self { functions, proxy }
     }
 
-    async fn ask(&mut self, user: &str, function: &str, call: (&str, &str), body: Option<Value>) -> Answer {
+    async fn ask(&mut self, user: &str, function: &str, call: (&str, &str), body: Option<Value>) -> FunctionResponse {
         let mut event = event(call.0, call.1);
         event["headers"]["authorization"] = format!("Bearer {}", mint(SECRET, user)).into();
         if let Some(body) = body {
@@ -91,12 +91,12 @@ impl Release {
             event["pathParameters"] = json!({"id": id});
         }
         let function = self.functions.get_mut(function).expect("a function");
-        function.ask(&event).await.unwrap_or_else(|silence| unreachable!("{silence}: {}", function.printed()))
+        function.invoke(&event).await.unwrap_or_else(|silence| unreachable!("{silence}: {}", function.output()))
     }
 
     /// The database does the next statement, and its answer is lost.
     fn lose_an_answer(&self) {
-        self.proxy.strike(Strike { way: Way::Replies, after: 0, end: End::Close });
+        self.proxy.cut_next_statement(Cut { direction: Direction::ToClient, after_bytes: 0, end: End::Close });
     }
 }
 
@@ -105,7 +105,7 @@ async fn behaves(release: &mut Release, ann: &str, bob: &str, schema: &str) {
     release.lose_an_answer();
     let body = json!({"title": " Buy milk ", "priority": "High", "due_date": "2026-11-21T17:30:00+02:00"});
     let created = release.ask(ann, "create-task", ("POST", "/api/tasks"), Some(body)).await;
-    assert_eq!((created.status, release.proxy.strikes_left()), (201, 0), "{schema}: {created:?}");
+    assert_eq!((created.status, release.proxy.pending_cuts()), (201, 0), "{schema}: {created:?}");
     let mut task = created.body;
     assert_eq!(
         (&task["title"], &task["priority"], &task["due_date"], &task["completed"]),
@@ -129,7 +129,7 @@ async fn behaves(release: &mut Release, ann: &str, bob: &str, schema: &str) {
     ] {
         release.lose_an_answer();
         let changed = release.ask(ann, function, (call.0, call.1), change).await;
-        assert_eq!((changed.status, release.proxy.strikes_left()), (200, 0), "{schema}: {changed:?}");
+        assert_eq!((changed.status, release.proxy.pending_cuts()), (200, 0), "{schema}: {changed:?}");
         assert!(changed.body["updated_at"].as_str() > task["updated_at"].as_str(), "{schema}: {task} {changed:?}");
         task["updated_at"] = changed.body["updated_at"].clone();
         task[expected.0] = expected.1;
@@ -156,7 +156,7 @@ async fn behaves(release: &mut Release, ann: &str, bob: &str, schema: &str) {
 #[tokio::test]
 async fn its_functions_work_on_the_schema_of_today() {
     let Some(binaries) = tokio::task::spawn_blocking(build).await.expect("its functions") else {
-        return dev::testkit::not_run(&format!("this clone has no history to take {COMMIT} from"));
+        return dev::testing::report_skipped(&format!("this clone has no history to take {COMMIT} from"));
     };
     let fresh = Database::with(USER_TABLE).await;
     fresh.up().await.expect("a fresh database");

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use dev::database::{USER_TABLE, connect};
-use dev::testkit::{Settings, Stack, new_database};
+use dev::services::database::{USER_TABLE, connect};
+use dev::testing::new_database;
+use dev::testing::stack::{Settings, Stack};
 use reqwest::{Client, Method};
 use serde_json::Value;
 

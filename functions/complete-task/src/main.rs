@@ -1,14 +1,14 @@
-//! `PATCH /api/tasks/{id}/complete` (also `/toggle` and `/status`): toggles whether a task is completed, or sets it.
+//! `PATCH /api/tasks/{id}/complete` (also `/toggle` and `/status`): sets or toggles whether a task is completed.
 
-use shared::{ApiError, Completion, Request, Response, StartError, UserTasks, response};
+use shared::{ApiError, Completion, Request, Response, StartError, UserScope, response};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     shared::serve(complete_task).await
 }
 
-async fn complete_task(tasks: UserTasks, request: Request) -> Result<Response, ApiError> {
-    let id = request.task_id()?;
+async fn complete_task(user: UserScope, request: Request) -> Result<Response, ApiError> {
+    let id = request.id()?;
     let completion: Completion = request.optional_json()?;
-    Ok(response::task(tasks.complete(&id, &completion, &request.if_match()?).await?))
+    Ok(response::ok(user.tasks().complete(&id, &completion, &request.if_match()?).await?))
 }

@@ -1,13 +1,13 @@
 //! `POST /api/tasks`: stores a new task.
 
-use shared::{ApiError, NewTask, Request, Response, StartError, UserTasks, response};
+use shared::{ApiError, NewTask, Request, Response, StartError, UserScope, response};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     shared::serve(create_task).await
 }
 
-async fn create_task(tasks: UserTasks, request: Request) -> Result<Response, ApiError> {
+async fn create_task(user: UserScope, request: Request) -> Result<Response, ApiError> {
     let new_task: NewTask = request.json()?;
-    Ok(response::created(tasks.create(&new_task).await?))
+    Ok(response::created(user.tasks().create(&new_task).await?))
 }

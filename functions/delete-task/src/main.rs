@@ -1,14 +1,14 @@
-//! `DELETE /api/tasks/{id}`: deletes a task for good.
+//! `DELETE /api/tasks/{id}`: deletes a task permanently.
 
-use shared::{ApiError, Request, Response, StartError, UserTasks, response};
+use shared::{ApiError, Request, Response, StartError, UserScope, response};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     shared::serve(delete_task).await
 }
 
-async fn delete_task(tasks: UserTasks, request: Request) -> Result<Response, ApiError> {
-    let id = request.task_id()?;
-    tasks.delete(&id, &request.if_match()?).await?;
+async fn delete_task(user: UserScope, request: Request) -> Result<Response, ApiError> {
+    let id = request.id()?;
+    user.tasks().delete(&id, &request.if_match()?).await?;
     Ok(response::no_content())
 }

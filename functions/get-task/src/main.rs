@@ -1,13 +1,13 @@
-//! `GET /api/tasks/{id}`: reads one task.
+//! `GET /api/tasks/{id}`: returns one task.
 
-use shared::{ApiError, Request, Response, StartError, UserTasks, response};
+use shared::{ApiError, Request, Response, StartError, UserScope, response};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     shared::serve(get_task).await
 }
 
-async fn get_task(tasks: UserTasks, request: Request) -> Result<Response, ApiError> {
-    let id = request.task_id()?;
-    Ok(response::task(tasks.get(&id).await?))
+async fn get_task(user: UserScope, request: Request) -> Result<Response, ApiError> {
+    let id = request.id()?;
+    Ok(response::ok(user.tasks().get(&id).await?))
 }

@@ -1,10 +1,10 @@
-//! `GET /health` and `GET /health/ready`, and the answer to what no route matches.
+//! `GET /health`, `GET /health/ready`, and the response to requests that match no route.
 
 use shared::{ApiError, Readiness, Request, Response, StartError, response};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
-    shared::serve_open(health).await
+    shared::serve_public(health).await
 }
 
 async fn health(database: Readiness, request: Request) -> Result<Response, ApiError> {

@@ -1,14 +1,14 @@
-//! `PUT` and `PATCH /api/tasks/{id}`: changes the fields that are sent.
+//! `PUT` and `PATCH /api/tasks/{id}`: changes the given fields of a task.
 
-use shared::{ApiError, Request, Response, StartError, TaskChange, UserTasks, response};
+use shared::{ApiError, Request, Response, StartError, TaskChange, UserScope, response};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     shared::serve(update_task).await
 }
 
-async fn update_task(tasks: UserTasks, request: Request) -> Result<Response, ApiError> {
-    let id = request.task_id()?;
+async fn update_task(user: UserScope, request: Request) -> Result<Response, ApiError> {
+    let id = request.id()?;
     let change: TaskChange = request.json()?;
-    Ok(response::task(tasks.update(&id, &change, &request.if_match()?).await?))
+    Ok(response::ok(user.tasks().update(&id, &change, &request.if_match()?).await?))
 }

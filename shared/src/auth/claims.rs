@@ -1,14 +1,14 @@
-//! What a verified token says, and whether it names a user now (RFC 7519, RFC 8725).
+//! The claims of a verified token, and whether they identify a user now (RFC 7519, RFC 8725).
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::TokenError;
-use super::jwt::given;
+use super::error::TokenError;
+use super::members::given;
 use crate::config::TokenRules;
 
-/// The claims that we read. `userId`, `id` and `email` are not among them, on purpose: Better Auth signs the links of
-/// its mails with the same secret, and those name the user so.
+/// The claims that are read. `userId`, `id` and `email` are left out on purpose: Better Auth signs the links in its
+/// e-mails with the same secret, and those tokens have these claims.
 #[derive(Deserialize)]
 pub(super) struct Claims {
     #[serde(default, deserialize_with = "given")]
@@ -21,7 +21,7 @@ pub(super) struct Claims {
     iss: Option<String>,
     #[serde(default, deserialize_with = "given")]
     aud: Option<Audience>,
-    /// Only looked into where there is no `sub`; in other tokens it may be anything.
+    /// Only read if there is no `sub`; in other tokens it can be anything.
     #[serde(default)]
     user: Value,
     #[serde(default)]
@@ -35,33 +35,33 @@ enum Audience {
     Many(Vec<String>),
 }
 
-/// What is asked of the claims of one form of token.
+/// The rules for the claims of one kind of token.
 #[derive(Debug)]
-pub(super) struct Rules {
+pub(super) struct ClaimRules {
     pub(super) expected: TokenRules,
-    /// Whether a token without `sub` may be Better Auth's cookie cache, which is only signed with the shared secret.
-    pub(super) may_be_cookie_cache: bool,
+    /// Whether a token without `sub` can be Better Auth's cookie cache, which is only signed with the shared secret.
+    pub(super) allows_cookie_cache: bool,
 }
 
-impl Rules {
-    /// The id that the claims give the user at `now`, in seconds since 1970.
+impl ClaimRules {
+    /// The id of the user, if the claims are valid at `now`, in seconds since the Unix epoch.
     pub(super) fn user_id(&self, claims: Claims, now: f64) -> Result<String, TokenError> {
         let leeway = f64::from(self.expected.leeway);
         let expires = claims.exp.ok_or(TokenError::Claims)?;
         if now >= expires + leeway || claims.nbf.is_some_and(|begins| now < begins - leeway) {
             return Err(TokenError::Time);
         }
-        if !self.is_ours(&claims) {
+        if !self.has_expected_origin(&claims) {
             return Err(TokenError::Origin);
         }
         match claims.sub {
             Some(sub) => Ok(sub),
-            None if self.may_be_cookie_cache => cached_user(&claims.user, &claims.session).ok_or(TokenError::NoUser),
+            None if self.allows_cookie_cache => cached_user(&claims.user, &claims.session).ok_or(TokenError::NoUser),
             None => Err(TokenError::NoUser),
         }
     }
 
-    fn is_ours(&self, claims: &Claims) -> bool {
+    fn has_expected_origin(&self, claims: &Claims) -> bool {
         let TokenRules { issuers, audiences, .. } = &self.expected;
         let issuer = claims.iss.iter().any(|issuer| issuers.contains(issuer));
         let audience = match &claims.aud {
@@ -73,7 +73,7 @@ impl Rules {
     }
 }
 
-/// The user in whom both halves of the cookie cache agree.
+/// The user, if both halves of the cookie cache name the same one.
 fn cached_user(user: &Value, session: &Value) -> Option<String> {
     let user = user.get("id")?.as_str()?;
     let session_user = session.get("userId")?.as_str()?;
@@ -88,13 +88,13 @@ mod tests {
 
     const NOW: f64 = 1_800_000_000.0;
 
-    fn rules(issuers: &[&str], audiences: &[&str], leeway: u32) -> Rules {
+    fn rules(issuers: &[&str], audiences: &[&str], leeway: u32) -> ClaimRules {
         let owned = |list: &[&str]| list.iter().map(|&item| item.to_owned()).collect();
         let expected = TokenRules { issuers: owned(issuers), audiences: owned(audiences), leeway };
-        Rules { expected, may_be_cookie_cache: true }
+        ClaimRules { expected, allows_cookie_cache: true }
     }
 
-    fn user_with(rules: &Rules, claims: serde_json::Value) -> Result<String, TokenError> {
+    fn user_with(rules: &ClaimRules, claims: serde_json::Value) -> Result<String, TokenError> {
         let claims = serde_json::from_value(claims).map_err(|_| TokenError::Claims)?;
         rules.user_id(claims, NOW)
     }
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_holds_until_its_last_second_and_no_longer() {
+    fn a_token_is_valid_until_it_expires() {
         let exp = |exp: serde_json::Value| user(json!({"sub": "ada", "exp": exp}));
         assert_eq!(exp(json!(NOW + 1.0)), Ok("ada".into()));
         assert_eq!(exp(json!(NOW + 0.5)), Ok("ada".into()));
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn leeway_moves_both_edges() {
+    fn leeway_extends_both_ends() {
         let lenient = rules(&[], &[], 60);
         assert_eq!(user_with(&lenient, json!({"sub": "ada", "exp": NOW - 59.0, "nbf": NOW + 60.0})), Ok("ada".into()));
         assert_eq!(user_with(&lenient, json!({"sub": "ada", "exp": NOW - 60.0})), Err(TokenError::Time));
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn identity_is_sub_or_the_cookie_cache_and_nothing_else() {
+    fn only_sub_or_the_cookie_cache_names_the_user() {
         let exp = NOW + 60.0;
         let cache = json!({"exp": exp, "user": {"id": "ada", "email": "a@x"}, "session": {"userId": "ada", "id": "s"}});
         assert_eq!(user(cache), Ok("ada".into()));
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn issuer_and_audience_are_compared_exactly_where_they_are_set() {
+    fn issuer_and_audience_are_compared_exactly() {
         let strict = rules(&["https://app"], &["https://api"], 0);
         let from = |iss: serde_json::Value, aud: serde_json::Value| {
             user_with(&strict, json!({"sub": "ada", "exp": NOW + 9.0, "iss": iss, "aud": aud}))

@@ -1,14 +1,15 @@
-//! A JWT before anybody has verified it (RFC 7515, RFC 7519).
+//! A JWT that is not yet verified (RFC 7515, RFC 7519).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
-use super::TokenError;
 use super::claims::Claims;
+use super::error::TokenError;
+use super::members::{given, present};
 
-/// The three parts of a compact JWS whose header asks for nothing that we do not do.
+/// The three parts of a compact JWS whose header has no critical extension.
 pub(super) struct Jwt<'a> {
     header: Header,
     /// Header and payload as they were signed.
@@ -17,7 +18,7 @@ pub(super) struct Jwt<'a> {
     signature: &'a str,
 }
 
-/// What of a JOSE header can change how a token must be read. Other members are never followed: `jwk`, `jku`, `x5u`.
+/// The members of a JOSE header that change how a token must be read. Others (`jwk`, `jku`, `x5u`) are ignored.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
@@ -32,7 +33,7 @@ struct Header {
 }
 
 impl<'a> Jwt<'a> {
-    /// Takes a token apart. None of it is trusted yet.
+    /// Splits a token into its parts. None of them is trusted yet.
     pub(super) fn parse(token: &'a str) -> Result<Self, TokenError> {
         let (message, signature) = token.rsplit_once('.').ok_or(TokenError::NotAJwt)?;
         let (header, payload) = message.split_once('.').ok_or(TokenError::NotAJwt)?;
@@ -44,17 +45,17 @@ impl<'a> Jwt<'a> {
         Ok(Self { header, message, payload, signature })
     }
 
-    /// The algorithm that the token claims. It selects nothing: a key says what it is for.
+    /// The algorithm that the token claims. It selects none: each key has its own.
     pub(super) fn alg(&self) -> &str {
         &self.header.alg
     }
 
-    /// The name of the key that the token claims.
+    /// The id of the key that the token claims.
     pub(super) fn kid(&self) -> Option<&str> {
         self.header.kid.as_deref()
     }
 
-    /// The claims, if `key` has signed them by `algorithm`; their content is not yet judged.
+    /// The claims, if `key` has signed them with `algorithm`. Their content is not yet checked.
     pub(super) fn verify(&self, key: &DecodingKey, algorithm: Algorithm) -> Result<Claims, TokenError> {
         match crypto::verify(self.signature, self.message.as_bytes(), key, algorithm) {
             Ok(true) => part(self.payload).ok_or(TokenError::Claims),
@@ -63,20 +64,10 @@ impl<'a> Jwt<'a> {
     }
 }
 
-/// Base64url without padding, then a JSON object. A repeated member that we read is an error, not a choice; an array,
-/// which serde would read as the members in their order, is none of it.
+/// A JSON object in base64url without padding. A repeated known member is an error. So is an array, which serde would
+/// accept as the members in their order.
 fn part<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
     let json = URL_SAFE_NO_PAD.decode(text).ok()?;
     let is_object = json.trim_ascii_start().starts_with(b"{");
     if is_object { serde_json::from_slice(&json).ok() } else { None }
-}
-
-/// A member that is there must have its type: null is not absence.
-pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
-/// True for a member that is there, with whatever value.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    serde::de::IgnoredAny::deserialize(deserializer).map(|_| true)
 }

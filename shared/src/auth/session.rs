@@ -1,25 +1,25 @@
-//! Opaque session tokens, as Better Auth's `bearer()` plugin hands them out.
+//! Opaque session tokens of Better Auth's `bearer()` plugin.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use percent_encoding::percent_decode_str;
 
-use super::TokenError;
+use super::error::TokenError;
 use crate::config::Secret;
 
-/// Reads session tokens; the database knows whether they hold.
-pub(super) struct Sessions {
+/// Reads session tokens. Only the database knows whether they are valid.
+pub(super) struct SessionTokens {
     /// Verifies signed tokens.
     key: Option<DecodingKey>,
 }
 
-impl Sessions {
+impl SessionTokens {
     pub(super) fn new(secret: Option<&Secret>) -> Self {
-        Self { key: secret.map(|secret| DecodingKey::from_secret(secret.as_bytes())) }
+        Self { key: secret.map(|secret| DecodingKey::from_secret(secret.expose().as_bytes())) }
     }
 
-    /// The token as it stands in the session table.
+    /// The token as the session table stores it.
     ///
     /// Raw, or signed as `token.base64(HMAC-SHA256(secret, token))`, which may be percent-encoded.
     pub(super) fn stored_token(&self, sent: &str) -> Result<String, TokenError> {
@@ -60,8 +60,8 @@ mod tests {
     }
 
     #[test]
-    fn raw_and_signed_tokens_name_the_same_session() {
-        let sessions = Sessions { key: Some(DecodingKey::from_secret(SECRET)) };
+    fn raw_and_signed_tokens_are_the_same_session() {
+        let sessions = SessionTokens { key: Some(DecodingKey::from_secret(SECRET)) };
         let signed = format!("{TOKEN}.{}", signature(SECRET));
         let encoded = signed.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
         for sent in [TOKEN, &signed, &encoded] {
@@ -70,8 +70,8 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_before_the_database_is_asked() {
-        let sessions = Sessions { key: Some(DecodingKey::from_secret(SECRET)) };
+    fn malformed_tokens_are_refused_without_a_query() {
+        let sessions = SessionTokens { key: Some(DecodingKey::from_secret(SECRET)) };
         let foreign = format!("{TOKEN}.{}", signature(b"another secret of at least 32 bytes"));
         for (sent, reason) in [
             (foreign.as_str(), TokenError::Signature),
@@ -84,7 +84,7 @@ mod tests {
         ] {
             assert_eq!(sessions.stored_token(sent), Err(reason), "{sent}");
         }
-        let without_secret = Sessions { key: None };
+        let without_secret = SessionTokens { key: None };
         let signed = format!("{TOKEN}.{}", signature(SECRET));
         assert_eq!(without_secret.stored_token(&signed), Err(TokenError::Signature));
     }

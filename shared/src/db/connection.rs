@@ -1,54 +1,56 @@
-//! The connection between two requests, and during one.
+//! An open connection: whether it can be used, and statements on it.
 
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
+use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Row};
 
-use super::Query;
-use super::dial::{Dialed, Phases};
-use super::tally::Reason;
-use super::wire::{Probe, Unread};
-use crate::clock::Moment;
+use super::connector::Connected;
+use super::query::Query;
+use super::row::Row;
+use super::socket::{SocketProbe, Unread};
+use super::stats::{ConnectPhases, ConnectReason};
+use crate::time::FreezeAwareInstant;
 
 /// A signed-in connection and its socket.
 #[derive(Debug)]
 pub(super) struct Connection {
     client: Client,
-    probe: Probe,
-    /// Moves the bytes, until the client is dropped or the connection ends.
-    mover: JoinHandle<()>,
-    phases: Phases,
-    opened: Moment,
-    used: Moment,
+    probe: SocketProbe,
+    /// Runs the driver until the client is dropped or the connection ends.
+    driver_task: JoinHandle<()>,
+    phases: ConnectPhases,
+    opened: FreezeAwareInstant,
+    last_used: FreezeAwareInstant,
 }
 
 /// Whether a connection may be used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fitness {
-    Good,
-    Unfit(Reason),
+pub(super) enum ConnectionHealth {
+    Healthy,
+    Unusable(ConnectReason),
 }
 
 /// Neon suspends a database after 300 s without a request, and NAT gateways forget a connection after 350 s.
-const IDLE_LIMIT: Duration = Duration::from_secs(240);
-/// Poolers and deployments end connections at some time; better between requests than during one.
-const AGE_LIMIT: Duration = Duration::from_secs(30 * 60);
-/// How often the driver gets the chance to read what has arrived.
-const LOOKS: u32 = 8;
-/// How long a statement may be under way before its path is looked at.
-const WATCH_AFTER: Duration = Duration::from_millis(200);
-/// How often it is looked at then.
-const WATCH_EVERY: Duration = Duration::from_millis(50);
-/// How long the end of a connection is waited for: the server is told, and need not answer.
-const GOODBYE_LIMIT: Duration = Duration::from_millis(200);
-/// How often in a row the data must be unheard: one lost packet is sent again and heard.
-const UNHEARD_LOOKS: u32 = 3;
+const IDLE_TIMEOUT: Duration = Duration::from_secs(240);
+/// Poolers and deployments close connections at some time. Replacing them earlier does so between requests.
+const MAX_AGE: Duration = Duration::from_secs(30 * 60);
+/// How many times the driver is scheduled to read what has arrived.
+const MAX_POLLS: u32 = 8;
+/// How long a statement may take before its network path is monitored.
+const MONITOR_AFTER: Duration = Duration::from_millis(200);
+/// The interval of the checks from then on.
+const MONITOR_INTERVAL: Duration = Duration::from_millis(50);
+/// How long closing may take. The server is notified and need not answer.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
+/// Consecutive checks with unacknowledged data after which the path counts as dead. A single lost packet is retransmitted
+/// and acknowledged before.
+const MAX_UNACKED_CHECKS: u32 = 3;
 
-/// Why a statement has no rows.
+/// Why a statement has no result.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ExecuteError {
     #[error("the database refused, or the connection was lost")]
@@ -58,64 +60,65 @@ pub(super) enum ExecuteError {
 }
 
 impl Connection {
-    pub(super) fn new(dialed: Dialed) -> Self {
-        let Dialed { client, probe, mover, phases } = dialed;
-        Self { client, probe, mover, phases, opened: Moment::now(), used: Moment::now() }
+    pub(super) fn new(connected: Connected) -> Self {
+        let Connected { client, probe, driver_task, phases } = connected;
+        let now = FreezeAwareInstant::now();
+        Self { client, probe, driver_task, phases, opened: now, last_used: now }
     }
 
-    /// Whether the connection may be used again, as far as can be known without asking the server.
+    /// Whether the connection may be used again, as far as that can be known without a round trip.
     ///
-    /// After a thaw the driver has not yet read what arrived in the meantime: it must get the chance first.
-    pub(super) async fn fitness(&self) -> Fitness {
-        if self.used.age() > IDLE_LIMIT {
-            return Fitness::Unfit(Reason::Idle);
+    /// After a freeze the driver has not yet read what arrived in the meantime, so it is scheduled first.
+    pub(super) async fn health(&self) -> ConnectionHealth {
+        if self.last_used.elapsed() > IDLE_TIMEOUT {
+            return ConnectionHealth::Unusable(ConnectReason::Idle);
         }
-        if self.opened.age() > AGE_LIMIT {
-            return Fitness::Unfit(Reason::Aged);
+        if self.opened.elapsed() > MAX_AGE {
+            return ConnectionHealth::Unusable(ConnectReason::Aged);
         }
-        for _ in 0..LOOKS {
+        for _ in 0..MAX_POLLS {
             tokio::task::yield_now().await;
             if self.client.is_closed() {
                 break;
             }
             match self.probe.unread() {
-                Unread::Nothing => return Fitness::Good,
+                Unread::Nothing => return ConnectionHealth::Healthy,
                 Unread::Something => {}
                 Unread::End => break,
             }
         }
-        Fitness::Unfit(Reason::Closed)
+        ConnectionHealth::Unusable(ConnectReason::Closed)
     }
 
-    /// How long it took to make it.
-    pub(super) fn phases(&self) -> Phases {
+    /// How long opening it took.
+    pub(super) fn phases(&self) -> ConnectPhases {
         self.phases
     }
 
-    /// Tells the server that nothing will follow.
+    /// Closes the connection with the protocol's Terminate message.
     pub(super) async fn close(self) {
         drop(self.client);
-        timeout(GOODBYE_LIMIT, self.mover).await.ok();
+        timeout(CLOSE_TIMEOUT, self.driver_task).await.ok();
     }
 
-    /// Sends the statements together. If the path to the server dies, it does not wait for the time limits.
+    /// Sends the statements together, in one round trip. Fails early if the network path dies.
     pub(super) async fn execute<const N: usize>(
         &mut self,
         queries: &[Query<'_>; N],
     ) -> Result<[Vec<Row>; N], ExecuteError> {
-        let sent = queries.iter().map(|query| execute_one(&self.client, query));
+        let executions = queries.iter().map(|query| execute_one(&self.client, query));
         let rows = tokio::select! {
-            rows = try_join_all(sent) => rows.map_err(ExecuteError::Driver)?,
+            rows = try_join_all(executions) => rows.map_err(ExecuteError::Driver)?,
             () = dead_path(&self.probe) => return Err(ExecuteError::DeadPath),
         };
-        self.used = Moment::now();
+        self.last_used = FreezeAwareInstant::now();
         let mut rows = rows.into_iter();
         Ok(std::array::from_fn(|_| rows.next().unwrap_or_default()))
     }
 
-    /// Bytes that have left this process on this connection.
-    pub(super) fn sent(&self) -> u64 {
-        self.probe.sent()
+    /// Bytes sent on this connection.
+    pub(super) fn bytes_sent(&self) -> u64 {
+        self.probe.bytes_sent()
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -124,17 +127,18 @@ impl Connection {
 }
 
 async fn execute_one(client: &Client, query: &Query<'_>) -> Result<Vec<Row>, tokio_postgres::Error> {
-    let parameters: Vec<(&(dyn ToSql + Sync), Type)> =
-        query.parameters.iter().map(|text| (text as &(dyn ToSql + Sync), Type::UNKNOWN)).collect();
-    client.query_typed(query.statement.sql, &parameters).await
+    let params: Vec<(&(dyn ToSql + Sync), Type)> =
+        query.params.iter().map(|param| (param as &(dyn ToSql + Sync), Type::UNKNOWN)).collect();
+    let rows = client.query_typed(&query.sql, &params).await?;
+    Ok(rows.into_iter().map(|row| Row::new(query.name, row)).collect())
 }
 
-/// Returns when what was sent is not heard any more.
-async fn dead_path(probe: &Probe) {
-    sleep(WATCH_AFTER).await;
-    let mut unheard = 0;
-    while unheard < UNHEARD_LOOKS {
-        unheard = if probe.is_unheard() { unheard + 1 } else { 0 };
-        sleep(WATCH_EVERY).await;
+/// Returns when sent data are not acknowledged any more.
+async fn dead_path(probe: &SocketProbe) {
+    sleep(MONITOR_AFTER).await;
+    let mut unacked = 0;
+    while unacked < MAX_UNACKED_CHECKS {
+        unacked = if probe.has_unacked_data() { unacked + 1 } else { 0 };
+        sleep(MONITOR_INTERVAL).await;
     }
 }

@@ -1,151 +1,196 @@
-//! What the driver, the server and what is between report, sorted by what is to be done about it.
+//! Failures of the database, classified by what has to be done about them.
 
 use std::error::Error;
 
 use tokio_postgres::error::SqlState;
 
 use super::connection::ExecuteError;
-use super::dial::DialError;
-use crate::tls::says;
+use super::connector::{ConnectError, is_permanent};
 
-/// Why there are no rows. The source is what the driver said.
+/// Why a statement has no result. The source is the driver's error.
 #[derive(Debug, thiserror::Error)]
 #[error("the statement `{statement}` failed")]
-pub(crate) struct DbError {
-    pub(crate) kind: DbErrorKind,
-    pub(super) fate: Fate,
+pub struct DbError {
+    kind: DbErrorKind,
+    retry_class: RetryClass,
     statement: &'static str,
     source: Box<dyn Error + Send + Sync>,
 }
 
-/// What the caller is to be told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What the failure means for the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DbErrorKind {
-    /// The server refused the statement for what it says. The connection is fine.
-    Refused(SqlState),
-    /// Nobody answered, or only that they cannot now; another try in so many seconds may succeed.
+    /// The server rejected the statement for its content. The connection is usable.
+    Rejected(Rejection),
+    /// The server did not answer, or cannot execute statements at the moment. `retry_after` in seconds.
     Unavailable { retry_after: u32 },
-    /// There is no room: connections, a pooler's servers or what the project may use are taken. Likewise.
+    /// Connections, a pooler's servers or a quota are used up. `retry_after` in seconds.
     Exhausted { retry_after: u32 },
-    /// Nothing will change until a human changes it: wrong password, no such database, bad certificate.
+    /// Only an operator can help: wrong password, no such database, invalid certificate.
     Misconfigured,
-    /// An answer that this program cannot read.
-    Unreadable,
+    /// The response cannot be decoded.
+    Undecodable,
 }
 
-/// What is known of the statement.
+/// Why the server rejected a statement, by its SQLSTATE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(crate) enum Rejection {
+    /// 23503
+    ForeignKey,
+    /// 23505
+    Unique,
+    /// A value breaks a rule of its column: 23514, 22001 (too long), 22021 (a character that the encoding lacks).
+    Rule,
+    /// A value is not a literal of the column's type. 22P02: `abc` is not an integer. 22003: 99999999999 is not a small
+    /// one.
+    Literal,
+    /// Any other.
+    Other,
+}
+
+/// What is known about the execution of a statement that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RetryClass {
     /// It never reached the server.
     NotExecuted,
-    /// It never reached a server that could execute it, and is worth exactly one more try: a pooler had no server for
-    /// it within its own time limit, or the server has become a replica.
-    OnceMore,
-    /// The server took it back, for the sake of another transaction.
+    /// It was not executed, and is worth exactly one retry: a pooler had no server for it within its own timeout, or the
+    /// server has become a replica.
+    RetryOnce,
+    /// The server rolled it back in favour of another transaction.
     RolledBack,
-    /// It reached the server, and the answer did not come.
-    Unknown,
-    /// The answer is the answer.
+    /// It reached the server, and its response was lost.
+    MaybeExecuted,
+    /// The failure is the result.
     Final,
 }
 
-impl Fate {
-    /// Why a statement is sent again, for metrics.
-    pub(super) fn word(self) -> &'static str {
+impl RetryClass {
+    /// For logs and metrics.
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::NotExecuted => "not executed",
-            Self::OnceMore => "once more",
+            Self::RetryOnce => "once more",
             Self::RolledBack => "rolled back",
-            Self::Unknown => "answer lost",
+            Self::MaybeExecuted => "answer lost",
             Self::Final => "final",
         }
     }
 }
 
 impl DbError {
-    /// The connection could not be made, so nothing was executed.
-    pub(super) fn from_dial(statement: &'static str, error: DialError) -> Self {
-        let (kind, fate) = match &error {
-            DialError::Driver(driver) | DialError::Handshake(driver) => match driver.as_db_error() {
-                Some(answer) => refused_at_sign_in(answer.code(), answer.message()),
-                None if is_verdict(driver) => (DbErrorKind::Misconfigured, Fate::Final),
-                None => (DbErrorKind::Unavailable { retry_after: 1 }, Fate::NotExecuted),
+    /// The connection could not be opened, so `statement` was not executed.
+    pub(super) fn from_connect(statement: &'static str, error: ConnectError) -> Self {
+        let (kind, retry_class) = match &error {
+            ConnectError::Driver(driver) | ConnectError::Handshake(driver) => match driver.as_db_error() {
+                Some(response) => classify_sign_in(response.code(), response.message()),
+                None if is_permanent(driver) => (DbErrorKind::Misconfigured, RetryClass::Final),
+                None => (DbErrorKind::Unavailable { retry_after: 1 }, RetryClass::NotExecuted),
             },
-            // Whoever waits that long for a sleeping database has no time left for another try.
-            DialError::SignIn => (DbErrorKind::Unavailable { retry_after: 1 }, Fate::Final),
-            DialError::TlsLibrary(_) => (DbErrorKind::Misconfigured, Fate::Final),
-            DialError::Resolve(_) | DialError::Tcp(_) | DialError::Tls | DialError::Task(_) => {
-                (DbErrorKind::Unavailable { retry_after: 1 }, Fate::NotExecuted)
+            // After waiting that long for a suspended database there is no time left for a retry.
+            ConnectError::SignIn => (DbErrorKind::Unavailable { retry_after: 1 }, RetryClass::Final),
+            ConnectError::TlsLibrary(_) => (DbErrorKind::Misconfigured, RetryClass::Final),
+            ConnectError::Resolve(_) | ConnectError::Tcp(_) | ConnectError::Tls | ConnectError::Task(_) => {
+                (DbErrorKind::Unavailable { retry_after: 1 }, RetryClass::NotExecuted)
             }
         };
-        Self { kind, fate, statement, source: error.into() }
+        Self { kind, retry_class, statement, source: error.into() }
     }
 
-    /// `nothing_sent` and `is_closed` are about the connection since the statement was handed to it.
+    /// `nothing_sent` and `is_closed` describe the connection since the statement was passed to it.
     pub(super) fn from_execute(
         statement: &'static str,
         error: ExecuteError,
         nothing_sent: bool,
         is_closed: bool,
     ) -> Self {
-        let lost = if nothing_sent { Fate::NotExecuted } else { Fate::Unknown };
-        let (kind, fate) = match &error {
+        let lost = if nothing_sent { RetryClass::NotExecuted } else { RetryClass::MaybeExecuted };
+        let (kind, retry_class) = match &error {
             ExecuteError::DeadPath => (DbErrorKind::Unavailable { retry_after: 1 }, lost),
             ExecuteError::Driver(driver) => match driver.as_db_error() {
-                Some(answer) => refused(answer.code(), answer.message()),
+                Some(response) => classify(response.code(), response.message()),
                 None if is_closed || driver.is_closed() => (DbErrorKind::Unavailable { retry_after: 1 }, lost),
-                None => (DbErrorKind::Unreadable, Fate::Final),
+                None => (DbErrorKind::Undecodable, RetryClass::Final),
             },
         };
-        Self { kind, fate, statement, source: error.into() }
+        Self { kind, retry_class, statement, source: error.into() }
     }
 
-    /// Whether the connection can serve the next statement.
+    /// A column of the result cannot be decoded.
+    pub(super) fn from_decode(statement: &'static str, error: tokio_postgres::Error) -> Self {
+        Self { kind: DbErrorKind::Undecodable, retry_class: RetryClass::Final, statement, source: error.into() }
+    }
+
+    pub(crate) fn kind(&self) -> DbErrorKind {
+        self.kind
+    }
+
+    pub(super) fn retry_class(&self) -> RetryClass {
+        self.retry_class
+    }
+
+    /// Whether the connection can execute the next statement.
     pub(super) fn keeps_connection(&self) -> bool {
         match self.kind {
-            DbErrorKind::Refused(_) => true,
-            // A statement that was taken back or cancelled: the server is there, and ready for the next one.
-            DbErrorKind::Unavailable { .. } => matches!(self.fate, Fate::RolledBack | Fate::Final),
-            DbErrorKind::Exhausted { .. } | DbErrorKind::Misconfigured | DbErrorKind::Unreadable => false,
+            DbErrorKind::Rejected(_) => true,
+            // A statement that was rolled back or cancelled leaves the connection usable.
+            DbErrorKind::Unavailable { .. } => matches!(self.retry_class, RetryClass::RolledBack | RetryClass::Final),
+            DbErrorKind::Exhausted { .. } | DbErrorKind::Misconfigured | DbErrorKind::Undecodable => false,
         }
     }
 
     #[cfg(test)]
-    pub(super) fn for_test(kind: DbErrorKind, fate: Fate) -> Self {
-        Self { kind, fate, statement: "test", source: "test".into() }
+    pub(super) fn for_test(kind: DbErrorKind, retry_class: RetryClass) -> Self {
+        Self { kind, retry_class, statement: "test", source: "test".into() }
     }
 }
 
-/// A pooler has had no server for a statement within its own time limit.
-const POOLER_IS_FULL: &str = "query_wait_timeout";
-/// A pooler has no server to give the statement to, and quotes what it was told when it last signed in to one.
-const WITHOUT_SERVER: &str = "server login has been failing";
-const FULL: DbErrorKind = DbErrorKind::Exhausted { retry_after: 2 };
-
-/// An answer to a statement.
-fn refused(state: &SqlState, message: &str) -> (DbErrorKind, Fate) {
-    let wait = |retry_after| DbErrorKind::Unavailable { retry_after };
-    if message.contains(POOLER_IS_FULL) {
-        return (FULL, Fate::OnceMore);
+/// The messages of an error's sources, outermost first. The server's DETAIL, which quotes rows and keys, is left out.
+pub(crate) fn cause_chain(error: &dyn Error) -> Option<String> {
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(error) = next {
+        let response = error.downcast_ref::<tokio_postgres::Error>().and_then(tokio_postgres::Error::as_db_error);
+        if let Some(response) = response {
+            let constraint = response.constraint().map(|name| format!(" ({name})")).unwrap_or_default();
+            causes.push(format!("{} {}{constraint}", response.code().code(), response.message()));
+            break;
+        }
+        causes.push(error.to_string());
+        next = error.source();
     }
-    if message.contains(WITHOUT_SERVER) {
-        return refused_at_sign_in(state, message);
+    (!causes.is_empty()).then(|| causes.join(": "))
+}
+
+/// PgBouncer had no server for a statement within its own timeout.
+const QUERY_WAIT_TIMEOUT: &str = "query_wait_timeout";
+/// PgBouncer has no server for a statement, and quotes the error of its last sign-in to one.
+const SERVER_LOGIN_FAILING: &str = "server login has been failing";
+const EXHAUSTED: DbErrorKind = DbErrorKind::Exhausted { retry_after: 2 };
+
+/// Classifies an error response to a statement.
+fn classify(state: &SqlState, message: &str) -> (DbErrorKind, RetryClass) {
+    let unavailable = |retry_after| DbErrorKind::Unavailable { retry_after };
+    if message.contains(QUERY_WAIT_TIMEOUT) {
+        return (EXHAUSTED, RetryClass::RetryOnce);
+    }
+    if message.contains(SERVER_LOGIN_FAILING) {
+        return classify_sign_in(state, message);
     }
     match state.code() {
-        "40001" | "40P01" => (wait(1), Fate::RolledBack),
-        "55P03" | "57014" => (wait(1), Fate::Final),
-        // A server that has just become a replica: the next connection finds the one that has taken over.
-        "25006" => (wait(1), Fate::OnceMore),
-        "53300" => (FULL, Fate::NotExecuted),
-        code if code.starts_with("57P0") || code.starts_with("08") => (wait(1), Fate::Unknown),
+        "40001" | "40P01" => (unavailable(1), RetryClass::RolledBack),
+        "55P03" | "57014" => (unavailable(1), RetryClass::Final),
+        // The server has become a replica: the next connection reaches the new primary.
+        "25006" => (unavailable(1), RetryClass::RetryOnce),
+        "53300" => (EXHAUSTED, RetryClass::NotExecuted),
+        code if code.starts_with("57P0") || code.starts_with("08") => (unavailable(1), RetryClass::MaybeExecuted),
         code if code.starts_with("28") || code == "3D000" || code == "42501" => {
-            (DbErrorKind::Misconfigured, Fate::Final)
+            (DbErrorKind::Misconfigured, RetryClass::Final)
         }
-        _ => (DbErrorKind::Refused(state.clone()), Fate::Final),
+        _ => (DbErrorKind::Rejected(rejection(state.code())), RetryClass::Final),
     }
 }
 
-/// What Neon's proxy says, under one state for everything, before it has passed a connection on.
+/// Permanent errors of Neon's proxy, which has the same SQLSTATE for all of its errors.
 const PERMANENT: [&str; 6] = [
     "password authentication failed",
     "Endpoint ID is not specified",
@@ -154,11 +199,11 @@ const PERMANENT: [&str; 6] = [
     "is not allowed",
     "unsupported startup parameter",
 ];
-/// Longer than a moment: the project has used up what it may.
+/// The project has used up its quota.
 const QUOTA: &str = "Check your quotas";
 
-/// Of the server, of Neon's proxy, and of PgBouncer, which has no state of its own for it.
-const NO_ROOM: [&str; 5] = [
+/// Messages of the server, of Neon's proxy, and of PgBouncer, which has no SQLSTATE for it.
+const TOO_MANY_CONNECTIONS: [&str; 5] = [
     "too many connections",
     "Too many connections",
     "remaining connection slots",
@@ -166,99 +211,110 @@ const NO_ROOM: [&str; 5] = [
     "client connections exceeded",
 ];
 
-/// An answer to the sign-in: nothing was executed, whatever it says.
-fn refused_at_sign_in(state: &SqlState, message: &str) -> (DbErrorKind, Fate) {
+/// Classifies an error response to the sign-in. No statement was executed.
+fn classify_sign_in(state: &SqlState, message: &str) -> (DbErrorKind, RetryClass) {
     if PERMANENT.iter().any(|text| message.contains(text)) {
-        return (DbErrorKind::Misconfigured, Fate::Final);
+        return (DbErrorKind::Misconfigured, RetryClass::Final);
     }
     if message.contains(QUOTA) || message.contains("quota") {
-        return (DbErrorKind::Exhausted { retry_after: 60 }, Fate::Final);
+        return (DbErrorKind::Exhausted { retry_after: 60 }, RetryClass::Final);
     }
-    if message.contains(POOLER_IS_FULL) {
-        return (FULL, Fate::OnceMore);
+    if message.contains(QUERY_WAIT_TIMEOUT) {
+        return (EXHAUSTED, RetryClass::RetryOnce);
     }
-    if NO_ROOM.iter().any(|text| message.contains(text)) || *state == SqlState::TOO_MANY_CONNECTIONS {
-        return (FULL, Fate::NotExecuted);
+    if TOO_MANY_CONNECTIONS.iter().any(|text| message.contains(text)) || *state == SqlState::TOO_MANY_CONNECTIONS {
+        return (EXHAUSTED, RetryClass::NotExecuted);
     }
     match state.code() {
         code if code.starts_with("28") || code == "3D000" || code == "42501" => {
-            (DbErrorKind::Misconfigured, Fate::Final)
+            (DbErrorKind::Misconfigured, RetryClass::Final)
         }
-        _ => (DbErrorKind::Unavailable { retry_after: 1 }, Fate::NotExecuted),
+        _ => (DbErrorKind::Unavailable { retry_after: 1 }, RetryClass::NotExecuted),
     }
 }
 
-/// A certificate that does not hold, a channel that cannot be bound, a way to sign in that is not accepted: verdicts,
-/// unlike a handshake that was cut off.
-pub(super) fn is_verdict(error: &tokio_postgres::Error) -> bool {
-    let verdicts = ["certificate verify failed", "channel binding", "authentication method", "does not support TLS"];
-    verdicts.iter().any(|verdict| says(error, verdict))
+fn rejection(code: &str) -> Rejection {
+    match code {
+        "23503" => Rejection::ForeignKey,
+        "23505" => Rejection::Unique,
+        "23514" | "22001" | "22021" => Rejection::Rule,
+        "22P02" | "22003" => Rejection::Literal,
+        _ => Rejection::Other,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn wait(retry_after: u32) -> DbErrorKind {
+    fn unavailable(retry_after: u32) -> DbErrorKind {
         DbErrorKind::Unavailable { retry_after }
     }
 
     #[test]
-    fn each_answer_to_a_statement_has_its_consequence() {
-        for (code, message, kind, fate) in [
-            ("08P01", "query_wait_timeout", FULL, Fate::OnceMore),
-            ("53300", "sorry, too many clients already", FULL, Fate::NotExecuted),
+    fn error_responses_are_classified() {
+        for (code, message, kind, class) in [
+            ("08P01", "query_wait_timeout", EXHAUSTED, RetryClass::RetryOnce),
+            ("53300", "sorry, too many clients already", EXHAUSTED, RetryClass::NotExecuted),
             (
                 "08P01",
                 "server login has been failing, cached error: the database system is starting up (server_login_retry)",
-                wait(1),
-                Fate::NotExecuted,
+                unavailable(1),
+                RetryClass::NotExecuted,
             ),
-            ("40001", "could not serialize access", wait(1), Fate::RolledBack),
-            ("40P01", "deadlock detected", wait(1), Fate::RolledBack),
-            ("55P03", "canceling statement due to lock timeout", wait(1), Fate::Final),
-            ("57014", "canceling statement due to statement timeout", wait(1), Fate::Final),
-            ("57P01", "terminating connection due to administrator command", wait(1), Fate::Unknown),
-            ("08006", "connection failure", wait(1), Fate::Unknown),
-            ("25006", "cannot execute INSERT in a read-only transaction", wait(1), Fate::OnceMore),
-            ("28P01", "password authentication failed", DbErrorKind::Misconfigured, Fate::Final),
-            ("3D000", "database does not exist", DbErrorKind::Misconfigured, Fate::Final),
-            ("42501", "permission denied for table tasks", DbErrorKind::Misconfigured, Fate::Final),
-            ("42P01", "relation does not exist", DbErrorKind::Refused(SqlState::UNDEFINED_TABLE), Fate::Final),
+            ("40001", "could not serialize access", unavailable(1), RetryClass::RolledBack),
+            ("40P01", "deadlock detected", unavailable(1), RetryClass::RolledBack),
+            ("55P03", "canceling statement due to lock timeout", unavailable(1), RetryClass::Final),
+            ("57014", "canceling statement due to statement timeout", unavailable(1), RetryClass::Final),
+            ("57P01", "terminating connection due to administrator command", unavailable(1), RetryClass::MaybeExecuted),
+            ("08006", "connection failure", unavailable(1), RetryClass::MaybeExecuted),
+            ("25006", "cannot execute INSERT in a read-only transaction", unavailable(1), RetryClass::RetryOnce),
+            ("28P01", "password authentication failed", DbErrorKind::Misconfigured, RetryClass::Final),
+            ("3D000", "database does not exist", DbErrorKind::Misconfigured, RetryClass::Final),
+            ("42501", "permission denied for table tasks", DbErrorKind::Misconfigured, RetryClass::Final),
+            ("42P01", "relation does not exist", DbErrorKind::Rejected(Rejection::Other), RetryClass::Final),
         ] {
-            assert_eq!(refused(&SqlState::from_code(code), message), (kind, fate), "{code} {message}");
+            assert_eq!(classify(&SqlState::from_code(code), message), (kind, class), "{code} {message}");
         }
     }
 
     #[test]
-    fn neons_texts_are_told_apart_though_they_share_a_state() {
-        let human = (DbErrorKind::Misconfigured, Fate::Final);
+    fn neons_errors_are_classified_by_message() {
+        let permanent = (DbErrorKind::Misconfigured, RetryClass::Final);
         for (code, message, expected) in [
-            ("XX000", "password authentication failed for user 'ann'", human.clone()),
-            ("XX000", "Endpoint ID is not specified. Either upgrade the client library", human.clone()),
-            ("XX000", "The requested endpoint could not be found: endpoint cannot be found", human.clone()),
-            ("XX000", "The endpoint is disabled. Enable it using the API and retry.", human.clone()),
-            ("XX000", "This IP address 1.2.3.4 is not allowed to connect to this endpoint.", human.clone()),
-            ("XX000", "unsupported startup parameter in options: statement_timeout", human.clone()),
+            ("XX000", "password authentication failed for user 'ann'", permanent),
+            ("XX000", "Endpoint ID is not specified. Either upgrade the client library", permanent),
+            ("XX000", "The requested endpoint could not be found: endpoint cannot be found", permanent),
+            ("XX000", "The endpoint is disabled. Enable it using the API and retry.", permanent),
+            ("XX000", "This IP address 1.2.3.4 is not allowed to connect to this endpoint.", permanent),
+            ("XX000", "unsupported startup parameter in options: statement_timeout", permanent),
             (
                 "XX000",
                 "Your project has exceeded the limit. Check your quotas",
-                (DbErrorKind::Exhausted { retry_after: 60 }, Fate::Final),
+                (DbErrorKind::Exhausted { retry_after: 60 }, RetryClass::Final),
             ),
-            ("XX000", "Couldn't connect to compute node", (wait(1), Fate::NotExecuted)),
-            ("XX000", "Failed to acquire permit to connect to the database.", (wait(1), Fate::NotExecuted)),
-            ("XX000", "Too many connections attempts", (FULL, Fate::NotExecuted)),
-            ("XX000", "Control plane request failed", (wait(1), Fate::NotExecuted)),
-            ("XX000", "something new", (wait(1), Fate::NotExecuted)),
-            ("53300", "remaining connection slots are reserved", (FULL, Fate::NotExecuted)),
-            ("08P01", "no more connections allowed (max_client_conn)", (FULL, Fate::NotExecuted)),
-            ("08P01", "client connections exceeded (max_user_client_connections)", (FULL, Fate::NotExecuted)),
-            ("57P03", "the database system is starting up", (wait(1), Fate::NotExecuted)),
-            ("08P01", "query_wait_timeout", (FULL, Fate::OnceMore)),
-            ("28P01", "password authentication failed for user \"ann\"", human.clone()),
-            ("3D000", "database \"todo\" does not exist", human),
+            ("XX000", "Couldn't connect to compute node", (unavailable(1), RetryClass::NotExecuted)),
+            (
+                "XX000",
+                "Failed to acquire permit to connect to the database.",
+                (unavailable(1), RetryClass::NotExecuted),
+            ),
+            ("XX000", "Too many connections attempts", (EXHAUSTED, RetryClass::NotExecuted)),
+            ("XX000", "Control plane request failed", (unavailable(1), RetryClass::NotExecuted)),
+            ("XX000", "something new", (unavailable(1), RetryClass::NotExecuted)),
+            ("53300", "remaining connection slots are reserved", (EXHAUSTED, RetryClass::NotExecuted)),
+            ("08P01", "no more connections allowed (max_client_conn)", (EXHAUSTED, RetryClass::NotExecuted)),
+            (
+                "08P01",
+                "client connections exceeded (max_user_client_connections)",
+                (EXHAUSTED, RetryClass::NotExecuted),
+            ),
+            ("57P03", "the database system is starting up", (unavailable(1), RetryClass::NotExecuted)),
+            ("08P01", "query_wait_timeout", (EXHAUSTED, RetryClass::RetryOnce)),
+            ("28P01", "password authentication failed for user \"ann\"", permanent),
+            ("3D000", "database \"todo\" does not exist", permanent),
         ] {
-            assert_eq!(refused_at_sign_in(&SqlState::from_code(code), message), expected, "{code} {message}");
+            assert_eq!(classify_sign_in(&SqlState::from_code(code), message), expected, "{code} {message}");
         }
     }
 }

@@ -1,57 +1,61 @@
-//! The place of the one connection: lying idle, or on its way.
+//! Holds the one connection while it is idle, or while it is being opened.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use super::connection::{Connection, Fitness};
-use super::dial::{DialError, Dialer};
-use super::tally::{Reason, Tallied};
-use crate::clock::Moment;
+use super::connection::{Connection, ConnectionHealth};
+use super::connector::{ConnectError, Connector};
+use super::stats::{ConnectReason, StatsRecorder};
+use crate::time::FreezeAwareInstant;
 
-/// No dial takes longer, so one that has was frozen on the way.
-const DIAL_LIMIT: Duration = Duration::from_secs(12);
+/// No attempt to connect takes longer unless the process was frozen meanwhile.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// At most one connection.
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     idle: Option<Connection>,
-    dialing: Option<Dialing>,
-    /// What became of the last connection.
-    gone: Reason,
+    pending: Option<PendingConnect>,
+    /// Why the next connection will have to be opened.
+    reason: ConnectReason,
 }
 
-/// A connection that is being made. Whoever waits for it may give up; it goes on, and serves the next one: a database
-/// that needs seconds to wake up is not woken in vain.
+/// A connection that is being opened. If the request that waits for it is cancelled, it still completes and serves the
+/// next request: a database that takes seconds to resume is not resumed in vain.
 #[derive(Debug)]
-struct Dialing {
-    began: Moment,
-    task: JoinHandle<Result<Connection, DialError>>,
+struct PendingConnect {
+    started: FreezeAwareInstant,
+    task: JoinHandle<Result<Connection, ConnectError>>,
 }
 
-impl Drop for Dialing {
+impl Drop for PendingConnect {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
 impl Slot {
-    /// Takes the connection out, making one where there is none that is good.
-    pub(super) async fn take(&mut self, dialer: &Arc<Dialer>, tallied: &Tallied) -> Result<Connection, DialError> {
+    /// Takes the connection out, or opens one if there is none that is healthy.
+    pub(super) async fn take(
+        &mut self,
+        connector: &Arc<Connector>,
+        stats: &StatsRecorder,
+    ) -> Result<Connection, ConnectError> {
         if let Some(connection) = self.idle.take() {
-            // For as long as it is out, or if what follows is cut off.
-            self.gone = Reason::Abandoned;
-            match connection.fitness().await {
-                Fitness::Good => return Ok(connection),
-                Fitness::Unfit(reason) => self.gone = reason,
+            // Holds while it is out, and if the request is cancelled.
+            self.reason = ConnectReason::Abandoned;
+            match connection.health().await {
+                ConnectionHealth::Healthy => return Ok(connection),
+                ConnectionHealth::Unusable(reason) => self.reason = reason,
             }
         }
-        let connection = self.dialed(dialer).await?;
-        let reason = std::mem::replace(&mut self.gone, Reason::Abandoned);
-        tallied.connected(connection.phases(), reason);
-        if reason != Reason::First {
-            tracing::info!(reason = reason.word(), "connected again");
+        let connection = self.connect(connector).await?;
+        let reason = std::mem::replace(&mut self.reason, ConnectReason::Abandoned);
+        stats.connected(connection.phases(), reason);
+        if reason != ConnectReason::First {
+            tracing::info!(reason = reason.as_str(), "connected again");
         }
         Ok(connection)
     }
@@ -61,56 +65,57 @@ impl Slot {
         self.idle = Some(connection);
     }
 
-    /// The connection that was taken out is of no use any more.
-    pub(super) fn lost(&mut self) {
-        self.gone = Reason::Failed;
+    /// Records that the connection that was taken out is unusable.
+    pub(super) fn discard(&mut self) {
+        self.reason = ConnectReason::Failed;
     }
 
-    /// Makes the connection that a request will need.
-    pub(super) async fn fill(&mut self, dialer: &Arc<Dialer>, tallied: &Tallied) -> Result<(), DialError> {
+    /// Opens the connection that a request will need.
+    pub(super) async fn fill(&mut self, connector: &Arc<Connector>, stats: &StatsRecorder) -> Result<(), ConnectError> {
         if self.idle.is_none() {
-            self.idle = Some(self.take(dialer, tallied).await?);
+            self.idle = Some(self.take(connector, stats).await?);
         }
         Ok(())
     }
 
-    /// Says goodbye to the server.
+    /// Closes the connection, if there is one.
     pub(super) async fn close(&mut self) {
-        self.dialing = None;
+        self.pending = None;
         if let Some(connection) = self.idle.take() {
             connection.close().await;
         }
     }
 
-    async fn dialed(&mut self, dialer: &Arc<Dialer>) -> Result<Connection, DialError> {
-        if let Some(connection) = self.left_behind().await {
+    async fn connect(&mut self, connector: &Arc<Connector>) -> Result<Connection, ConnectError> {
+        if let Some(connection) = self.finished_pending().await {
             return Ok(connection);
         }
-        let dialing = self.dialing.get_or_insert_with(|| {
-            let dialer = Arc::clone(dialer);
-            Dialing {
-                began: Moment::now(),
-                task: tokio::spawn(async move { dialer.dial().await.map(Connection::new) }),
+        let pending = self.pending.get_or_insert_with(|| {
+            let connector = Arc::clone(connector);
+            PendingConnect {
+                started: FreezeAwareInstant::now(),
+                task: tokio::spawn(async move { connector.connect().await.map(Connection::new) }),
             }
         });
-        let dialed = (&mut dialing.task).await;
-        self.dialing = None;
-        dialed.unwrap_or_else(|error| Err(DialError::Task(error)))
+        let connected = (&mut pending.task).await;
+        self.pending = None;
+        connected.unwrap_or_else(|error| Err(ConnectError::Task(error)))
     }
 
-    /// What became of a dial that nobody waited for, if it is of use. One that is still under way is left alone.
-    async fn left_behind(&mut self) -> Option<Connection> {
-        let dialing = self.dialing.as_mut()?;
-        if !dialing.task.is_finished() {
-            if dialing.began.age() > DIAL_LIMIT {
-                self.dialing = None;
+    /// The connection of an earlier attempt whose request was cancelled, if it has completed and is healthy. An attempt
+    /// that is still in progress is left alone.
+    async fn finished_pending(&mut self) -> Option<Connection> {
+        let pending = self.pending.as_mut()?;
+        if !pending.task.is_finished() {
+            if pending.started.elapsed() > CONNECT_TIMEOUT {
+                self.pending = None;
             }
             return None;
         }
-        let dialed = (&mut dialing.task).await;
-        self.dialing = None;
-        // Why it failed then says nothing about now.
-        let connection = dialed.ok()?.ok()?;
-        (connection.fitness().await == Fitness::Good).then_some(connection)
+        let connected = (&mut pending.task).await;
+        self.pending = None;
+        // An earlier failure is not the failure of this request.
+        let connection = connected.ok()?.ok()?;
+        (connection.health().await == ConnectionHealth::Healthy).then_some(connection)
     }
 }

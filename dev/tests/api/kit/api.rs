@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dev::database;
-use dev::testkit::{Settings, Stack};
+use dev::services::database;
+use dev::testing::stack::{Settings, Stack};
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use serde_json::{Value, json};

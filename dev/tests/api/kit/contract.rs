@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use dev::routes::{Route, find};
+use dev::aws::routes::{Route, find};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 

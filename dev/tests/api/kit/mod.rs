@@ -29,7 +29,7 @@ pub(crate) fn path(template: &str, user_id: &str, id: &str) -> String {
 
 /// The routes of `template.yaml` but the default one: method and path.
 pub(crate) fn routes() -> Vec<(String, String)> {
-    let template = dev::template::Template::read(dev::workspace::root(), |_| None).expect("template.yaml");
+    let template = dev::aws::template::Template::read(dev::workspace::root(), |_| None).expect("template.yaml");
     let keys = template.routes.iter().filter(|route| !route.is_fallback()).map(|route| route.key.clone());
     let split = |key: String| key.split_once(' ').map(|(method, path)| (method.to_owned(), path.to_owned()));
     keys.map(|key| split(key).expect("method and path")).collect()

@@ -3,8 +3,8 @@
 
 use std::sync::LazyLock;
 
-use dev::database;
-use dev::testkit::new_database;
+use dev::services::database;
+use dev::testing::new_database;
 use uuid::Uuid;
 
 use crate::adopted_layouts::{LAYOUTS, Layout};
@@ -84,5 +84,5 @@ pub(crate) fn refusal_of_long_texts() -> Option<&'static str> {
 /// Says that a test makes no sense with this layout.
 pub(crate) fn not_run(reason: &str) {
     let layout = LAYOUT.map_or("of an empty database", |layout| layout.name);
-    dev::testkit::not_run(&format!("with the layout {layout} {reason}"));
+    dev::testing::report_skipped(&format!("with the layout {layout} {reason}"));
 }

@@ -1,0 +1,64 @@
+//! Programs from PyPI, each in a virtual environment of its own in `.local`.
+
+use std::path::{Path, PathBuf};
+
+use tokio::process::Command;
+
+use super::command::run;
+use super::error::ToolError;
+use crate::workspace::{Lock, WorkspaceError, local, root};
+
+/// Python packages that are installed into one virtual environment.
+#[derive(Debug, Clone, Copy)]
+pub struct Package {
+    /// The name of the virtual environment in `.local`.
+    folder: &'static str,
+    requirements: &'static [&'static str],
+}
+
+/// AWS SAM, which contains the Runtime Interface Emulator, and the linter that `sam validate --lint` runs.
+pub const SAM: Package = Package { folder: "sam", requirements: &["aws-sam-cli==1.170.*", "cfn-lint==1.58.*"] };
+
+/// A security scanner for templates. Its dependencies conflict with those of SAM.
+pub(crate) const CHECKOV: Package = Package { folder: "checkov", requirements: &["checkov==3.2.*"] };
+
+impl Package {
+    /// The folder of the virtual environment. It is installed if it is missing or has other versions.
+    ///
+    /// # Errors
+    /// There is no Python, the package index is not reachable, or the folder cannot be made.
+    pub async fn folder(self) -> Result<PathBuf, ToolError> {
+        let folder = local()?.join(self.folder);
+        let _lock = Lock::take(local()?.join(format!("{}.lock", self.folder))).await?;
+        // Written last, so that an interrupted installation starts again.
+        let record = folder.join("requirements.txt");
+        let expected = self.requirements.join("\n");
+        if std::fs::read_to_string(&record).is_ok_and(|installed| installed == expected) {
+            return Ok(folder);
+        }
+        eprintln!("Installing {} from PyPI, once, into {}.", self.requirements.join(" and "), folder.display());
+        install_into(&folder, self.requirements).await.ok_or(ToolError::NoPython(self.requirements[0]))?;
+        std::fs::write(&record, expected).map_err(WorkspaceError::at(&record))?;
+        Ok(folder)
+    }
+
+    /// A command that runs one of its programs in the root of the workspace.
+    ///
+    /// # Errors
+    /// As [`Package::folder`].
+    pub async fn command(self, program: &str) -> Result<std::process::Command, ToolError> {
+        let mut command = std::process::Command::new(self.folder().await?.join("bin").join(program));
+        command.current_dir(root()).env("SAM_CLI_TELEMETRY", "0");
+        Ok(command)
+    }
+}
+
+/// Installs packages into a virtual environment, which is made if it is missing. `None` if it fails.
+pub(crate) async fn install_into(folder: &Path, requirements: &[&str]) -> Option<()> {
+    let mut venv = Command::new("python3");
+    venv.args(["-m", "venv"]).arg(folder);
+    run(venv).await?;
+    let mut pip = Command::new(folder.join("bin/pip"));
+    pip.args(["install", "--quiet", "--disable-pip-version-check"]).args(requirements);
+    run(pip).await
+}

@@ -1,0 +1,103 @@
+//! The real Better Auth beside the API, on the same database: the program in `dev/better-auth`.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde::Deserialize;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::time::timeout;
+
+use crate::environment::Environment;
+use crate::install::{ToolError, install_better_auth};
+use crate::process::{LastLogLine, LogOutput, Process, ProcessGroup, forward_lines};
+
+/// How long it may take to make its tables and answer.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long it may take to end.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A running Better Auth.
+#[derive(Debug)]
+pub(crate) struct BetterAuth {
+    process: Process,
+    /// Ends it when this process has gone.
+    _group: ProcessGroup,
+    /// `http://127.0.0.1:9001`
+    pub(crate) url: String,
+}
+
+/// Why there is no Better Auth, as one sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum BetterAuthError {
+    /// Node or the packages are missing.
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    /// The system refuses to start it.
+    #[error("Better Auth cannot be run: {0}")]
+    Run(#[from] std::io::Error),
+    /// It ended, or said nothing in time.
+    #[error("Better Auth did not start: {0}")]
+    Start(String),
+}
+
+/// What it prints when it answers.
+#[derive(Deserialize)]
+struct Ready {
+    url: String,
+}
+
+impl BetterAuth {
+    /// Starts it on a port of the loopback, 0 for a free one. It makes its own tables where they are missing. What
+    /// else can be set is at the head of its source.
+    pub(crate) async fn start(
+        database_url: &str,
+        secret: &str,
+        port: u16,
+        environment: &Environment,
+        output: &Arc<LogOutput>,
+    ) -> Result<Self, BetterAuthError> {
+        let folder: PathBuf = install_better_auth().await?;
+        let group = ProcessGroup::new()?;
+        let mut command = group.command("node");
+        command
+            .arg("server.mjs")
+            .current_dir(folder)
+            .envs(environment.added())
+            .env("DATABASE_URL", database_url)
+            .env("BETTER_AUTH_SECRET", secret)
+            .env("PORT", port.to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let process = Process::start(&mut command)?;
+        let (stdout, stderr) = process.take_pipes();
+        let last_line = Arc::new(LastLogLine::default());
+        if let Some(stderr) = stderr {
+            tokio::spawn(forward_lines(stderr, Arc::clone(output), Some(Arc::clone(&last_line))));
+        }
+        let mut lines = stdout.map(|stdout| BufReader::new(stdout).lines());
+        let first = async {
+            match &mut lines {
+                Some(lines) => lines.next_line().await.ok().flatten(),
+                None => None,
+            }
+        };
+        let line = timeout(START_TIMEOUT, first).await.ok().flatten();
+        let ready: Option<Ready> = line.and_then(|line| serde_json::from_str(&line).ok());
+        match ready {
+            Some(Ready { url }) => Ok(Self { process, _group: group, url }),
+            None => {
+                process.stop(Signal::SIGTERM, STOP_TIMEOUT).await;
+                Err(BetterAuthError::Start(last_line.message().unwrap_or_else(|| "it says nothing".to_owned())))
+            }
+        }
+    }
+
+    /// Ends it.
+    pub(crate) async fn stop(self) {
+        self.process.stop(Signal::SIGTERM, STOP_TIMEOUT).await;
+    }
+}

@@ -1,0 +1,51 @@
+//! Why a request is not authenticated.
+
+use std::error::Error;
+
+use crate::db::DbError;
+
+/// Why there is no verified user.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AuthError {
+    #[error("the request has no Authorization header")]
+    MissingToken,
+    #[error("the token is refused")]
+    InvalidToken(#[from] TokenError),
+    /// The token cannot be verified, because there are no keys.
+    #[error("the public keys cannot be had")]
+    NoKeys(#[source] Box<dyn Error + Send + Sync>),
+    /// The token cannot be verified, because Better Auth's tables cannot be read.
+    #[error("Better Auth's tables cannot be read")]
+    Database(#[from] DbError),
+}
+
+/// Why a token is refused. For the log: the client only learns that it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TokenError {
+    #[error("the Authorization header is not one bearer token")]
+    NotBearer,
+    #[error("the token is longer than 8 KiB")]
+    TooLong,
+    #[error("the token is not a JWT")]
+    NotAJwt,
+    #[error("the token's header names an algorithm, type or extension that is not accepted")]
+    Header,
+    #[error("the kind of the token is not accepted")]
+    Form,
+    #[error("the token names a key that does not exist")]
+    UnknownKey,
+    #[error("the signature is not ours")]
+    Signature,
+    #[error("a claim is missing or of the wrong type")]
+    Claims,
+    #[error("the token is expired or not yet valid")]
+    Time,
+    #[error("the token is from another issuer or for another audience")]
+    Origin,
+    #[error("the token names no user")]
+    NoUser,
+    #[error("the token is not a session token")]
+    NotASession,
+    #[error("the session does not exist, or no longer")]
+    NoSession,
+}

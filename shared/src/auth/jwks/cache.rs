@@ -1,0 +1,123 @@
+//! The keys, kept between requests.
+
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use super::fetch;
+use super::key_set::KeySet;
+use super::source::KeySource;
+use crate::auth::claims::Claims;
+use crate::auth::error::{AuthError, TokenError};
+use crate::auth::jwt::Jwt;
+use crate::auth::tables::BetterAuthTables;
+use crate::time::FreezeAwareInstant;
+use crate::tls::TlsRoots;
+
+/// An unknown key id can be a new key or a guess: the keys are fetched for it at most once in this interval.
+const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(30);
+/// The same while there are no keys at all: Better Auth creates its first key when it issues its first token.
+const FIRST_KEY_INTERVAL: Duration = Duration::from_secs(1);
+/// Older keys are fetched again, so that a withdrawn key expires.
+const MAX_AGE: Duration = Duration::from_secs(10 * 60);
+
+/// The keys of one source.
+pub(in crate::auth) struct JwksCache {
+    source: KeySource,
+    /// For a source that is a URL.
+    roots: TlsRoots,
+    /// Locked while fetching, so that there is one fetch at a time.
+    state: Mutex<CacheState>,
+}
+
+#[derive(Default)]
+struct CacheState {
+    /// The last set that was fetched.
+    keys: Option<KeySet>,
+    /// The last attempt to fetch.
+    fetched: Option<FreezeAwareInstant>,
+    /// The last attempt to fetch for a token with an unknown key.
+    fetched_for_unknown: Option<FreezeAwareInstant>,
+}
+
+impl CacheState {
+    fn has_keys(&self) -> bool {
+        self.keys.as_ref().is_some_and(|keys| !keys.is_empty())
+    }
+
+    fn lacks_key_of(&self, jwt: &Jwt<'_>) -> bool {
+        self.keys.as_ref().is_none_or(|keys| !keys.has_key_of(jwt))
+    }
+
+    /// Whether the keys have to be fetched before this token can be verified.
+    fn is_stale_for(&self, jwt: &Jwt<'_>) -> bool {
+        let older_than = |last: Option<FreezeAwareInstant>, age| last.is_none_or(|last| last.elapsed() > age);
+        let interval = if self.has_keys() { UNKNOWN_KEY_INTERVAL } else { FIRST_KEY_INTERVAL };
+        older_than(self.fetched, MAX_AGE) || (self.lacks_key_of(jwt) && older_than(self.fetched_for_unknown, interval))
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("there have never been keys, and the last attempt to fetch them was a moment ago")]
+struct NeverFetched;
+
+impl JwksCache {
+    pub(in crate::auth) fn new(source: KeySource) -> Self {
+        Self { source, roots: TlsRoots::new(|_| ()), state: Mutex::default() }
+    }
+
+    /// Fetches the keys before the first request needs them. A failure is not reported: the first request tries again.
+    pub(in crate::auth) async fn warm_up(&self, tables: &BetterAuthTables) {
+        if !matches!(self.source, KeySource::Inline(_)) {
+            self.refresh(&mut *self.state.lock().await, tables).await.ok();
+        }
+    }
+
+    /// The claims of a token that one of the keys has signed.
+    ///
+    /// # Errors
+    /// The token is invalid, or there have never been keys and they cannot be fetched.
+    pub(in crate::auth) async fn verify(&self, jwt: &Jwt<'_>, tables: &BetterAuthTables) -> Result<Claims, AuthError> {
+        if let KeySource::Inline(keys) = &self.source {
+            return Ok(keys.verify(jwt)?);
+        }
+        if !KeySet::supports_algorithm_of(jwt) {
+            return Err(TokenError::Header.into());
+        }
+        let mut state = self.state.lock().await;
+        if state.is_stale_for(jwt) {
+            let had_keys = state.has_keys();
+            if state.lacks_key_of(jwt) {
+                state.fetched_for_unknown = Some(FreezeAwareInstant::now());
+            }
+            match self.refresh(&mut state, tables).await {
+                Err(error) if state.keys.is_none() => return Err(error),
+                // The long interval starts with the first key that is missing from a set, not with the set.
+                Ok(()) if !had_keys && state.has_keys() => state.fetched_for_unknown = None,
+                Ok(()) | Err(_) => {}
+            }
+        }
+        let keys = state.keys.as_ref().ok_or_else(|| AuthError::NoKeys(NeverFetched.into()))?;
+        Ok(keys.verify(jwt)?)
+    }
+
+    /// Replaces the keys, or keeps the old ones if the fetch fails.
+    async fn refresh(&self, state: &mut CacheState, tables: &BetterAuthTables) -> Result<(), AuthError> {
+        state.fetched = Some(FreezeAwareInstant::now());
+        let fetched = match &self.source {
+            KeySource::Database => tables.keys().await.map(|jwks| KeySet::from_jwks(&jwks)),
+            KeySource::Url(url) => fetch::keys(url, &self.roots).await.map_err(|error| AuthError::NoKeys(error.into())),
+            KeySource::Inline(_) => return Ok(()),
+        };
+        match fetched {
+            Ok(keys) => {
+                state.keys = Some(keys);
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!(%error, kept = state.keys.is_some(), "the keys of the sign-in could not be fetched");
+                Err(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! All settings of a function.
+
+use super::auth::AuthConfig;
+use super::error::StartError;
+use super::lookup::{Secret, is_second, number};
+
+/// The settings of a process.
+#[derive(Debug)]
+pub struct Config {
+    /// `DATABASE_URL`, not yet parsed.
+    pub(crate) database_url: Secret,
+    pub(crate) auth: AuthConfig,
+    pub(crate) api: ApiConfig,
+    /// `METRICS_NAMESPACE`: the CloudWatch namespace of the metrics; without it none are written.
+    pub(crate) metrics_namespace: Option<String>,
+}
+
+/// What this deployment expects of requests and how it writes responses.
+#[derive(Debug, Clone, Copy)]
+pub struct ApiConfig {
+    /// Limits of request bodies.
+    pub limits: InputLimits,
+    /// The format of response bodies.
+    pub json: JsonFormat,
+    /// `REQUIRE_IF_MATCH=1`: changes and deletions without `If-Match` are refused.
+    pub require_if_match: bool,
+}
+
+/// The longest texts of request bodies, in Unicode code points.
+#[derive(Debug, Clone, Copy)]
+pub struct InputLimits {
+    /// `TASK_TITLE_MAX`
+    pub title_max: usize,
+    /// `TASK_DESCRIPTION_MAX`
+    pub description_max: usize,
+}
+
+/// How response bodies are written.
+#[derive(Debug, Clone, Copy)]
+pub struct JsonFormat {
+    /// `TASK_LIST_SHAPE=object`: `{"tasks", "total", "count"}` instead of a bare array.
+    pub list_object: bool,
+    /// `TASK_JSON_CASE=both`: camelCase members beside those in snake_case.
+    pub camel_case_too: bool,
+}
+
+/// The length of the column `title`.
+const TITLE_COLUMN_LENGTH: usize = 255;
+
+impl Config {
+    /// Reads the settings of this process.
+    ///
+    /// # Errors
+    /// The first setting that is missing or invalid.
+    pub fn from_env() -> Result<Self, StartError> {
+        Self::from_lookup(|name| std::env::var(name).ok())
+    }
+
+    /// Reads the settings through `lookup`. An empty value counts as absent, because a template passes parameters that
+    /// were not given as empty ones.
+    ///
+    /// # Errors
+    /// The first setting that is missing or invalid.
+    pub fn from_lookup(lookup: impl Fn(&'static str) -> Option<String>) -> Result<Self, StartError> {
+        let lookup = |name| lookup(name).filter(|value| !value.trim().is_empty());
+        let database_url = lookup("DATABASE_URL").ok_or(StartError::Missing {
+            name: "DATABASE_URL",
+            meaning: "give it the connection string of the database, postgres://user:password@host/database?sslmode=require",
+        })?;
+        Ok(Self {
+            database_url: Secret::new(database_url),
+            auth: AuthConfig::from_lookup(&lookup)?,
+            api: ApiConfig {
+                limits: InputLimits {
+                    title_max: number(&lookup, "TASK_TITLE_MAX", 200, 1..=TITLE_COLUMN_LENGTH)?,
+                    description_max: number(&lookup, "TASK_DESCRIPTION_MAX", 1000, 0..=16_000)?,
+                },
+                json: JsonFormat {
+                    list_object: is_second(&lookup, "TASK_LIST_SHAPE", ["array", "object"])?,
+                    camel_case_too: is_second(&lookup, "TASK_JSON_CASE", ["snake", "both"])?,
+                },
+                require_if_match: is_second(&lookup, "REQUIRE_IF_MATCH", ["0", "1"])?,
+            },
+            metrics_namespace: lookup("METRICS_NAMESPACE").map(|name| name.trim().to_owned()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: [(&str, &str); 2] = [
+        ("DATABASE_URL", "postgres://ada:s3cr3t@localhost/todo"),
+        ("BETTER_AUTH_SECRET", "0123456789abcdef0123456789abcdef"),
+    ];
+
+    /// Reads the good settings with `name` replaced, and returns the sentence of the error.
+    fn sentence_with(name: &str, value: &str) -> String {
+        let lookup = |wanted: &'static str| {
+            if wanted == name {
+                return Some(value.to_owned());
+            }
+            GOOD.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned())
+        };
+        Config::from_lookup(lookup).err().map(|error| format!("{error:?}")).unwrap_or_default()
+    }
+
+    #[test]
+    fn defaults_are_as_documented() {
+        let lookup = |wanted| GOOD.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned());
+        let config = Config::from_lookup(lookup).expect("good settings");
+        assert_eq!((config.api.limits.title_max, config.api.limits.description_max), (200, 1000));
+        assert!(!config.api.json.list_object && !config.api.json.camel_case_too);
+        let auth = config.auth;
+        assert!(auth.jwks.is_none() && auth.session.is_none());
+        let (_, rules) = auth.hs256.expect("a secret alone means HS256");
+        assert_eq!((rules.issuers.len(), rules.audiences.len(), rules.leeway), (0, 0, 0));
+    }
+
+    #[test]
+    fn an_invalid_setting_is_named_in_one_sentence() {
+        for (name, value, sentence) in [
+            (
+                "DATABASE_URL",
+                "",
+                "DATABASE_URL is not set: give it the connection string of the database, postgres://user:password@host/database?sslmode=require",
+            ),
+            ("TASK_TITLE_MAX", "256", "TASK_TITLE_MAX must be a number from 1 to 255"),
+            ("TASK_TITLE_MAX", "many", "TASK_TITLE_MAX must be a number from 1 to 255"),
+            ("TASK_LIST_SHAPE", "tree", "TASK_LIST_SHAPE must be array or object"),
+            ("TASK_JSON_CASE", "kebab", "TASK_JSON_CASE must be snake or both"),
+        ] {
+            assert_eq!(sentence_with(name, value), sentence);
+        }
+    }
+
+    #[test]
+    fn debug_output_has_no_secret() {
+        let lookup = |wanted| GOOD.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned());
+        let printed = format!("{:?}", Config::from_lookup(lookup).expect("good settings"));
+        assert!(!printed.contains("s3cr3t") && !printed.contains("0123456789abcdef"), "{printed}");
+    }
+}

@@ -1,0 +1,208 @@
+//! Every way in which a request can fail, and how domain errors map to it.
+
+use std::error::Error;
+
+use crate::auth::AuthError;
+use crate::db::{DbError, DbErrorKind, Rejection};
+use crate::input::InvalidInput;
+use crate::noun::Noun;
+use crate::scope::StoreError;
+
+type Source = Box<dyn Error + Send + Sync>;
+
+/// What an operator can do about a failure of the server. For logs and metrics, not for clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OperatorAction {
+    /// Nothing: a database that resumes, restarts or is unreachable for a moment. Worth a look if it persists.
+    Wait,
+    /// Provide more capacity: connections, a pooler's servers, a quota; or limit the number of instances.
+    Scale,
+    /// Correct the settings or the schema: a password, a certificate, a missing migration.
+    Fix,
+}
+
+impl OperatorAction {
+    /// `wait`, `scale`, `fix`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Scale => "scale",
+            Self::Fix => "fix",
+        }
+    }
+}
+
+/// Why a request failed, distinguished as far as a client would act differently.
+///
+/// `Display` is the sentence for the client. The source is for the log and is never sent.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// 400: the body is not JSON.
+    #[error("The request body is not valid JSON")]
+    MalformedBody(#[source] serde_json::Error),
+    /// 400: a header does not have the syntax of its standard.
+    #[error("The header {0} is malformed: entity tags are quoted, as in {0}: \"7\"")]
+    MalformedHeader(&'static str),
+    /// 401: no token or an invalid one. Clients are not told which.
+    #[error("Not authenticated")]
+    Unauthenticated(#[source] Option<Source>),
+    /// 403: the path or the body names another user than the token.
+    #[error("You may only access your own tasks")]
+    ForeignUser,
+    /// 404: there is no such row, it belongs to another user, or nothing can have this id. Clients are not told which.
+    #[error("{} not found", .0.capitalized)]
+    NotFound(&'static Noun),
+    /// 404: no operation has this path.
+    #[error("There is nothing at this path")]
+    RouteNotFound,
+    /// 405: the path exists, with these methods.
+    #[error("This path does not support the request's method, only {0}")]
+    MethodNotAllowed(String),
+    /// 409: the change conflicts with a stored row.
+    #[error("The request conflicts with the stored data")]
+    Conflict(#[source] Source),
+    /// 412: the row has changed since the client read it.
+    #[error("The {} has changed since you read it", .0.name)]
+    PreconditionFailed(&'static Noun),
+    /// 413: the body is larger than 64 KiB.
+    #[error("The request body is larger than 64 KiB")]
+    BodyTooLarge,
+    /// 415: the content type is not JSON.
+    #[error("The request body must be application/json")]
+    UnsupportedMediaType,
+    /// 422: the input breaks rules, all of which are listed.
+    #[error("{0}")]
+    InvalidInput(InvalidInput),
+    /// 422: the input breaks a rule of the database that is not one of ours.
+    #[error("The {} breaks a rule of the database", .0.name)]
+    DatabaseRule(&'static Noun, #[source] Source),
+    /// 428: the deployment requires `If-Match`.
+    #[error("The header If-Match is required: send the ETag of the task that you read")]
+    PreconditionRequired,
+    /// 503: the database cannot answer at the moment.
+    #[error("The database is not available at the moment")]
+    DatabaseUnavailable {
+        /// Seconds after which a retry makes sense.
+        retry_after: u32,
+        /// What an operator can do.
+        action: OperatorAction,
+        /// The driver's error.
+        source: Source,
+    },
+    /// 503: the deadline of the function passed. For clients the same as a database that does not answer: a request waits
+    /// for nothing else.
+    #[error("The database is not available at the moment")]
+    DeadlineExceeded,
+    /// 503: the token cannot be verified, because keys or sessions cannot be read.
+    #[error("The sign-in service is not available at the moment")]
+    AuthUnavailable(#[source] Source),
+    /// 500: the settings or the schema have to be corrected: wrong password, no such database, invalid certificate.
+    #[error("The server is misconfigured")]
+    Misconfigured(#[source] Source),
+    /// 500: anything that should not happen.
+    #[error("Something went wrong on the server")]
+    Internal(#[source] Source),
+}
+
+impl ApiError {
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status_and_code().0
+    }
+
+    /// The machine-readable code, part of the contract.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.status_and_code().1
+    }
+
+    /// Seconds after which a retry makes sense, if it does.
+    pub(crate) fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::DatabaseUnavailable { retry_after, .. } => Some(*retry_after),
+            Self::DeadlineExceeded | Self::AuthUnavailable(_) => Some(1),
+            _ => None,
+        }
+    }
+
+    /// What an operator can do, if the failure is not the client's.
+    pub(crate) fn operator_action(&self) -> Option<OperatorAction> {
+        match self {
+            Self::DatabaseUnavailable { action, .. } => Some(*action),
+            Self::DeadlineExceeded | Self::AuthUnavailable(_) => Some(OperatorAction::Wait),
+            Self::Misconfigured(_) | Self::Internal(_) => Some(OperatorAction::Fix),
+            _ => None,
+        }
+    }
+
+    fn status_and_code(&self) -> (u16, &'static str) {
+        match self {
+            Self::MalformedBody(_) | Self::MalformedHeader(_) => (400, "malformed_request"),
+            Self::Unauthenticated(_) => (401, "unauthenticated"),
+            Self::ForeignUser => (403, "foreign_user"),
+            Self::NotFound(noun) => (404, noun.not_found_code),
+            Self::RouteNotFound => (404, "route_not_found"),
+            Self::MethodNotAllowed(_) => (405, "method_not_allowed"),
+            Self::Conflict(_) => (409, "conflict"),
+            Self::PreconditionFailed(_) => (412, "precondition_failed"),
+            Self::BodyTooLarge => (413, "body_too_large"),
+            Self::UnsupportedMediaType => (415, "unsupported_media_type"),
+            Self::InvalidInput(_) | Self::DatabaseRule(..) => (422, "validation_failed"),
+            Self::PreconditionRequired => (428, "precondition_required"),
+            Self::DatabaseUnavailable { .. } | Self::DeadlineExceeded => (503, "database_unavailable"),
+            Self::AuthUnavailable(_) => (503, "sign_in_unavailable"),
+            Self::Misconfigured(_) => (500, "misconfigured"),
+            Self::Internal(_) => (500, "internal_error"),
+        }
+    }
+}
+
+impl From<InvalidInput> for ApiError {
+    fn from(input: InvalidInput) -> Self {
+        Self::InvalidInput(input)
+    }
+}
+
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::MissingToken => Self::Unauthenticated(None),
+            AuthError::InvalidToken(reason) => Self::Unauthenticated(Some(reason.into())),
+            AuthError::NoKeys(source) => Self::AuthUnavailable(source),
+            // Better Auth's tables are not as expected.
+            AuthError::Database(error) if matches!(error.kind(), DbErrorKind::Rejected(_)) => {
+                Self::AuthUnavailable(error.into())
+            }
+            AuthError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound(noun) => Self::NotFound(noun),
+            StoreError::PreconditionFailed(noun) => Self::PreconditionFailed(noun),
+            StoreError::UnknownUser(error) => Self::Unauthenticated(Some(error.into())),
+            StoreError::Database(noun, error) => match error.kind() {
+                DbErrorKind::Rejected(Rejection::Unique) => Self::Conflict(error.into()),
+                DbErrorKind::Rejected(Rejection::Rule) => Self::DatabaseRule(noun, error.into()),
+                _ => error.into(),
+            },
+        }
+    }
+}
+
+impl From<DbError> for ApiError {
+    fn from(error: DbError) -> Self {
+        let (retry_after, action) = match error.kind() {
+            DbErrorKind::Unavailable { retry_after } => (retry_after, OperatorAction::Wait),
+            DbErrorKind::Exhausted { retry_after } => (retry_after, OperatorAction::Scale),
+            DbErrorKind::Misconfigured => return Self::Misconfigured(error.into()),
+            DbErrorKind::Rejected(_) | DbErrorKind::Undecodable => return Self::Internal(error.into()),
+        };
+        Self::DatabaseUnavailable { retry_after, action, source: error.into() }
+    }
+}

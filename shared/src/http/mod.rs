@@ -1,0 +1,19 @@
+//! HTTP: the event of API Gateway, the request of a handler, responses and problem documents.
+//!
+//! What the layers below report as domain errors is mapped to status and code in `error`, and nowhere else.
+
+mod conditional;
+mod error;
+mod event;
+mod problem;
+mod request;
+pub mod response;
+mod route_table;
+pub mod routes;
+mod writer;
+
+pub use error::{ApiError, OperatorAction};
+pub(crate) use event::Event;
+pub use request::Request;
+pub use response::Response;
+pub(crate) use writer::ResponseWriter;

@@ -1,0 +1,82 @@
+//! Problem documents (RFC 9457).
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::error::ApiError;
+
+/// An [`ApiError`] as a response body.
+pub(super) struct Problem<'a> {
+    pub(super) error: &'a ApiError,
+    pub(super) request_id: &'a str,
+}
+
+impl Serialize for Problem<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (status, code) = (self.error.status(), self.error.code());
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("type", &format!("/docs/errors#{}", code.replace('_', "-")))?;
+        map.serialize_entry("title", title(status))?;
+        map.serialize_entry("status", &status)?;
+        map.serialize_entry("detail", &self.error.to_string())?;
+        map.serialize_entry("code", code)?;
+        map.serialize_entry("request_id", self.request_id)?;
+        if let ApiError::InvalidInput(input) = self.error {
+            map.serialize_entry("errors", &input.0)?;
+        }
+        map.end()
+    }
+}
+
+/// The reason phrase of a status of [`ApiError`] (RFC 9110).
+fn title(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        409 => "Conflict",
+        412 => "Precondition Failed",
+        413 => "Content Too Large",
+        415 => "Unsupported Media Type",
+        422 => "Unprocessable Content",
+        428 => "Precondition Required",
+        503 => "Service Unavailable",
+        _ => "Internal Server Error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::{Failure, InvalidInput};
+
+    #[test]
+    fn detail_names_every_failure() {
+        let failure = |pointer: &str, detail: &str| Failure { pointer: pointer.into(), detail: detail.into() };
+        let error = ApiError::InvalidInput(InvalidInput(vec![
+            failure("/title", "title must not be empty"),
+            failure("/priority", "priority must be low, medium or high"),
+        ]));
+        let problem = serde_json::to_value(Problem { error: &error, request_id: "r-1" }).expect("a map of strings");
+        assert_eq!(
+            problem,
+            serde_json::json!({
+                "type": "/docs/errors#validation-failed", "title": "Unprocessable Content", "status": 422,
+                "detail": "title must not be empty; priority must be low, medium or high",
+                "code": "validation_failed", "request_id": "r-1",
+                "errors": [
+                    {"pointer": "/title", "detail": "title must not be empty"},
+                    {"pointer": "/priority", "detail": "priority must be low, medium or high"}
+                ]
+            })
+        );
+    }
+
+    #[test]
+    fn the_cause_of_a_server_error_is_not_sent() {
+        let error = ApiError::Internal("relation \"tasks\" does not exist".into());
+        let problem = serde_json::to_string(&Problem { error: &error, request_id: "r-1" }).expect("a map of strings");
+        assert!(!problem.contains("relation"), "{problem}");
+    }
+}

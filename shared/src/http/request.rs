@@ -1,0 +1,155 @@
+//! What a handler can read of a request.
+
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use super::conditional;
+use super::error::ApiError;
+use super::event::Event;
+use super::routes;
+use crate::config::ApiConfig;
+use crate::input::{FromJson, FromPath, FromQuery, InvalidInput, ObjectReader, QueryReader};
+use crate::scope::Versions;
+
+/// The largest body, in bytes after decoding.
+const BODY_MAX_BYTES: usize = 64 * 1024;
+
+/// A request.
+#[derive(Debug)]
+pub struct Request {
+    event: Event,
+    /// The verified user, who must be the one that path and body name; `None` for public operations.
+    user_id: Option<String>,
+    config: ApiConfig,
+}
+
+impl Request {
+    /// A request of a public operation.
+    pub(crate) fn public(event: Event, config: ApiConfig) -> Self {
+        Self { event, user_id: None, config }
+    }
+
+    /// A request of the verified user `user_id`.
+    ///
+    /// # Errors
+    /// [`ApiError::ForeignUser`] if the path names another user.
+    pub(crate) fn of_user(event: Event, config: ApiConfig, user_id: &str) -> Result<Self, ApiError> {
+        let request = Self { event, user_id: Some(user_id.to_owned()), config };
+        match request.path_parameter("user_id") {
+            Some(named) if named != user_id => Err(ApiError::ForeignUser),
+            _ => Ok(request),
+        }
+    }
+
+    /// The method, in capitals.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.event.request_context.http.method
+    }
+
+    /// The path without the query.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.event.raw_path
+    }
+
+    /// A header by its lower-case name. Repeated headers are joined with a comma.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.event.header(name)
+    }
+
+    /// The `{id}` of the path.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`] if nothing can have it.
+    pub fn id<T: FromPath>(&self) -> Result<T, ApiError> {
+        self.path_parameter("id").and_then(|id| T::from_path(&id)).ok_or(ApiError::NotFound(T::NOUN))
+    }
+
+    /// The versions of a row that may be changed: those of `If-Match`, or any without it.
+    ///
+    /// # Errors
+    /// [`ApiError::MalformedHeader`]; [`ApiError::PreconditionRequired`] if the deployment requires the header.
+    pub fn if_match(&self) -> Result<Versions, ApiError> {
+        match self.header("if-match") {
+            Some(header) => conditional::parse_if_match(header),
+            None if self.config.require_if_match => Err(ApiError::PreconditionRequired),
+            None => Ok(Versions::ANY),
+        }
+    }
+
+    /// The query string.
+    ///
+    /// # Errors
+    /// [`ApiError::InvalidInput`] with every invalid parameter.
+    pub fn query<T: FromQuery>(&self) -> Result<T, ApiError> {
+        let mut reader = QueryReader::new(&self.event.raw_query_string);
+        let value = T::from_query(&mut reader, &self.config);
+        Ok(reader.finish(value)?)
+    }
+
+    /// The body, a JSON object.
+    ///
+    /// # Errors
+    /// 400, 403, 413, 415 or 422, as the contract says.
+    pub fn json<T: FromJson>(&self) -> Result<T, ApiError> {
+        self.parse_json(&self.event.body_bytes())
+    }
+
+    /// As [`Request::json`], with the default for an empty body.
+    ///
+    /// # Errors
+    /// As [`Request::json`].
+    pub fn optional_json<T: FromJson + Default>(&self) -> Result<T, ApiError> {
+        let body = self.event.body_bytes();
+        if body.iter().all(u8::is_ascii_whitespace) { Ok(T::default()) } else { self.parse_json(&body) }
+    }
+
+    /// Why no operation answers this request: the path does not exist, or not with this method.
+    #[must_use]
+    pub fn unrouted(&self) -> ApiError {
+        let methods = routes::methods_of(self.path());
+        // A path with an encoded slash looks like one of ours and is none, so its method is not the reason.
+        if methods.is_empty() || methods.contains(&self.method()) {
+            return ApiError::RouteNotFound;
+        }
+        ApiError::MethodNotAllowed(methods.join(", "))
+    }
+
+    fn parse_json<T: FromJson>(&self, body: &[u8]) -> Result<T, ApiError> {
+        if body.len() > BODY_MAX_BYTES {
+            return Err(ApiError::BodyTooLarge);
+        }
+        if !body.is_empty() && !self.has_json_type() {
+            return Err(ApiError::UnsupportedMediaType);
+        }
+        let value: Value = serde_json::from_slice(body).map_err(ApiError::MalformedBody)?;
+        let Value::Object(object) = value else {
+            return Err(InvalidInput::of_body("the request body must be a JSON object").into());
+        };
+        let user_id = self.user_id.as_deref();
+        let is_foreign = |name| object.get(name).is_some_and(|user| !user.is_null() && user.as_str() != user_id);
+        if is_foreign("user_id") || is_foreign("userId") {
+            return Err(ApiError::ForeignUser);
+        }
+        let mut reader = ObjectReader::new(&object, "");
+        let value = T::from_json(&mut reader, &self.config);
+        Ok(reader.finish(value)?)
+    }
+
+    /// A decoded path parameter. The gateway decodes them, `cargo lambda watch` does not; no id contains `%`.
+    fn path_parameter(&self, name: &str) -> Option<String> {
+        let raw = self.event.path_parameters.get(name)?;
+        Some(percent_decode_str(raw).decode_utf8_lossy().into_owned())
+    }
+
+    /// `application/json`, `application/…+json`, or no type at all.
+    fn has_json_type(&self) -> bool {
+        let Some(content_type) = self.header("content-type") else { return true };
+        let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        essence.is_empty()
+            || essence == "application/json"
+            || (essence.starts_with("application/") && essence.ends_with("+json"))
+    }
+}

@@ -1,0 +1,45 @@
+//! Which paths exist, and with which methods.
+//!
+//! The functions do not dispatch on this table: the gateway does that. It distinguishes 405 from 404 for requests that
+//! match no route.
+
+pub use super::route_table::{ROUTES, Route};
+
+/// The methods with which a path exists, in alphabetical order.
+pub(crate) fn methods_of(path: &str) -> Vec<&'static str> {
+    let mut methods: Vec<_> =
+        ROUTES.iter().filter(|route| matches(route.path, path)).map(|route| route.method).collect();
+    methods.sort_unstable();
+    methods.dedup();
+    methods
+}
+
+fn matches(pattern: &str, path: &str) -> bool {
+    let mut segments = path.split('/');
+    let fits = |part: &str| {
+        segments.next().is_some_and(|segment| part == segment || (part.starts_with('{') && !segment.is_empty()))
+    };
+    pattern.split('/').all(fits) && segments.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_its_methods() {
+        for (path, methods) in [
+            ("/api/tasks", vec!["GET", "POST"]),
+            ("/api/ada/tasks", vec!["GET", "POST"]),
+            ("/api/tasks/42", vec!["DELETE", "GET", "PATCH", "PUT"]),
+            ("/api/ada/tasks/42/toggle", vec!["PATCH"]),
+            ("/health", vec!["GET"]),
+            ("/", vec![]),
+            ("/api/tasks/", vec![]),
+            ("/api//tasks", vec![]),
+            ("/api/tasks/42/complete/now", vec![]),
+        ] {
+            assert_eq!(methods_of(path), methods, "{path}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Writes the response to one event.
+
+use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use lambda_http::Body;
+use lambda_http::http::{HeaderMap, HeaderValue};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use super::conditional;
+use super::error::ApiError;
+use super::event::Event;
+use super::problem::Problem;
+use super::response::Response;
+use crate::config::JsonFormat;
+use crate::input::{Failure, InvalidInput};
+use crate::output::{EntityTag, to_json};
+
+/// The response to one event, while it is written.
+pub(crate) struct ResponseWriter<'a> {
+    request_id: &'a str,
+    /// The path of the event, percent-encoded for a header.
+    path: String,
+    is_get: bool,
+    if_none_match: Option<String>,
+    format: JsonFormat,
+    status: u16,
+    headers: HeaderMap,
+    body: Option<String>,
+}
+
+/// The limit of a Lambda response is 6 MB; the rest is for headers.
+const BODY_MAX_BYTES: usize = 6 * 1024 * 1024 - 32 * 1024;
+
+/// Characters that are percent-encoded in a path. `%` is not among them: a path that arrives encoded stays as it is.
+const ENCODED_IN_PATH: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'?').add(b'`').add(b'\\');
+
+impl<'a> ResponseWriter<'a> {
+    pub(crate) fn new(event: &Event, request_id: &'a str, format: JsonFormat) -> Self {
+        let mut writer = Self {
+            request_id,
+            path: utf8_percent_encode(&event.raw_path, ENCODED_IN_PATH).to_string(),
+            is_get: event.request_context.http.method == "GET",
+            if_none_match: event.header("if-none-match").map(str::to_owned),
+            format,
+            status: 500,
+            headers: HeaderMap::new(),
+            body: None,
+        };
+        writer.header("x-request-id", request_id);
+        writer
+    }
+
+    /// Writes what the handler responded.
+    ///
+    /// # Errors
+    /// [`ApiError::InvalidInput`] if the body exceeds the limit of Lambda.
+    pub(crate) fn respond(&mut self, response: &Response) -> Result<(), ApiError> {
+        self.status = response.status;
+        if let Some(id) = &response.created_id {
+            let location = format!("{}/{id}", self.path);
+            self.header("location", &location);
+        }
+        if self.is_get {
+            self.header("cache-control", "private, no-cache");
+        }
+        let Some(representation) = &response.body else { return Ok(()) };
+        let body = representation.to_json(self.format);
+        if exceeds_limit(&body) {
+            let detail = "limit must be smaller: these tasks are more than the 6 MB of one answer".to_owned();
+            return Err(InvalidInput(vec![Failure { pointer: "/limit".to_owned(), detail }]).into());
+        }
+        let etag = match representation.entity_tag() {
+            EntityTag::None => None,
+            EntityTag::Version(version) => Some(conditional::etag_of_version(version)),
+            EntityTag::Body => Some(conditional::etag_of_body(&body)),
+        };
+        if let Some(etag) = etag {
+            self.header("etag", &etag);
+            if self.is_get && self.if_none_match.as_deref().is_some_and(|known| conditional::matches(known, &etag)) {
+                self.status = 304;
+                return Ok(());
+            }
+        }
+        self.body("application/json", body);
+        Ok(())
+    }
+
+    /// Writes a problem document.
+    pub(crate) fn fail(&mut self, error: &ApiError) {
+        self.status = error.status();
+        self.body("application/problem+json", to_json(&Problem { error, request_id: self.request_id }));
+        match error {
+            ApiError::Unauthenticated(_) => self.header("www-authenticate", "Bearer"),
+            ApiError::MethodNotAllowed(methods) => self.header("allow", methods),
+            _ => {}
+        }
+        if let Some(seconds) = error.retry_after() {
+            self.header("retry-after", &seconds.to_string());
+        }
+    }
+
+    /// The response as API Gateway expects it.
+    pub(crate) fn finish(self) -> ApiGatewayV2httpResponse {
+        let mut response = ApiGatewayV2httpResponse::default();
+        response.status_code = self.status.into();
+        response.headers = self.headers;
+        response.body = self.body.map(Body::Text);
+        response
+    }
+
+    fn body(&mut self, content_type: &'static str, body: String) {
+        self.header("content-type", content_type);
+        self.body = Some(body);
+    }
+
+    /// A value that a header cannot have is left out; the body has the same information.
+    fn header(&mut self, name: &'static str, value: &str) {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+    }
+}
+
+/// Whether the body is too large for Lambda, which receives it as a JSON string: quotes and backslashes take two bytes.
+fn exceeds_limit(body: &str) -> bool {
+    let escapes = || body.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+    body.len() > BODY_MAX_BYTES / 2 && body.len() + escapes() > BODY_MAX_BYTES
+}

@@ -1,0 +1,11 @@
+//! Readers of request bodies and query strings that collect every failure instead of stopping at the first.
+
+mod failure;
+mod object;
+mod path;
+mod query;
+
+pub use failure::{Failure, InvalidInput};
+pub use object::{FromJson, ObjectReader};
+pub use path::FromPath;
+pub use query::{FromQuery, QueryReader};

@@ -1,0 +1,36 @@
+//! What response bodies are made of.
+
+use serde::Serialize;
+
+use crate::config::JsonFormat;
+
+/// A value that can be the body of a response.
+pub trait Representation: Send {
+    /// The value as JSON.
+    fn to_json(&self, format: JsonFormat) -> String;
+
+    /// What the entity tag of the response is made from.
+    fn entity_tag(&self) -> EntityTag;
+}
+
+/// A stored thing with an address of its own.
+pub trait Resource: Representation {
+    /// The last segment of its path.
+    fn id(&self) -> String;
+}
+
+/// What an entity tag is made from (RFC 9110, section 8.8.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntityTag {
+    /// The response has none.
+    None,
+    /// The version of a row: a strong tag.
+    Version(i64),
+    /// A hash of the body: a weak tag.
+    Body,
+}
+
+/// Serializes a value whose serialization cannot fail.
+pub(crate) fn to_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("maps with text keys, of texts, numbers and booleans")
+}

@@ -1,0 +1,68 @@
+//! What lives as long as the process, and how it responds to an event.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use database_url::DatabaseUrl;
+use lambda_http::Context;
+
+use super::deadline::time_left;
+use super::log;
+use super::metrics::Metrics;
+use crate::auth::Authenticator;
+use crate::config::{ApiConfig, Config, StartError};
+use crate::db::Database;
+use crate::http::{ApiError, Event, Response, ResponseWriter};
+
+/// The parts of a function.
+pub(super) struct App {
+    pub(super) authenticator: Authenticator,
+    pub(super) database: Arc<Database>,
+    pub(super) config: ApiConfig,
+    metrics: Option<Metrics>,
+}
+
+impl App {
+    /// # Errors
+    /// `DATABASE_URL` or `JWKS_JSON` cannot be parsed.
+    pub(super) fn new(config: Config) -> Result<Self, StartError> {
+        let url = DatabaseUrl::parse(config.database_url.expose().trim())
+            .map_err(|problem| StartError::invalid("DATABASE_URL", problem))?;
+        if !url.ignored().is_empty() {
+            tracing::warn!(parameters = ?url.ignored(), "DATABASE_URL has parameters that make no difference here");
+        }
+        let database = Arc::new(Database::new(&url));
+        Ok(Self {
+            authenticator: Authenticator::new(config.auth, Arc::clone(&database))?,
+            database,
+            config: config.api,
+            metrics: config.metrics_namespace.map(Metrics::new),
+        })
+    }
+
+    /// Runs an operation within the deadline of the event. Every failure is a response.
+    pub(super) async fn respond<O>(&self, event: Event, context: &Context, operation: &O) -> ApiGatewayV2httpResponse
+    where
+        O: AsyncFn(&Self, Event, String) -> Result<Response, ApiError>,
+    {
+        let mut writer = ResponseWriter::new(&event, &context.request_id, self.config.json);
+        let result = match time_left(context) {
+            // `timeout` polls the operation before the timer, so a statement would still be sent.
+            Duration::ZERO => Err(ApiError::DeadlineExceeded),
+            left => tokio::time::timeout(left, operation(self, event, context.request_id.clone()))
+                .await
+                .unwrap_or(Err(ApiError::DeadlineExceeded)),
+        };
+        let outcome = result.and_then(|response| writer.respond(&response));
+        let stats = self.database.take_stats();
+        if let Some(metrics) = &self.metrics {
+            metrics.write(&stats, outcome.as_ref().err(), context);
+        }
+        if let Err(error) = outcome {
+            log::failure(&error, &context.request_id);
+            writer.fail(&error);
+        }
+        writer.finish()
+    }
+}

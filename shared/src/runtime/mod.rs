@@ -1,0 +1,10 @@
+//! The Lambda runtime: the loop that every function runs, logs, metrics, and the end of the process.
+
+mod app;
+mod deadline;
+mod log;
+mod metrics;
+mod serve;
+mod shutdown;
+
+pub use serve::{serve, serve_public};

@@ -1,0 +1,92 @@
+//! The loop that every function runs.
+//!
+//! Requests are authenticated here, before the handler is called: a handler gets a [`UserScope`], which only a verified
+//! user makes. Every failure is a response; none is reported to Lambda as an error.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lambda_http::{LambdaEvent, service_fn};
+
+use super::app::App;
+use super::log;
+use super::shutdown::{register_extension, sigterm};
+use crate::config::{Config, StartError};
+use crate::db::Readiness;
+use crate::http::{ApiError, Event, Request, Response};
+use crate::scope::UserScope;
+
+/// Serves an operation on the rows of the caller until Lambda ends the process.
+///
+/// `handler` is called for authenticated requests only, with the scope of the user that the token names.
+///
+/// # Errors
+/// A setting is missing or invalid, or the Lambda Runtime API is unreachable.
+pub async fn serve<H, F>(handler: H) -> Result<(), StartError>
+where
+    H: Fn(UserScope, Request) -> F,
+    F: Future<Output = Result<Response, ApiError>>,
+{
+    run(WarmUp::Database, async |app: &App, event: Event, request_id: String| {
+        let user = app.authenticator.authenticate(event.header("authorization")).await?;
+        let request = Request::of_user(event, app.config, user.id())?;
+        handler(UserScope::new(user, Arc::clone(&app.database), request_id), request).await
+    })
+    .await
+}
+
+/// Serves operations without authentication, which get no scope.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_public<H, F>(handler: H) -> Result<(), StartError>
+where
+    H: Fn(Readiness, Request) -> F,
+    F: Future<Output = Result<Response, ApiError>>,
+{
+    run(WarmUp::Nothing, async |app: &App, event: Event, _| {
+        let request = Request::public(event, app.config);
+        handler(Readiness::new(Arc::clone(&app.database)), request).await
+    })
+    .await
+}
+
+/// What is done before the first request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WarmUp {
+    /// A health check must not resume a suspended database.
+    Nothing,
+    /// Open the connection and fetch the public keys.
+    Database,
+}
+
+/// The longest time that the start spends on work that the first request could do as well.
+const WARM_UP_TIMEOUT: Duration = Duration::from_millis(2500);
+
+async fn run<O>(warm_up: WarmUp, operation: O) -> Result<(), StartError>
+where
+    O: AsyncFn(&App, Event, String) -> Result<Response, ApiError>,
+{
+    log::start();
+    let app = App::new(Config::from_env()?)?;
+    if warm_up == WarmUp::Database {
+        // Lambda gives the start more processor time than a request. What fails here is retried by the first request.
+        let both = async { tokio::join!(app.authenticator.warm_up(), app.database.warm_up()) };
+        tokio::join!(register_extension(), async { tokio::time::timeout(WARM_UP_TIMEOUT, both).await.ok() });
+    }
+    let (app, operation) = (&app, &operation);
+    let respond = |event: LambdaEvent<Event>| async move {
+        Ok::<_, Infallible>(app.respond(event.payload, &event.context, operation).await)
+    };
+    tokio::select! {
+        ended = lambda_runtime::run(service_fn(respond)) => {
+            ended.map_err(|error| StartError::Runtime(error.to_string()))
+        }
+        () = sigterm() => {
+            app.database.close().await;
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Failures of operations on a user's rows, before they are mapped to HTTP.
+
+use crate::db::{DbError, DbErrorKind, Rejection};
+use crate::noun::Noun;
+
+/// Why an operation on a user's rows failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such row, or it belongs to another user.
+    #[error("no such {}", .0.name)]
+    NotFound(&'static Noun),
+    /// The row does not have one of the expected versions.
+    #[error("the {} has changed", .0.name)]
+    PreconditionFailed(&'static Noun),
+    /// The user of the token does not exist any more.
+    #[error("the user does not exist")]
+    UnknownUser(#[source] DbError),
+    /// The database failed, or rejected the statement.
+    #[error("the database failed")]
+    Database(&'static Noun, #[source] DbError),
+}
+
+impl StoreError {
+    /// The failure of a statement about one row.
+    pub(crate) fn about_row(noun: &'static Noun, error: DbError) -> Self {
+        match error.kind() {
+            // An id that the column's type cannot represent is the id of no row.
+            DbErrorKind::Rejected(Rejection::Literal) => Self::NotFound(noun),
+            _ => Self::Database(noun, error),
+        }
+    }
+
+    /// The failure of a statement about the rows of a user.
+    pub(crate) fn about_user(noun: &'static Noun, error: DbError) -> Self {
+        match error.kind() {
+            // The user was deleted, or the column's type cannot represent the user's id.
+            DbErrorKind::Rejected(Rejection::ForeignKey | Rejection::Literal) => Self::UnknownUser(error),
+            _ => Self::Database(noun, error),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! One verified user.
+
+use std::sync::Arc;
+
+use super::select::{Select, SelectStatement};
+use super::statement::{Read, Write};
+use crate::auth::VerifiedUser;
+use crate::db::{Database, DbError, Fence, Query, QueryResult, Row, SqlParam};
+
+/// What a request may touch: the rows of one verified user.
+pub struct UserScope {
+    user: VerifiedUser,
+    database: Arc<Database>,
+    request_id: String,
+}
+
+/// Records the attempts of a write, and deletes records of attempts that cannot be in progress any more.
+static FENCE: Fence = Fence {
+    name: "fence",
+    sql: "
+with expired as (
+    delete from task_fences
+    where made_at < now() - interval '1 hour'
+)
+insert into task_fences (attempt)
+select $1::text || '/' || number
+from generate_series(0, $2::integer) as number
+on conflict do nothing
+",
+};
+
+impl UserScope {
+    pub(crate) fn new(user: VerifiedUser, database: Arc<Database>, request_id: String) -> Self {
+        Self { user, database, request_id }
+    }
+
+    /// The id of the user.
+    pub(crate) fn user_id(&self) -> &str {
+        self.user.id()
+    }
+
+    /// Identifies the request in what it writes, so that a retry is recognized.
+    pub(crate) fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// Executes a read: one round trip. `params` are `$2` and following.
+    pub(crate) async fn read<'a>(
+        &'a self,
+        statement: &'static Read,
+        params: impl IntoIterator<Item = SqlParam<'a>>,
+    ) -> Result<Vec<Row>, DbError> {
+        let params = [SqlParam::from_str(self.user.id())].into_iter().chain(params).collect();
+        Ok(self.database.query(Query::new(statement.name(), statement.sql(), params)).await?.rows)
+    }
+
+    /// Executes a write: one round trip. `params` are `$3` and following.
+    pub(crate) async fn write<'a>(
+        &'a self,
+        statement: &'static Write,
+        params: Vec<SqlParam<'a>>,
+    ) -> Result<QueryResult<Vec<Row>>, DbError> {
+        let query = |attempt| {
+            let owner_and_attempt = [SqlParam::from_str(self.user.id()), attempt];
+            let params = owner_and_attempt.into_iter().chain(params.iter().cloned()).collect();
+            Query::new(statement.name(), statement.sql(), params)
+        };
+        self.database.write(&FENCE, query).await
+    }
+
+    /// Starts a statement that lists rows.
+    pub(crate) fn select(&self, statement: &'static SelectStatement) -> Select<'_> {
+        Select::new(statement, self.user.id())
+    }
+
+    /// Executes statements that list rows, together: one round trip.
+    pub(crate) async fn fetch<const N: usize>(&self, selects: [Select<'_>; N]) -> Result<[Vec<Row>; N], DbError> {
+        Ok(self.database.query_together(selects.map(Select::into_query)).await?.rows)
+    }
+}

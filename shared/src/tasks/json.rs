@@ -1,0 +1,122 @@
+//! Tasks as JSON.
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::model::{Task, TaskPage};
+use crate::config::JsonFormat;
+use crate::output::{EntityTag, Representation, Resource, to_json};
+
+impl Representation for Task {
+    fn to_json(&self, format: JsonFormat) -> String {
+        to_json(&TaskJson(self, format))
+    }
+
+    fn entity_tag(&self) -> EntityTag {
+        EntityTag::Version(self.version)
+    }
+}
+
+impl Resource for Task {
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+}
+
+impl Representation for TaskPage {
+    fn to_json(&self, format: JsonFormat) -> String {
+        to_json(&TaskPageJson(self, format))
+    }
+
+    fn entity_tag(&self) -> EntityTag {
+        EntityTag::Body
+    }
+}
+
+/// All members of a task are always present.
+struct TaskJson<'a>(&'a Task, JsonFormat);
+
+impl Serialize for TaskJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(task, format) = self;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &task.id)?;
+        map.serialize_entry("user_id", &task.user_id)?;
+        map.serialize_entry("title", &task.title)?;
+        map.serialize_entry("description", &task.description)?;
+        map.serialize_entry("completed", &task.completed)?;
+        map.serialize_entry("priority", &task.priority)?;
+        map.serialize_entry("due_date", &task.due_date)?;
+        map.serialize_entry("created_at", &task.created_at)?;
+        map.serialize_entry("updated_at", &task.updated_at)?;
+        if format.camel_case_too {
+            map.serialize_entry("userId", &task.user_id)?;
+            map.serialize_entry("dueDate", &task.due_date)?;
+            map.serialize_entry("createdAt", &task.created_at)?;
+            map.serialize_entry("updatedAt", &task.updated_at)?;
+        }
+        map.end()
+    }
+}
+
+/// A bare array, or an object with the counts.
+struct TaskPageJson<'a>(&'a TaskPage, JsonFormat);
+
+impl Serialize for TaskPageJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(page, format) = *self;
+        let tasks = TaskListJson(&page.tasks, format);
+        if !format.list_object {
+            return tasks.serialize(serializer);
+        }
+        let mut map = serializer.serialize_map(Some(3))?;
+        map.serialize_entry("tasks", &tasks)?;
+        map.serialize_entry("total", &page.total)?;
+        map.serialize_entry("count", &page.tasks.len())?;
+        map.end()
+    }
+}
+
+struct TaskListJson<'a>(&'a [Task], JsonFormat);
+
+impl Serialize for TaskListJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|task| TaskJson(task, self.1)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::RowId;
+    use crate::tasks::TaskId;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn a_task_has_the_members_of_the_contract() {
+        let at = |text| Timestamp::parse(text).expect("an RFC 3339 time");
+        let task = Task {
+            id: TaskId::new(RowId::Number(42)),
+            user_id: "D8OYpHXtea4Y1q4TUBTRpgTFV1YdC5uI".into(),
+            title: "Buy milk".into(),
+            description: None,
+            completed: false,
+            priority: None,
+            due_date: Some(at("2026-12-01")),
+            created_at: at("2026-11-21T02:51:49.233112Z"),
+            updated_at: at("2026-11-21T02:51:49.233112Z"),
+            version: 7,
+        };
+        let both = JsonFormat { list_object: true, camel_case_too: true };
+        let page = TaskPage { tasks: vec![task], total: Some(7) };
+        assert_eq!(
+            serde_json::to_value(TaskPageJson(&page, both)).expect("a map of strings"),
+            serde_json::json!({"total": 7, "count": 1, "tasks": [{
+                "id": 42, "user_id": "D8OYpHXtea4Y1q4TUBTRpgTFV1YdC5uI", "title": "Buy milk", "description": null,
+                "completed": false, "priority": null, "due_date": "2026-12-01T00:00:00.000000Z",
+                "created_at": "2026-11-21T02:51:49.233112Z", "updated_at": "2026-11-21T02:51:49.233112Z",
+                "userId": "D8OYpHXtea4Y1q4TUBTRpgTFV1YdC5uI", "dueDate": "2026-12-01T00:00:00.000000Z",
+                "createdAt": "2026-11-21T02:51:49.233112Z", "updatedAt": "2026-11-21T02:51:49.233112Z"
+            }]})
+        );
+    }
+}

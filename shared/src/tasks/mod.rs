@@ -1,0 +1,15 @@
+//! Tasks.
+
+mod input;
+mod json;
+mod list;
+mod model;
+mod priority;
+mod query;
+mod repository;
+mod times;
+
+pub use input::{Completion, NewTask, TaskChange};
+pub use model::{Task, TaskId, TaskPage};
+pub use query::ListQuery;
+pub use repository::UserTasks;

@@ -1,0 +1,98 @@
+//! Stored tasks.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::db::RowId;
+use crate::input::FromPath;
+use crate::noun::Noun;
+use crate::time::Timestamp;
+
+/// What a task is called.
+pub(super) static TASK: Noun = Noun { name: "task", capitalized: "Task", not_found_code: "task_not_found" };
+
+/// A stored task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// Assigned by the database.
+    pub id: TaskId,
+    /// The owner, as the token names it.
+    pub user_id: String,
+    /// 1 to 255 code points.
+    pub title: String,
+    /// Free text.
+    pub description: Option<String>,
+    /// Whether it is done.
+    pub completed: bool,
+    /// `low`, `medium` or `high`. Other values, stored by an earlier back end, are returned as they are.
+    pub priority: Option<String>,
+    /// When it should be done.
+    pub due_date: Option<Timestamp>,
+    /// When it was stored.
+    pub created_at: Timestamp,
+    /// When it was last changed; maintained by the database.
+    pub updated_at: Timestamp,
+    /// Counts the changes; maintained by the database. The entity tag of the task, not part of its JSON.
+    pub version: i64,
+}
+
+/// The id of a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskId(RowId);
+
+/// The longest text that an id column of a known layout can store.
+const TASK_ID_MAX_BYTES: usize = 255;
+
+impl TaskId {
+    pub(super) fn new(id: RowId) -> Self {
+        Self(id)
+    }
+}
+
+impl FromPath for TaskId {
+    const NOUN: &'static Noun = &TASK;
+
+    /// Accepts unreserved characters only: PostgreSQL would parse `" 42"` and `+42` as the integer 42, and rejects U+0000.
+    fn from_path(segment: &str) -> Option<Self> {
+        let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+        let is_possible = (1..=TASK_ID_MAX_BYTES).contains(&segment.len()) && segment.bytes().all(is_unreserved);
+        is_possible.then(|| Self(RowId::Text(segment.to_owned())))
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+impl Serialize for TaskId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+/// A page of a user's tasks, in the requested order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskPage {
+    /// At most as many as the limit.
+    pub tasks: Vec<Task>,
+    /// How many tasks match the filter; only counted if responses have it.
+    pub total: Option<i64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_possible_ids_are_read_from_a_path() {
+        for id in ["42", "0", "f3a1c9e0-5c9b-4b0e-9d5a-0a1b2c3d4e5f", "V1StGXR8_Z5jdHi6B-myT", &"9".repeat(255)] {
+            assert_eq!(TaskId::from_path(id), Some(TaskId(RowId::Text(id.to_owned()))));
+        }
+        for id in ["", " 42", "42 ", "+42", "4\0", "1'--", "ä", "a/b", "%34", &"9".repeat(256)] {
+            assert_eq!(TaskId::from_path(id), None, "{id:?}");
+        }
+    }
+}
