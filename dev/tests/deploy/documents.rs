@@ -16,7 +16,7 @@ fn the_guide_explains_every_alarm_and_no_other() {
     // More than ten functions have several throttle alarms, with numbers.
     let names = alarms.map(|pair| pair[0].trim().trim_end_matches(':').trim_end_matches(char::is_numeric));
     let alarms: BTreeSet<&str> = names.collect();
-    let guide = read("OPERATIONS.md");
+    let guide = read("docs/operations.md");
     let rows = guide.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
     let explained: BTreeSet<&str> = rows.filter(|name| name.ends_with("Alarm")).collect();
     assert_eq!(alarms.len(), 8);

@@ -19,32 +19,8 @@ use tokio::sync::OnceCell;
 use crate::output;
 use crate::transform::transform;
 
-/// With those of today thirty functions, whose names are about as long as names get.
-const FURTHER: [&str; 23] = [
-    "bulk-tasks",
-    "change-password",
-    "create-tag",
-    "delete-account",
-    "delete-tag",
-    "export-tasks",
-    "get-account",
-    "get-contract",
-    "get-errors",
-    "get-stats",
-    "import-tasks",
-    "list-changes",
-    "list-tags",
-    "remove-task-tag",
-    "reorder-tasks",
-    "search-tasks",
-    "set-task-tags",
-    "sign-in",
-    "sign-out",
-    "sign-up",
-    "skip-occurrence",
-    "stop-recurrence",
-    "update-tag",
-];
+/// How many functions the API has here: those of the contract, and further ones.
+const FUNCTIONS: usize = 30;
 /// Each of the further functions has a route for each spelling of its path, with and without the caller's id.
 const SPELLINGS: [&str; 4] = ["", "/one", "/two", "/three"];
 /// The stack of `make deploy STAGE=prod`.
@@ -138,11 +114,13 @@ impl Deployment {
     }
 }
 
-/// `openapi.yaml` with further operations, one of them deployed under a condition and with settings of its own.
+/// `openapi.yaml` with further operations. The first of them is deployed under a condition and with settings of its own.
 fn contract() -> String {
-    let mut text = std::fs::read_to_string(root().join("openapi.yaml")).unwrap();
+    let text = std::fs::read_to_string(root().join("openapi.yaml")).unwrap();
+    let present = Api::parse(&text).unwrap().functions.len();
     let mut paths = "paths:\n".to_owned();
-    for function in FURTHER {
+    for number in 1..=FUNCTIONS.saturating_sub(present) {
+        let function = format!("further-operation{number}");
         for (spelling, suffix) in SPELLINGS.iter().zip(["", "-one", "-two", "-three"]) {
             for (user, for_user) in [("", ""), ("/{user_id}", "-for-user")] {
                 paths += &format!("  /api{user}/{function}{spelling}:\n    post:\n");
@@ -150,11 +128,9 @@ fn contract() -> String {
             }
         }
     }
-    text = text.replace("paths:\n", &paths);
-    text.replace(
-        "x-functions:\n",
-        "x-functions:\n  sign-in: { condition: HasMail, memory: 1769, timeout: FunctionTimeout }\n",
-    )
+    let settings = "{ condition: HasMail, memory: 1769, timeout: FunctionTimeout }";
+    let settings = format!("x-functions:\n  further-operation1: {settings}\n");
+    text.replace("paths:\n", &paths).replace("x-functions:\n", &settings)
 }
 
 #[track_caller]
@@ -166,7 +142,7 @@ fn at_most(limit: usize, what: &str, count: usize) {
 #[tokio::test]
 async fn thirty_functions_stay_within_the_limits_of_cloudformation() {
     let deployment = Deployment::of_thirty().await;
-    assert_eq!(deployment.api.functions.len(), 30);
+    assert!(deployment.api.functions.len() >= FUNCTIONS);
     at_most(500, "resources", deployment.resources().len());
     for (section, limit) in [("Parameters", 200), ("Outputs", 200)] {
         at_most(limit, section, deployment.transformed[section].as_object().unwrap().len());
@@ -242,7 +218,7 @@ async fn thirty_functions_stay_within_the_limits_of_cloudwatch() {
     names.sort();
     let mut throttles: Vec<_> = throttles.iter().map(Value::to_string).collect();
     throttles.sort();
-    assert_eq!((alarms, throttles), (3, names));
+    assert_eq!((alarms, throttles), (names.len().div_ceil(10), names));
     let (_, dashboard) = deployment.of_type("AWS::CloudWatch::Dashboard").next().unwrap();
     let body: Value = serde_json::from_str(dashboard["DashboardBody"]["Fn::Sub"].as_str().unwrap()).unwrap();
     let widgets = body["widgets"].as_array().unwrap();
@@ -282,11 +258,11 @@ async fn the_linter_accepts_thirty_functions() {
 #[tokio::test]
 async fn a_function_is_deployed_by_its_settings() {
     let deployment = Deployment::of_thirty().await;
-    let function = &deployment.resources()["SignInFunction"];
+    let function = &deployment.resources()["FurtherOperation1Function"];
     assert_eq!(function["Condition"], "HasMail");
     assert_eq!(function["Properties"]["MemorySize"], 1769);
     assert_eq!(function["Properties"]["Timeout"]["Ref"], "FunctionTimeout");
     let (_, api) = deployment.of_type("AWS::ApiGatewayV2::Api").next().unwrap();
-    let route = &api["Body"]["paths"]["/api/sign-in"];
+    let route = &api["Body"]["paths"]["/api/further-operation1"];
     assert!(route.to_string().contains(r#""Fn::If":["HasMail""#), "{route}");
 }

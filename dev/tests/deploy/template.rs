@@ -352,9 +352,9 @@ async fn what_is_json_within_the_template_is_json() {
 }
 
 #[tokio::test]
-async fn every_setting_of_the_readme_can_be_given() {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let table = readme.split("| variable |").nth(1).unwrap().split("\n\n").next().unwrap();
+async fn every_documented_setting_can_be_given() {
+    let settings = std::fs::read_to_string(root().join("docs/settings.md")).unwrap();
+    let table = settings.split("| variable |").nth(1).unwrap().split("\n\n").next().unwrap();
     let cells = table.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
     let names = cells.flat_map(|cell| cell.split([',', '`', ' '])).filter(|name| !name.is_empty());
     let names: BTreeSet<&str> = names.collect();
