@@ -1,7 +1,7 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
 .PHONY: help dev dev-auth watch token migrate migrate-plan migrate-status migrate-verify migrate-down
-.PHONY: test soak lint bench build deploy smoke scan
+.PHONY: test soak lint bench build deploy smoke scan generate
 
 CARGO ?= cargo
 PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
@@ -54,6 +54,9 @@ smoke: programs ## try the API at URL=… with TOKEN=…: ten requests that leav
 
 scan: programs ## look for known mistakes of security in template.yaml
 	@exec $(PROGRAMS)/dev scan
+
+generate: ## write what lists the routes of openapi.yaml, and print the files that changed
+	@$(CARGO) run --quiet --package dev $(FEATURES) -- generate
 
 # The behaviour tests run once more in each database that another back end made. Left out is what would say nothing new:
 # the ways to a function and its process, and the tests that make databases of their own.

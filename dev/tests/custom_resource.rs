@@ -165,7 +165,7 @@ async fn a_failure_is_reported_without_the_password() {
         // A rollback of the stack deletes the resource that could not be created.
         function.invoke(&event("Delete", &url)).await.unwrap();
         assert_success(&server.response(), "stay");
-        let printed = function.end().await;
+        let printed = function.kill().await;
         assert!(!response.to_string().contains("s3cr3t") && !printed.contains("s3cr3t"), "{printed}");
         assert!(printed.contains(reason) || printed.contains(&reason.replace('"', "\\\"")), "{printed}");
     }
@@ -179,7 +179,7 @@ async fn the_response_is_sent_before_the_timeout() {
     let database = format!("postgres://ann@127.0.0.1:{}/todo?sslmode=disable", proxy.port());
     let mut function = migrate(&[("DATABASE_URL", &database)]).await;
     let (start, timeout) = (Instant::now(), Duration::from_secs(7));
-    function.ask_by(SystemTime::now() + timeout, &event("Update", &url)).await.unwrap();
+    function.invoke_by(SystemTime::now() + timeout, &event("Update", &url)).await.unwrap();
     assert!(start.elapsed() < timeout);
     assert_failure(&server.response(), "the time of the function was up");
 }

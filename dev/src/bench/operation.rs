@@ -111,3 +111,17 @@ pub(super) const HEALTH: Operation = Operation {
     tasks: Tasks::Some(0),
     statement: "",
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_is_a_route() {
+        for operation in OPERATIONS.iter().chain([&HEALTH]) {
+            let key = (operation.function, operation.method, operation.path);
+            let is_route = shared::routes::ROUTES.iter().any(|route| (route.function, route.method, route.path) == key);
+            assert!(is_route, "{key:?}");
+        }
+    }
+}

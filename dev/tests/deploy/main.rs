@@ -5,9 +5,11 @@
 mod artefacts;
 mod documents;
 mod emulator;
+mod limits;
 mod pre_traffic;
 mod smoke;
 mod template;
+mod transform;
 
 /// A binary beside the one of dev: it takes `cargo build --workspace`.
 fn binary(name: &str) -> std::path::PathBuf {

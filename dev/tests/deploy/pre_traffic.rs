@@ -1,7 +1,7 @@
 //! `smoke` as CodeDeploy's hook: real versions of the functions, the real Better Auth and a real PostgreSQL, and a
 //! server in the place of the two services of AWS.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -25,8 +25,6 @@ use tokio::sync::OnceCell;
 use crate::binary;
 use crate::emulator::Emulator;
 
-const FUNCTIONS: [&str; 7] =
-    ["health", "list-tasks", "create-task", "get-task", "update-task", "complete-task", "delete-task"];
 const KEY: &str = "AKIDEXAMPLE";
 const KEY_SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 const KEY_SESSION: &str = "IQoJb3JpZ2luX2VjEXAMPLE//session==";
@@ -122,7 +120,7 @@ impl Site {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let mut versions = BTreeMap::new();
-        for function in FUNCTIONS {
+        for function in functions() {
             let nowhere = self.stack.database_url().replace("/todo", "/nowhere");
             let url = if faults.fails == Some(function) { &nowhere } else { self.stack.database_url() };
             let mode = if faults.crashes == Some(function) { "nonsense" } else { self.auth_mode };
@@ -160,12 +158,13 @@ impl Aws {
             ("AWS_SECRET_ACCESS_KEY", KEY_SECRET),
             ("AWS_SESSION_TOKEN", KEY_SESSION),
             ("AWS_REGION", "eu-central-1"),
+            ("FUNCTION_ARN_PREFIX", "arn:aws:lambda:eu-central-1:123456789012:function:tasks-prod-"),
             ("AWS_ENDPOINT_URL_LAMBDA", &self.url),
             ("AWS_ENDPOINT_URL_CODEDEPLOY", &self.url),
         ];
-        let versions = FUNCTIONS.map(|function| {
+        let versions = functions().into_iter().map(|function| {
             let variable = format!("{}_VERSION", function.replace('-', "_").to_uppercase());
-            (variable, format!("arn:aws:lambda:eu-central-1:123456789012:function:tasks-prod-{function}:41"))
+            (variable, "41".to_owned())
         });
         variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().chain(versions).collect()
     }
@@ -199,6 +198,11 @@ impl Aws {
     fn is_still(count: &AtomicU32) -> bool {
         count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |turns| turns.checked_sub(1)).is_ok()
     }
+}
+
+/// The functions that CodeDeploy deploys.
+fn functions() -> BTreeSet<&'static str> {
+    shared::routes::ROUTES.iter().map(|route| route.function).collect()
 }
 
 /// What CodeDeploy calls a hook with.
@@ -360,7 +364,7 @@ async fn without_a_test_user_every_version_has_to_ask_for_a_token() {
     let outcome = aws.check(&[("SMOKE_EMAIL", ""), ("SMOKE_PASSWORD", ""), ("BETTER_AUTH_URL", "")]).await;
     outcome.is("Succeeded");
     let lines = outcome.messages("INFO");
-    for function in FUNCTIONS {
+    for function in functions() {
         assert!(lines.iter().any(|line| line.contains(&format!(" of tasks-prod-{function}:41 "))), "{lines:?}");
     }
     assert_eq!(lines.iter().filter(|line| line.starts_with("401 ")).count(), 6, "{lines:?}");
