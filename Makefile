@@ -1,16 +1,16 @@
-# `make` lists what there is.
+# `make` lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help dev dev-auth watch token migrate migrate-plan migrate-status migrate-verify migrate-down
-.PHONY: test soak lint bench build deploy smoke scan
+.PHONY: test soak lint bench build deploy smoke scan generate
 
 CARGO ?= cargo
 PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
-# Without OpenSSL's headers on the machine it is built from source: slow once, and then the same.
+# Without OpenSSL's headers on the machine, OpenSSL is built from source, once.
 FEATURES := $(shell pkg-config --exists openssl 2>/dev/null || echo --features shared/vendored-openssl)
 
-# Half-open connections and other machines are made with namespaces, which takes root on Linux; CI has that.
+# Tests with network namespaces need root on Linux, which CI has.
 NAMESPACES := $(shell [ "$$(id -u)" = 0 ] && command -v ip >/dev/null && command -v unshare >/dev/null && echo yes)
-# The behaviour tests wait for other processes more than they compute.
+# The behaviour tests mostly wait for other processes.
 export RUST_TEST_THREADS ?= 4
 
 help: ## list the targets
@@ -31,7 +31,7 @@ token: programs ## print a token of USER_ID=… for the local API
 migrate: programs ## bring the schema of DATABASE_URL up to date, or adopt the tasks of another back end
 	@exec $(PROGRAMS)/migrate up
 
-migrate-plan: programs ## print the SQL that migrate would run; change nothing
+migrate-plan: programs ## print the SQL that migrate would run, without changing anything
 	@exec $(PROGRAMS)/migrate plan
 
 migrate-status: programs ## print which migrations DATABASE_URL has
@@ -40,7 +40,7 @@ migrate-status: programs ## print which migrations DATABASE_URL has
 migrate-verify: programs ## compare DATABASE_URL with what the functions need
 	@exec $(PROGRAMS)/migrate verify
 
-migrate-down: programs ## undo the last migration of DATABASE_URL, or its adoption
+migrate-down: programs ## revert the last migration of DATABASE_URL, or its adoption
 	@exec $(PROGRAMS)/migrate down
 
 build: programs ## build the functions for Lambda into target/lambda, for ARCH=x86_64 or arm64, and zip files
@@ -49,14 +49,17 @@ build: programs ## build the functions for Lambda into target/lambda, for ARCH=x
 deploy: programs ## deploy to AWS: STAGE=dev or prod of samconfig.toml, parameters from the environment
 	@exec $(PROGRAMS)/dev deploy
 
-smoke: programs ## try the API at URL=… with TOKEN=…: ten requests that leave nothing behind
+smoke: programs ## test the API at URL=… with TOKEN=…: ten requests that leave nothing behind
 	@exec $(PROGRAMS)/smoke
 
-scan: programs ## look for known mistakes of security in template.yaml
+scan: programs ## scan template.yaml for security problems
 	@exec $(PROGRAMS)/dev scan
 
-# The behaviour tests run once more in each database that another back end made. Left out is what would say nothing new:
-# the ways to a function and its process, and the tests that make databases of their own.
+generate: ## write everything that lists the routes of openapi.yaml, and print the changed files
+	@$(CARGO) run --quiet --package dev $(FEATURES) -- generate
+
+# The behaviour tests run again on the database of each other back end. Tests whose result does not depend on the schema
+# are left out: routing, processes, and tests that create databases of their own.
 LAYOUTS := $(basename $(notdir $(wildcard dev/tests/layouts/*.sql)))
 APART := contract cors default_route health layouts logs resilience routes start tls watch
 
@@ -67,7 +70,7 @@ test: lint ## everything that CI checks: format, lints, documentation, unit and 
 		LAYOUT=$$layout $(CARGO) test --workspace $(FEATURES) --test api -- $(APART:%=--skip %::); done
 	@$(if $(NAMESPACES),,echo "NOT RUN: the tests named half_open and namespace, which take root, ip and unshare")
 
-soak: programs ## many requests under all kinds of faults, SOAK_REQUESTS (10000) of them; SOAK_SEED replays a run
+soak: programs ## send SOAK_REQUESTS (10000) requests under all kinds of faults; SOAK_SEED replays a run
 	SOAK_REQUESTS=$(or $(SOAK_REQUESTS),10000) $(CARGO) test --package dev $(FEATURES) --test faults soak -- --nocapture
 
 lint: ## format, clippy and documentation, with warnings as errors
@@ -75,7 +78,7 @@ lint: ## format, clippy and documentation, with warnings as errors
 	$(CARGO) clippy --workspace --all-targets $(FEATURES) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps $(FEATURES)
 
-bench: programs ## measure what is deployed beside an empty and a bare function; BENCH_REQUESTS=200
+bench: programs ## compare the deployed functions with an empty and a bare one; BENCH_REQUESTS=200
 	@exec $(PROGRAMS)/dev bench --output $(dir $(PROGRAMS))bench.json
 
 .PHONY: programs

@@ -12,8 +12,8 @@
 //!
 //! | Modules | Purpose |
 //! |---|---|
-//! | [`bench`], [`testing`] | `dev bench`; what tests use: a stack, one function, a database, a proxy that injects faults |
-//! | [`stack`], [`deploy`] | `dev serve` and `dev watch`; `dev build`, `dev deploy` and `dev scan` |
+//! | [`mod@bench`], [`testing`] | `dev bench`; what tests use: a stack, one function, a database, a proxy that injects faults |
+//! | [`stack`], [`deploy`], [`generate`] | `dev serve` and `dev watch`; `dev build`, `dev deploy` and `dev scan`; `dev generate` |
 //! | [`aws`], [`services`] | API Gateway and Lambda on this machine; PostgreSQL, PgBouncer and Better Auth |
 //! | [`install`], [`tokens`] | programs that are found or installed; JWTs like those of Better Auth |
 //! | [`environment`], `process` | settings and `.env`; child processes and their output |
@@ -24,6 +24,7 @@ pub mod aws;
 pub mod bench;
 pub mod deploy;
 pub mod environment;
+pub mod generate;
 pub mod install;
 mod process;
 mod random;

@@ -9,8 +9,10 @@ use dev::bench;
 use dev::deploy::artifacts::{self, Architecture};
 use dev::deploy::{deploy, scan};
 use dev::environment::Environment;
+use dev::generate;
 use dev::stack::{Mode, Options, StackError, run};
 use dev::tokens;
+use dev::workspace::root;
 
 /// The local stack of the todo API.
 #[derive(Parser)]
@@ -77,6 +79,8 @@ enum Command {
     },
     /// Checks the template for known security mistakes.
     Scan,
+    /// Writes what lists routes and functions, from openapi.yaml.
+    Generate,
 }
 
 #[derive(Args)]
@@ -122,6 +126,11 @@ async fn execute(command: Command) -> Result<(), Box<dyn Error>> {
         }
         Command::Deploy { stage, arch } => deploy(&stage, arch).await?,
         Command::Scan => scan().await?,
+        Command::Generate => {
+            for path in generate::write(root())? {
+                println!("{path}");
+            }
+        }
         #[cfg(target_os = "linux")]
         Command::Bench { binaries, requests, without_sizes, output } => {
             let requests = requests.into();

@@ -255,12 +255,13 @@ const PAIRS: &[Pair] = &[
     fragment("due_date is distinct from ?", "true; drop", "one statement only"),
 ];
 
-/// A source file with a constant in each line, from the fourth on.
+/// A source file with a constant in each line, from the fifth on.
 fn source<'a>(statements: impl Iterator<Item = (Maker, &'a str)>) -> String {
     let scope = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/scope");
     let module =
         |name: &str| format!("#[allow(dead_code)] #[path = {:?}] mod {name};\n", scope.join(format!("{name}.rs")));
-    let mut source = "#![allow(unused_imports)]\n".to_owned() + &module("owner") + &module("statement");
+    let mut source =
+        "#![allow(unused_imports)]\n".to_owned() + &module("owner") + &module("statement") + &module("tokens");
     for (maker, sql) in statements {
         source += &match maker {
             Maker::Read => format!("const _: statement::Read = statement::Read::new(\"case\", \"{sql}\");\n"),
@@ -272,7 +273,7 @@ fn source<'a>(statements: impl Iterator<Item = (Maker, &'a str)>) -> String {
     source
 }
 
-const FIRST_STATEMENT_LINE: usize = 4;
+const FIRST_STATEMENT_LINE: usize = 5;
 
 fn compile(name: &str, source: &str) -> Output {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));

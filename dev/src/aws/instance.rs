@@ -25,7 +25,7 @@ const STOP_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long the rest of the output of a process that has ended may take.
 const LAST_OUTPUT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Why a function could not be started.
+/// A function could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum InstanceError {
     /// The binary is not there.

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_malformed() {
+    fn invalid_responses_are_refused() {
         for returned in [
             "",
             "not json",

@@ -275,7 +275,7 @@ Resources:
 "#;
 
     #[test]
-    fn functions_with_routes_are_found_with_their_limits() {
+    fn functions_with_routes_are_found() {
         let template = Template::parse(TEXT, |_| None).expect("a good template");
         let read = Function { name: "read-it".to_owned(), timeout: Duration::from_secs(7), memory: 256 };
         assert_eq!(template.functions, [read]);
@@ -283,7 +283,7 @@ Resources:
     }
 
     #[test]
-    fn a_setting_replaces_the_default_of_its_parameter() {
+    fn setting_overrides_the_default_of_a_parameter() {
         let origins = |setting: fn(&str) -> Option<String>| {
             Template::parse(TEXT, setting).expect("a good template").cors.expect("rules").origins
         };
@@ -292,13 +292,13 @@ Resources:
     }
 
     #[test]
-    fn a_wildcard_with_credentials_is_refused() {
+    fn wildcard_with_credentials_is_refused() {
         let error = Template::parse(TEXT, |name| (name == "CORS_ORIGINS").then(|| "*".to_owned()));
         assert!(error.expect_err("refused").to_string().contains("CORS_ORIGINS"));
     }
 
     #[test]
-    fn the_template_of_the_workspace_is_understood() {
+    fn template_of_the_workspace_is_parsed() {
         let template = Template::read(crate::workspace::root(), |_| None).expect("the template");
         assert!(template.cors.is_some());
         assert!(template.routes.iter().any(Route::is_fallback));

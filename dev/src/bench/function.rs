@@ -17,12 +17,12 @@ use crate::aws::runtime_api::protocol;
 
 /// How long a function may take to start or to respond, which only a broken one needs.
 const INVOKE_TIMEOUT: Duration = Duration::from_secs(20);
-/// What the functions are told about their memory, in MB.
+/// The value of `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, in MB.
 const MEMORY: u64 = 256;
 /// A trace id as in the AWS documentation.
 const TRACE_ID: &str = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1";
 
-/// Why a function cannot be measured.
+/// A function cannot be measured.
 #[derive(Debug, thiserror::Error)]
 pub enum FunctionError {
     /// The process ended, or there was no response in time.

@@ -174,10 +174,10 @@ mod tests {
         let (mut server, _) = listener.accept().expect("a connection");
         for _ in 0..2 {
             let mut byte = [0];
-            client.write_all(b"?").expect("a question");
-            server.read_exact(&mut byte).expect("a question");
-            server.write_all(b"!").expect("an answer");
-            client.read_exact(&mut byte).expect("an answer");
+            client.write_all(b"?").expect("a request");
+            server.read_exact(&mut byte).expect("a request");
+            server.write_all(b"!").expect("a response");
+            client.read_exact(&mut byte).expect("a response");
         }
         assert_eq!(link.round_trips(), RoundTrips { tcp: 1, tls: 0, rest: 2 });
         assert!(start.elapsed() >= delay * 3, "{:?}", start.elapsed());

@@ -194,11 +194,19 @@ impl Bench {
         let (near_ours, near_bare) = (ours(near, TlsMode::Requested), bare(near, TlsMode::Requested));
         let (far_ours, far_bare) = (ours(link.port(), TlsMode::Requested), bare(link.port(), TlsMode::Requested));
         let without_tls = bare(near, TlsMode::Disabled);
-        let (one, other) = ((self.health(), health.clone()), (self.empty(), health));
-        let [one, other, started_ours, started_bare, started_far_ours, started_far_bare, plain] =
-            self.runner.start_in_turns([&one, &other, &near_ours, &near_bare, &far_ours, &far_bare, &without_tls])?;
+        let (health, empty) = ((self.health(), health.clone()), (self.empty(), health));
+        let [started_health, started_empty, started_ours, started_bare, started_far_ours, started_far_bare, plain] =
+            self.runner.start_in_turns([
+                &health,
+                &empty,
+                &near_ours,
+                &near_bare,
+                &far_ours,
+                &far_bare,
+                &without_tls,
+            ])?;
         let goals = |first_question| [Some(first_question), None, None];
-        add_starts(&mut section, HEALTH.function, &one, &other, goals(UNCONNECTED_START_GOAL));
+        add_starts(&mut section, HEALTH.function, &started_health, &started_empty, goals(UNCONNECTED_START_GOAL));
         add_starts(&mut section, "get-task", &started_ours, &started_bare, goals(START_GOAL));
         let distance = format!("get-task, database {} ms away", DISTANCE.as_millis());
         add_starts(&mut section, &distance, &started_far_ours, &started_far_bare, goals(START_GOAL));
@@ -333,9 +341,9 @@ fn add_comparison(compared: &Comparison, section: &mut Section, name: &str, goal
 }
 
 /// Adds a row for the memory.
-fn add_memory(compared: &Comparison, section: &mut Section, name: &str, beside: &str) {
+fn add_memory(compared: &Comparison, section: &mut Section, name: &str, baseline: &str) {
     let [ours, other] = compared.peak_memory.map(megabytes);
-    section.row(name, ours, Unit::Megabytes, Some(MEMORY_GOAL), format!("{beside} {other:.2} MB"));
+    section.row(name, ours, Unit::Megabytes, Some(MEMORY_GOAL), format!("{baseline} {other:.2} MB"));
 }
 
 /// A time of a start.

@@ -27,12 +27,6 @@ pub(super) enum Tasks {
     OnePerRequest,
 }
 
-macro_rules! columns {
-    () => {
-        "id, title, description, completed, priority, due_date, created_at, updated_at"
-    };
-}
-
 /// The operations on tasks.
 pub(super) const OPERATIONS: [Operation; 6] = [
     Operation {
@@ -42,11 +36,11 @@ pub(super) const OPERATIONS: [Operation; 6] = [
         body: "",
         status: 200,
         tasks: Tasks::Some(20),
-        statement: concat!(
-            "select ",
-            columns!(),
-            " from tasks where user_id = $1 order by created_at desc, id desc limit 100"
-        ),
+        statement: "select id, title, description, completed, priority, due_date, created_at, updated_at
+             from tasks
+             where user_id = $1
+             order by created_at desc, id desc
+             limit 100",
     },
     Operation {
         function: "get-task",
@@ -55,7 +49,9 @@ pub(super) const OPERATIONS: [Operation; 6] = [
         body: "",
         status: 200,
         tasks: Tasks::Some(1),
-        statement: concat!("select ", columns!(), " from tasks where user_id = $1 and id = $2"),
+        statement: "select id, title, description, completed, priority, due_date, created_at, updated_at
+             from tasks
+             where user_id = $1 and id = $2",
     },
     Operation {
         function: "create-task",
@@ -64,12 +60,9 @@ pub(super) const OPERATIONS: [Operation; 6] = [
         body: r#"{"title": "Buy milk", "description": "Two litres", "priority": "high"}"#,
         status: 201,
         tasks: Tasks::Some(0),
-        statement: concat!(
-            "insert into tasks (user_id, title, description, priority)
+        statement: "insert into tasks (user_id, title, description, priority)
              values ($1, 'Buy milk', 'Two litres', 'high')
-             returning ",
-            columns!()
-        ),
+             returning id, title, description, completed, priority, due_date, created_at, updated_at",
     },
     Operation {
         function: "update-task",
@@ -78,10 +71,10 @@ pub(super) const OPERATIONS: [Operation; 6] = [
         body: r#"{"title": "Buy bread"}"#,
         status: 200,
         tasks: Tasks::Some(1),
-        statement: concat!(
-            "update tasks set title = 'Buy bread' where user_id = $1 and id = $2 returning ",
-            columns!()
-        ),
+        statement: "update tasks
+             set title = 'Buy bread'
+             where user_id = $1 and id = $2
+             returning id, title, description, completed, priority, due_date, created_at, updated_at",
     },
     Operation {
         function: "complete-task",
@@ -90,10 +83,10 @@ pub(super) const OPERATIONS: [Operation; 6] = [
         body: "",
         status: 200,
         tasks: Tasks::Some(1),
-        statement: concat!(
-            "update tasks set completed = not completed where user_id = $1 and id = $2 returning ",
-            columns!()
-        ),
+        statement: "update tasks
+             set completed = not completed
+             where user_id = $1 and id = $2
+             returning id, title, description, completed, priority, due_date, created_at, updated_at",
     },
     Operation {
         function: "delete-task",
@@ -102,7 +95,9 @@ pub(super) const OPERATIONS: [Operation; 6] = [
         body: "",
         status: 204,
         tasks: Tasks::OnePerRequest,
-        statement: concat!("delete from tasks where user_id = $1 and id = $2 returning ", columns!()),
+        statement: "delete from tasks
+             where user_id = $1 and id = $2
+             returning id, title, description, completed, priority, due_date, created_at, updated_at",
     },
 ];
 
@@ -116,3 +111,17 @@ pub(super) const HEALTH: Operation = Operation {
     tasks: Tasks::Some(0),
     statement: "",
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_is_a_route() {
+        for operation in OPERATIONS.iter().chain([&HEALTH]) {
+            let key = (operation.function, operation.method, operation.path);
+            let is_route = shared::routes::ROUTES.iter().any(|route| (route.function, route.method, route.path) == key);
+            assert!(is_route, "{key:?}");
+        }
+    }
+}

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 /// All results.
 #[derive(Debug, Default)]
 pub(super) struct Report {
-    /// Under what context.
+    /// The circumstances of the run.
     pub(super) about: Vec<(&'static str, String)>,
     pub(super) sections: Vec<Section>,
 }

@@ -142,7 +142,7 @@ impl PgBouncer {
         self.settings.client_connections = connections;
     }
 
-    /// Kills PgBouncer, as if its host failed: clients are not told, and PostgreSQL goes on executing their statements.
+    /// Kills PgBouncer, as if its host failed: clients get no error, and PostgreSQL goes on executing their statements.
     pub async fn kill(&mut self) {
         if let Some((process, _cleanup)) = self.process.take() {
             process.stop(Signal::SIGKILL, START_TIMEOUT).await;

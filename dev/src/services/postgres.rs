@@ -84,7 +84,7 @@ pub struct ClusterFolder(Location);
 
 #[derive(Debug)]
 enum Location {
-    Kept { path: PathBuf, _lock: Lock },
+    Persistent { path: PathBuf, _lock: Lock },
     Temporary(tempfile::TempDir),
 }
 
@@ -93,19 +93,19 @@ impl ClusterFolder {
     ///
     /// # Errors
     /// [`PostgresError::Busy`]; [`PostgresError::Workspace`].
-    pub fn kept() -> Result<Self, PostgresError> {
+    pub fn persistent() -> Result<Self, PostgresError> {
         let path = local_folder("postgres", RunAs::current().is_some())?;
         create_folder(&path)?;
         set_mode(&path, 0o755)?;
         let lock = Lock::try_take(&path.join("lock"))?.ok_or(PostgresError::Busy)?;
-        Ok(Self(Location::Kept { path, _lock: lock }))
+        Ok(Self(Location::Persistent { path, _lock: lock }))
     }
 
     /// A new folder, which is removed at the end of this process.
     ///
     /// # Errors
     /// [`PostgresError::Workspace`].
-    pub fn temp_folder() -> Result<Self, PostgresError> {
+    pub fn temporary() -> Result<Self, PostgresError> {
         let parent = temp_folder();
         let folder = tempfile::Builder::new().prefix("dev-postgres-").tempdir_in(&parent);
         let folder = folder.map_err(WorkspaceError::at(&parent))?;
@@ -115,7 +115,7 @@ impl ClusterFolder {
 
     fn path(&self) -> &Path {
         match &self.0 {
-            Location::Kept { path, .. } => path,
+            Location::Persistent { path, .. } => path,
             Location::Temporary(folder) => folder.path(),
         }
     }
@@ -131,7 +131,7 @@ impl Cluster {
     /// # Errors
     /// [`PostgresError`].
     pub async fn new(ephemeral: bool) -> Result<Self, PostgresError> {
-        Self::at(if ephemeral { ClusterFolder::temp_folder()? } else { ClusterFolder::kept()? }).await
+        Self::at(if ephemeral { ClusterFolder::temporary()? } else { ClusterFolder::persistent()? }).await
     }
 
     /// Finds the programs, and makes the data if there are none.

@@ -19,6 +19,7 @@ use crate::aws::pool::Instances;
 use crate::aws::runtime_api::RuntimeApi;
 use crate::aws::template::Template;
 use crate::environment::Environment;
+use crate::install::find_cargo_lambda;
 use crate::process::LogOutput;
 use crate::services::better_auth::BetterAuth;
 use crate::services::database::{self, User, demo_users};
@@ -51,8 +52,8 @@ pub async fn run(mode: Mode, options: &Options) -> Result<(), StackError> {
     // The data folder and the port, which another stack may use, come before anything is started.
     let folder = match url {
         Some(_) => None,
-        None if options.ephemeral => Some(ClusterFolder::temp_folder()?),
-        None => Some(ClusterFolder::kept()?),
+        None if options.ephemeral => Some(ClusterFolder::temporary()?),
+        None => Some(ClusterFolder::persistent()?),
     };
     let listener = bind(port).await?;
     let port = listener.local_addr()?.port();
@@ -208,7 +209,7 @@ impl Stack<'_> {
         // Finds wrong settings: cargo-lambda would wait forever for a function that does not start.
         self.start_functions(&ready, parts).await?.stop().await;
         parts.instances = None;
-        let program = crate::install::find_cargo_lambda().await?;
+        let program = find_cargo_lambda().await?;
         let (text, variables) = (self.text(&ready), variables(&self.environment, &ready));
         // cargo-lambda listens on the port itself.
         drop(self.listener);

@@ -30,7 +30,7 @@ use crate::testing::client::TestResponse;
 
 /// Longer than any request may take.
 const INVOKE_TIMEOUT: Duration = Duration::from_secs(20);
-/// What the function is told about its memory, in MB.
+/// The value of `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, in MB.
 const MEMORY: u64 = 128;
 /// A trace id in the format of X-Ray.
 const TRACE_ID: &str = "Root=1-5e6722a7-cc56bc4a1dd2ff4efc1a3f5e";

@@ -13,8 +13,10 @@ fn operations_guide_explains_exactly_the_alarms() {
     let template = read("template.yaml");
     let lines: Vec<&str> = template.lines().collect();
     let alarms = lines.windows(2).filter(|pair| pair[1].trim() == "Type: AWS::CloudWatch::Alarm");
-    let alarms: BTreeSet<&str> = alarms.map(|pair| pair[0].trim().trim_end_matches(':')).collect();
-    let guide = read("OPERATIONS.md");
+    // More than ten functions have several throttle alarms, with numbers.
+    let names = alarms.map(|pair| pair[0].trim().trim_end_matches(':').trim_end_matches(char::is_numeric));
+    let alarms: BTreeSet<&str> = names.collect();
+    let guide = read("docs/operations.md");
     let rows = guide.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
     let explained: BTreeSet<&str> = rows.filter(|name| name.ends_with("Alarm")).collect();
     assert_eq!(alarms.len(), 8);

@@ -5,9 +5,11 @@
 mod artifacts;
 mod documents;
 mod emulator;
+mod limits;
 mod pre_traffic;
 mod smoke;
 mod template;
+mod transform;
 
 /// Runs a command, asserts that it succeeds, and returns its standard output.
 fn output(command: &mut std::process::Command) -> String {

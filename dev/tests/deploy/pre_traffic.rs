@@ -1,7 +1,7 @@
 //! `smoke` as the pre-traffic hook of CodeDeploy: with real functions, the real Better Auth and a real PostgreSQL, and with
 //! a server in place of Lambda and CodeDeploy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -23,8 +23,6 @@ use tokio::sync::OnceCell;
 
 use crate::emulator::Emulator;
 
-const FUNCTIONS: [&str; 7] =
-    ["health", "list-tasks", "create-task", "get-task", "update-task", "complete-task", "delete-task"];
 const KEY: &str = "AKIDEXAMPLE";
 const KEY_SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 const KEY_SESSION: &str = "IQoJb3JpZ2luX2VjEXAMPLE//session==";
@@ -105,7 +103,7 @@ impl DeploymentEnv {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let mut versions = BTreeMap::new();
-        for function in FUNCTIONS {
+        for function in functions() {
             let database_url = self.better_auth.stack.database_url();
             let nowhere = database_url.replace("/todo", "/nowhere");
             let url = if faults.fails == Some(function) { &nowhere } else { database_url };
@@ -144,12 +142,13 @@ impl FakeAws {
             ("AWS_SECRET_ACCESS_KEY", KEY_SECRET),
             ("AWS_SESSION_TOKEN", KEY_SESSION),
             ("AWS_REGION", "eu-central-1"),
+            ("FUNCTION_ARN_PREFIX", "arn:aws:lambda:eu-central-1:123456789012:function:tasks-prod-"),
             ("AWS_ENDPOINT_URL_LAMBDA", &self.url),
             ("AWS_ENDPOINT_URL_CODEDEPLOY", &self.url),
         ];
-        let versions = FUNCTIONS.map(|function| {
+        let versions = functions().into_iter().map(|function| {
             let variable = format!("{}_VERSION", function.replace('-', "_").to_uppercase());
-            (variable, format!("arn:aws:lambda:eu-central-1:123456789012:function:tasks-prod-{function}:41"))
+            (variable, "41".to_owned())
         });
         variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().chain(versions).collect()
     }
@@ -184,6 +183,11 @@ impl FakeAws {
     fn count_down(count: &AtomicU32) -> bool {
         count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |turns| turns.checked_sub(1)).is_ok()
     }
+}
+
+/// The functions that CodeDeploy deploys.
+fn functions() -> BTreeSet<&'static str> {
+    shared::routes::ROUTES.iter().map(|route| route.function).collect()
 }
 
 /// The event of CodeDeploy for a hook.
@@ -345,7 +349,7 @@ async fn without_test_user_every_version_must_require_a_token() {
     let run = aws.run_hook(&[("SMOKE_EMAIL", ""), ("SMOKE_PASSWORD", ""), ("BETTER_AUTH_URL", "")]).await;
     run.assert_reported("Succeeded");
     let lines = run.messages("INFO");
-    for function in FUNCTIONS {
+    for function in functions() {
         assert!(lines.iter().any(|line| line.contains(&format!(" of tasks-prod-{function}:41 "))), "{lines:?}");
     }
     assert_eq!(lines.iter().filter(|line| line.starts_with("401 ")).count(), 6, "{lines:?}");

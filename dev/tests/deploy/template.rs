@@ -11,16 +11,14 @@ use tokio::sync::OnceCell;
 
 use crate::artifacts::build_functions;
 use crate::output;
+use crate::transform::transform;
 
 /// The template after SAM's transform, with these parameters.
 async fn transformed(parameters: &[&str]) -> Value {
-    let mut python = SAM.command("python").await.unwrap();
-    let script = root().join("dev/tests/deploy/transform.py");
-    let text = output(python.arg(script).args(parameters).env("AWS_DEFAULT_REGION", "us-east-1"));
-    serde_json::from_str(&text).unwrap()
+    transform(&root().join("template.yaml"), parameters).await
 }
 
-/// Its resources.
+/// The resources of the template.
 async fn resources(parameters: &[&str]) -> Map<String, Value> {
     transformed(parameters).await["Resources"].as_object().unwrap().clone()
 }
@@ -29,6 +27,14 @@ async fn resources(parameters: &[&str]) -> Map<String, Value> {
 async fn by_default() -> &'static Map<String, Value> {
     static RESOURCES: OnceCell<Map<String, Value>> = OnceCell::const_new();
     RESOURCES.get_or_init(|| resources(&[])).await
+}
+
+/// How many functions answer routes.
+fn routed_functions() -> usize {
+    let names = function_names().unwrap();
+    let routed = names.iter().filter(|name| !["migrate", "smoke"].contains(&name.as_str())).count();
+    assert!(routed >= 7, "{names:?}");
+    routed
 }
 
 fn of_type<'a>(resources: &'a Map<String, Value>, wanted: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
@@ -114,10 +120,11 @@ async fn functions_may_write_logs_and_traces_and_nothing_else() {
     assert_eq!(rights(&resources["FunctionRole"]), of_all);
     // Versions of those functions that CodeDeploy deploys, and the answer to CodeDeploy.
     let arn = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:";
-    let versions: Vec<_> = deployed(resources)
-        .map(|function| json!({ "Fn::Sub": format!("{arn}{}:*", function["FunctionName"]["Fn::Sub"].as_str().unwrap()) }))
-        .collect();
-    assert_eq!(versions.len(), 7);
+    let mut names: Vec<_> =
+        deployed(resources).map(|function| function["FunctionName"]["Fn::Sub"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    let versions: Vec<_> = names.iter().map(|name| json!({ "Fn::Sub": format!("{arn}{name}:*") })).collect();
+    assert_eq!(versions.len(), routed_functions());
     let groups = "arn:${AWS::Partition}:codedeploy:${AWS::Region}:${AWS::AccountId}:deploymentgroup:${Application}/*";
     let of_the_check = [
         json!({ "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": versions }),
@@ -170,7 +177,8 @@ async fn new_versions_are_tried_before_they_get_a_request() {
     let mut tried = BTreeSet::new();
     for (variable, value) in variables {
         let Some(function) = variable.strip_suffix("_VERSION") else { continue };
-        let version = value["Ref"].as_str().unwrap();
+        let (version, attribute) = (value["Fn::GetAtt"][0].as_str().unwrap(), &value["Fn::GetAtt"][1]);
+        assert_eq!(attribute, "Version");
         let of = resources[version]["Properties"]["FunctionName"]["Ref"].as_str().unwrap();
         let code = resources[of]["Properties"]["Code"]["S3Key"].as_str().unwrap();
         assert_eq!(code, format!("target/lambda/{}/", function.to_lowercase().replace('_', "-")));
@@ -260,14 +268,15 @@ fn substituted(text: &str) -> Vec<&str> {
 #[tokio::test]
 async fn a_release_makes_a_version_of_every_function() {
     let versions = async |release: &str| -> BTreeSet<String> {
+        let count = routed_functions();
         let resources = resources(&[&format!("Release={release}")]).await;
         // Lambda makes no version of a function that is as it was, so SAM changes the description.
         let described = of_type(&resources, "AWS::Lambda::Function");
-        assert_eq!(described.filter(|(_, function)| function["Properties"]["Description"] == release).count(), 7);
+        assert_eq!(described.filter(|(_, function)| function["Properties"]["Description"] == release).count(), count);
         of_type(&resources, "AWS::Lambda::Version").map(|(name, _)| name.clone()).collect()
     };
     let (first, second) = (versions("6920f1a3").await, versions("6920f1a4").await);
-    assert_eq!((first.len(), second.len()), (7, 7));
+    assert_eq!((first.len(), second.len()), (routed_functions(), routed_functions()));
     assert!(first.is_disjoint(&second));
 }
 
@@ -287,14 +296,16 @@ async fn the_schema_is_there_before_the_functions() {
 async fn the_gateway_calls_the_alias() {
     let resources = by_default().await;
     let aliases: Vec<_> = of_type(resources, "AWS::Lambda::Alias").collect();
-    assert_eq!(aliases.len(), 7);
+    assert_eq!(aliases.len(), routed_functions());
     for (name, alias) in aliases {
         assert_eq!(alias["Properties"]["Name"], "live", "{name}");
         assert!(alias["UpdatePolicy"].get("CodeDeployLambdaAliasUpdate").is_some(), "{name}");
     }
     let body = resources["Api"]["Properties"]["Body"].to_string();
-    assert_eq!(body.matches("aws_proxy").count(), 21);
-    assert_eq!(body.matches(":live/invocations").count() + body.matches("Aliaslive").count(), 21, "{body}");
+    // And the default route.
+    let routes = shared::routes::ROUTES.len() + 1;
+    assert_eq!(body.matches("aws_proxy").count(), routes);
+    assert_eq!(body.matches(":live/invocations").count() + body.matches("Aliaslive").count(), routes, "{body}");
 }
 
 #[tokio::test]
@@ -341,9 +352,9 @@ async fn what_is_json_within_the_template_is_json() {
 }
 
 #[tokio::test]
-async fn every_setting_of_the_readme_can_be_given() {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let table = readme.split("| variable |").nth(1).unwrap().split("\n\n").next().unwrap();
+async fn every_documented_setting_can_be_given() {
+    let settings = std::fs::read_to_string(root().join("docs/settings.md")).unwrap();
+    let table = settings.split("| variable |").nth(1).unwrap().split("\n\n").next().unwrap();
     let cells = table.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
     let names = cells.flat_map(|cell| cell.split([',', '`', ' '])).filter(|name| !name.is_empty());
     let names: BTreeSet<&str> = names.collect();

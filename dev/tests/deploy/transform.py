@@ -1,4 +1,5 @@
-"""Prints template.yaml as CloudFormation gets it: SAM's own transform, with parameters as NAME=value arguments.
+"""Prints a template as CloudFormation gets it: SAM's own transform of the file that is the first argument, with
+parameters as NAME=value in the others.
 
 `sam validate` does not go so far without AWS.
 """
@@ -17,11 +18,12 @@ class ManagedPolicies:
         return {"AWSCodeDeployRoleForLambda": "arn:aws:iam::aws:policy/service-role/AWSCodeDeployRoleForLambda"}
 
 
-with open("template.yaml", encoding="utf-8") as file:
+path, *arguments = sys.argv[1:]
+with open(path, encoding="utf-8") as file:
     template = yaml_parse(file)
 for resource in template["Resources"].values():
     if resource["Type"] == "AWS::Serverless::Function":
         # Where `sam deploy` puts what it finds there.
         resource["Properties"]["CodeUri"] = "s3://bucket/" + resource["Properties"]["CodeUri"]
-parameters = dict(argument.split("=", 1) for argument in sys.argv[1:])
+parameters = dict(argument.split("=", 1) for argument in arguments)
 json.dump(transform(template, parameters, ManagedPolicies()), sys.stdout)

@@ -21,7 +21,7 @@ const RESPONSE_TIME: Duration = Duration::from_secs(5);
 
 const OUT_OF_TIME: &str = "the time of the function was up: the migration in progress was rolled back, and the next deployment continues from there";
 
-/// The callback of the request in progress, until its response is sent by the handler. The panic hook takes it too.
+/// The callback of the request in progress. The handler takes it to send the response, or the panic hook to send a failure.
 static PENDING_CALLBACK: Mutex<Option<Callback>> = Mutex::new(None);
 
 /// Serves requests until Lambda ends the process.

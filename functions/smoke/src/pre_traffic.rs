@@ -26,7 +26,7 @@ const RETRY_DELAY: Duration = Duration::from_millis(300);
 /// The part of the function's time that is kept for the result: all attempts.
 const RESULT_TIME: Duration = Duration::from_secs(7);
 
-/// The callback of the hook in progress, until its result is sent by the handler. The panic hook takes it too.
+/// The callback of the hook in progress. The handler takes it to send the result, or the panic hook to send a failure.
 static PENDING_CALLBACK: Mutex<Option<Callback>> = Mutex::new(None);
 
 /// The event of the hook.

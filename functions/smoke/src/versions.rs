@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::aws::{Endpoint, LAMBDA};
-use crate::environment::required;
-use crate::functions::FUNCTIONS;
+use crate::environment::{required, variable};
+use crate::functions::{FUNCTIONS, OPTIONAL_FUNCTIONS};
 use crate::http::{root_cause, with_retries};
 use crate::message::{Request, Response};
 use crate::operation::Operation;
@@ -48,16 +48,21 @@ struct FunctionError {
 }
 
 impl Versions {
-    /// Reads the ARN of each version: `LIST_TASKS_VERSION` for `list-tasks`.
+    /// Reads the number of each version, `LIST_TASKS_VERSION` for `list-tasks`, and the start of all ARNs.
     ///
     /// # Errors
     /// A sentence that names the missing variable.
     pub(crate) fn from_environment() -> Result<Self, String> {
-        let arn = |&function: &&'static str| {
-            let variable = format!("{}_VERSION", function.replace('-', "_").to_uppercase());
-            Ok((function, required(&variable)?))
-        };
-        let arns = FUNCTIONS.iter().map(arn).collect::<Result<_, String>>()?;
+        let name = |function: &str| format!("{}_VERSION", function.replace('-', "_").to_uppercase());
+        let prefix = required("FUNCTION_ARN_PREFIX")?;
+        let arn = |function: &str, version: &str| format!("{prefix}{function}:{version}");
+        let mut arns = BTreeMap::new();
+        for function in FUNCTIONS {
+            arns.insert(*function, arn(function, &required(&name(function))?));
+        }
+        for function in OPTIONAL_FUNCTIONS {
+            arns.extend(variable(&name(function)).map(|version| (*function, arn(function, &version))));
+        }
         Ok(Self { lambda: Endpoint::from_lookup(LAMBDA, INVOKE_TIMEOUT, required)?, arns })
     }
 

@@ -6,8 +6,9 @@ use crate::connection::connect_read_only;
 use crate::error::MigrateError;
 use crate::options::Options;
 use crate::schema::catalog::{TasksTable, UserTable, type_family};
-use crate::schema::comparison::{self, orphans};
+use crate::schema::comparison;
 use crate::schema::difference::Difference;
+use crate::schema::orphans;
 use crate::schema::time_zones;
 use crate::user_table;
 

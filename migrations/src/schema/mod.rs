@@ -9,6 +9,7 @@
 //! | [`change_trigger`] | the trigger that maintains `updated_at` and `version` |
 //! | [`change`] | a change as SQL, with the SQL that undoes it |
 //! | [`difference`] | one difference between the two, and the changes that resolve it |
+//! | [`orphans`] | tasks whose user does not exist |
 //! | [`comparison`] | finds the differences |
 //! | [`time_zones`] | defaults that store another time than UTC |
 
@@ -18,4 +19,5 @@ pub(crate) mod change_trigger;
 pub(crate) mod comparison;
 pub(crate) mod difference;
 pub(crate) mod expected_schema;
+pub(crate) mod orphans;
 pub(crate) mod time_zones;

@@ -13,14 +13,12 @@ pub(super) struct BetterAuthTables {
 }
 
 /// Without the private key, which is in the same table. Better Auth stops publishing a key 30 days after it has expired.
-const KEYS: &str = r#"
-select id::text, "publicKey"
+const KEYS: &str = r#"select id::text, "publicKey"
 from jwks
 where "expiresAt" is null or "expiresAt" > now() - interval '30 days'
 "#;
 
-const SESSION: &str = r#"
-select "userId"::text
+const SESSION: &str = r#"select "userId"::text
 from session
 where token = $1 and "expiresAt" > now()
 "#;

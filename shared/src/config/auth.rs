@@ -140,7 +140,7 @@ impl JwksSource {
         if uri.scheme_str() == Some("https") || is_loopback(&uri) {
             return Ok(Self::Url(uri));
         }
-        invalid(name, "must be https: keys that anybody on the way can exchange are worth nothing")
+        invalid(name, "must be https: over http, keys can be replaced in transit")
     }
 }
 
@@ -317,7 +317,7 @@ mod tests {
             ),
             (
                 vec![URL, ("JWKS_URL", "http://x.test/keys")],
-                "JWKS_URL must be https: keys that anybody on the way can exchange are worth nothing",
+                "JWKS_URL must be https: over http, keys can be replaced in transit",
             ),
         ] {
             assert_eq!(read(&settings).map(|auth| format!("{auth:?}")), Err(sentence.to_owned()));

@@ -9,6 +9,7 @@ use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::connector::Connected;
+use super::error::ExecuteError;
 use super::query::Query;
 use super::row::Row;
 use super::socket::{SocketProbe, Unread};
@@ -49,15 +50,6 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
 /// Consecutive checks with unacknowledged data after which the path counts as dead. A single lost packet is retransmitted
 /// and acknowledged before.
 const MAX_UNACKED_CHECKS: u32 = 3;
-
-/// Why a statement has no result.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ExecuteError {
-    #[error("the database refused, or the connection was lost")]
-    Driver(#[source] tokio_postgres::Error),
-    #[error("the path to the database is dead")]
-    DeadPath,
-}
 
 impl Connection {
     pub(super) fn new(connected: Connected) -> Self {

@@ -4,10 +4,9 @@ use std::error::Error;
 
 use tokio_postgres::error::SqlState;
 
-use super::connection::ExecuteError;
 use super::connector::{ConnectError, is_permanent};
 
-/// Why a statement has no result. The source is the driver's error.
+/// Why a statement has no result, for the layers above. The source is the driver's error.
 #[derive(Debug, thiserror::Error)]
 #[error("the statement `{statement}` failed")]
 pub struct DbError {
@@ -75,6 +74,15 @@ impl RetryClass {
             Self::Final => "final",
         }
     }
+}
+
+/// Why a statement on an open connection has no result.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ExecuteError {
+    #[error("the database refused, or the connection was lost")]
+    Driver(#[source] tokio_postgres::Error),
+    #[error("the path to the database is dead")]
+    DeadPath,
 }
 
 impl DbError {

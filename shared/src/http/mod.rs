@@ -8,6 +8,7 @@ mod event;
 mod problem;
 mod request;
 pub mod response;
+mod route_table;
 pub mod routes;
 mod writer;
 

@@ -3,46 +3,7 @@
 //! The functions do not dispatch on this table: the gateway does that. It distinguishes 405 from 404 for requests that
 //! match no route.
 
-/// A method and a path, with `{}` around the parameters, and the function that answers them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Route {
-    /// In capitals.
-    pub method: &'static str,
-    /// As in `template.yaml`.
-    pub path: &'static str,
-    /// The crate in `functions`.
-    pub function: &'static str,
-}
-
-macro_rules! routes {
-    ($($function:literal: $method:literal $path:literal;)+) => {
-        &[$(Route { method: $method, path: $path, function: $function }),+]
-    };
-}
-
-/// Every route but the default one.
-pub const ROUTES: &[Route] = routes! {
-    "list-tasks": "GET" "/api/tasks";
-    "list-tasks": "GET" "/api/{user_id}/tasks";
-    "create-task": "POST" "/api/tasks";
-    "create-task": "POST" "/api/{user_id}/tasks";
-    "get-task": "GET" "/api/tasks/{id}";
-    "get-task": "GET" "/api/{user_id}/tasks/{id}";
-    "update-task": "PUT" "/api/tasks/{id}";
-    "update-task": "PUT" "/api/{user_id}/tasks/{id}";
-    "update-task": "PATCH" "/api/tasks/{id}";
-    "update-task": "PATCH" "/api/{user_id}/tasks/{id}";
-    "complete-task": "PATCH" "/api/tasks/{id}/complete";
-    "complete-task": "PATCH" "/api/{user_id}/tasks/{id}/complete";
-    "complete-task": "PATCH" "/api/tasks/{id}/toggle";
-    "complete-task": "PATCH" "/api/{user_id}/tasks/{id}/toggle";
-    "complete-task": "PATCH" "/api/tasks/{id}/status";
-    "complete-task": "PATCH" "/api/{user_id}/tasks/{id}/status";
-    "delete-task": "DELETE" "/api/tasks/{id}";
-    "delete-task": "DELETE" "/api/{user_id}/tasks/{id}";
-    "health": "GET" "/health";
-    "health": "GET" "/health/ready";
-};
+pub use super::route_table::{ROUTES, Route};
 
 /// The methods with which a path exists, in alphabetical order.
 pub(crate) fn methods_of(path: &str) -> Vec<&'static str> {

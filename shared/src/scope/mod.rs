@@ -8,6 +8,7 @@ mod error;
 mod owner;
 mod select;
 mod statement;
+mod tokens;
 mod user_scope;
 mod versions;
 

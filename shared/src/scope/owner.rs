@@ -12,7 +12,9 @@
 //!
 //! Functions in `from`, earlier queries of the statement's own `with`, and [`OWNERLESS_TABLES`] need no owner.
 //!
-//! This file imports nothing, so that the compile-fail tests can include it alone.
+//! The compile-fail tests include this file, `tokens` and `statement` alone, without the rest of the crate.
+
+use super::tokens::{Token, equal, equal_str, is_word, next_token};
 
 /// Tables without rows of users.
 const OWNERLESS_TABLES: [&str; 1] = ["task_fences"];
@@ -42,37 +44,6 @@ pub(crate) const fn check(sql: &str, kind: SqlKind) -> usize {
     }
     checker.finish();
     checker.writes
-}
-
-/// How many times `sql` contains the tokens of another text in sequence.
-pub(crate) const fn count_tokens(sql: &str, tokens: &str) -> usize {
-    let mut count = 0;
-    let mut start = next_token(sql.as_bytes(), 0);
-    while !start.is_empty() {
-        let (mut found, mut wanted) = (start, next_token(tokens.as_bytes(), 0));
-        while !wanted.is_empty() && equal(sql.as_bytes(), found, tokens.as_bytes(), wanted) {
-            found = next_token(sql.as_bytes(), found.end);
-            wanted = next_token(tokens.as_bytes(), wanted.end);
-        }
-        if wanted.is_empty() {
-            count += 1;
-        }
-        start = next_token(sql.as_bytes(), start.end);
-    }
-    count
-}
-
-/// The range of a token; empty at the end of the text.
-#[derive(Clone, Copy)]
-struct Token {
-    start: usize,
-    end: usize,
-}
-
-impl Token {
-    const fn is_empty(self) -> bool {
-        self.start == self.end
-    }
 }
 
 /// What is known about the query at one level of parentheses.
@@ -440,51 +411,4 @@ const fn is_clause(sql: &[u8], token: Token) -> bool {
         index += 1;
     }
     false
-}
-
-/// The token that starts at `from` or behind the white space there: a word, a string literal or a single character.
-const fn next_token(sql: &[u8], from: usize) -> Token {
-    let mut start = from;
-    while start < sql.len() && sql[start].is_ascii_whitespace() {
-        start += 1;
-    }
-    if start == sql.len() {
-        return Token { start, end: start };
-    }
-    let mut end = start + 1;
-    if sql[start] == b'\'' {
-        // Two quotes within a literal are one: they end it and start the next token, which is a literal as well.
-        while end < sql.len() && sql[end] != b'\'' {
-            end += 1;
-        }
-        assert!(end < sql.len(), "a string literal is not closed");
-        end += 1;
-    } else if is_word(sql[start]) {
-        while end < sql.len() && is_word(sql[end]) {
-            end += 1;
-        }
-    }
-    Token { start, end }
-}
-
-const fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.')
-}
-
-const fn equal_str(sql: &[u8], token: Token, text: &str) -> bool {
-    equal(sql, token, text.as_bytes(), Token { start: 0, end: text.len() })
-}
-
-const fn equal(left: &[u8], left_token: Token, right: &[u8], right_token: Token) -> bool {
-    if left_token.end - left_token.start != right_token.end - right_token.start {
-        return false;
-    }
-    let mut index = 0;
-    while index < left_token.end - left_token.start {
-        if left[left_token.start + index] != right[right_token.start + index] {
-            return false;
-        }
-        index += 1;
-    }
-    true
 }

@@ -1,6 +1,7 @@
 //! Statements about a user's rows. They can be made at compile time only, and compile only if they name their owner.
 
-use super::owner::{SqlKind, check, count_tokens};
+use super::owner::{SqlKind, check};
+use super::tokens::count_tokens;
 
 /// A statement that reads rows of the user `$1`. Its further parameters start at `$2`.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 
 static LIST: SelectStatement = SelectStatement::new(
     "list",
-    "
+    "\
 select id, title, description, coalesce(completed, false), priority, due_date, created_at, updated_at, version
 from tasks
 where user_id = $1

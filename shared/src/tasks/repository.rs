@@ -29,7 +29,7 @@ impl UserScope {
 /// If the user has stored a task with this key before, the statement returns that task.
 static CREATE: Write = Write::new(
     "create",
-    "
+    "\
 insert into tasks (user_id, title, description, completed, priority, due_date, idempotency_key)
 select $1, $3, $4, $5, $6, $7, $8
 where not exists (select from task_fences where attempt = $2)
@@ -41,7 +41,7 @@ returning id, title, description, coalesce(completed, false), priority, due_date
 
 static GET: Read = Read::new(
     "get",
-    "
+    "\
 select id, title, description, coalesce(completed, false), priority, due_date, created_at, updated_at, version
 from tasks
 where user_id = $1
@@ -52,7 +52,7 @@ where user_id = $1
 /// Of each pair of parameters the first says whether the column changes, so that null can be its new value.
 static UPDATE: Write = Write::new(
     "update",
-    "
+    "\
 update tasks
 set title = coalesce($4, title),
     description = case when $5::boolean then $6 else description end,
@@ -70,7 +70,7 @@ returning id, title, description, coalesce(completed, false), priority, due_date
 /// for any; clients in JavaScript send it with milliseconds only.
 static CONDITIONAL_UPDATE: Write = Write::new(
     "conditional update",
-    "
+    "\
 with changed as (
     update tasks
     set title = coalesce($4, title),
@@ -100,7 +100,7 @@ where user_id = $1
 /// Sets `completed` to `$4`. If that is null, toggles it, unless the request `$5` has already done so.
 static COMPLETE: Write = Write::new(
     "complete",
-    "
+    "\
 update tasks
 set completed = case
         when $4::boolean is not null then $4::boolean
@@ -119,7 +119,7 @@ returning id, title, description, coalesce(completed, false), priority, due_date
 /// request has already toggled, because that changed what the client has read.
 static CONDITIONAL_COMPLETE: Write = Write::new(
     "conditional complete",
-    "
+    "\
 with changed as (
     update tasks
     set completed = case
@@ -150,7 +150,7 @@ where user_id = $1
 
 static DELETE: Write = Write::new(
     "delete",
-    "
+    "\
 delete from tasks
 where user_id = $1
   and id = $3
@@ -162,7 +162,7 @@ returning true
 /// `$4` are the expected versions.
 static CONDITIONAL_DELETE: Write = Write::new(
     "conditional delete",
-    "
+    "\
 with changed as (
     delete from tasks
     where user_id = $1

@@ -21,7 +21,7 @@ pub(crate) const NEXT_EXTENSION_EVENT: &str = "/2020-01-01/extension/event/next"
 /// The header with the id of an extension.
 pub(crate) const EXTENSION_ID: &str = "lambda-extension-identifier";
 
-/// The version that a function is told that has no published version.
+/// The version of a function without a published version.
 pub(crate) const LATEST_VERSION: &str = "$LATEST";
 
 /// The headers that accompany an event.

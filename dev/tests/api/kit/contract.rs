@@ -73,7 +73,8 @@ impl Contract {
 
     /// Method, path and function of every operation.
     pub(crate) fn routes(&self) -> Vec<(String, String, String)> {
-        let function = |operation: &Value| operation["x-function"].as_str().expect("x-function").to_owned();
+        let named = |operation: &Value| operation.get("x-function").unwrap_or(&operation["operationId"]).clone();
+        let function = |operation: &Value| named(operation).as_str().expect("operationId").to_owned();
         operations(&self.document).map(|(method, path, operation)| (method, path, function(operation))).collect()
     }
 

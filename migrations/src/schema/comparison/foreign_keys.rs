@@ -5,9 +5,9 @@ use sqlx::PgConnection;
 
 use crate::schema::catalog::{ForeignKey, TasksTable, UserTable, type_family};
 use crate::schema::change::Change;
-use crate::schema::comparison::orphans;
 use crate::schema::difference::Difference;
 use crate::schema::expected_schema::FOREIGN_KEY;
+use crate::schema::orphans;
 
 pub(super) async fn differences(
     database: &mut PgConnection,

@@ -10,7 +10,6 @@ mod columns;
 mod fences;
 mod foreign_keys;
 mod indexes;
-pub(crate) mod orphans;
 mod trigger;
 
 /// All differences, in an order in which they can be resolved: checks and indexes need the columns before them. `users`

@@ -140,7 +140,7 @@ fn coordinate(text: &str) -> Option<[u8; CURVE_BYTES]> {
     URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
 }
 
-/// A point of Ed25519 that is worth something: for one of small order anybody can make signatures.
+/// A point of Ed25519, unless it has a small order: such a key verifies forged signatures.
 fn ed25519_point(text: &str) -> Option<[u8; CURVE_BYTES]> {
     let point = coordinate(text)?;
     let key = VerifyingKey::from_bytes(&point).ok()?;
