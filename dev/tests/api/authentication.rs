@@ -1,4 +1,4 @@
-//! Who may call: what every operation does without a good token.
+//! Every operation without a valid token.
 
 use dev::testing::client::{TestRequest, TestResponse};
 use dev::tokens;
@@ -14,7 +14,7 @@ fn is_unauthenticated(response: TestResponse) -> TestResponse {
 }
 
 #[tokio::test]
-async fn every_route_but_health_wants_a_token() {
+async fn every_route_except_health_requires_a_token() {
     let api = api();
     let ada = api.new_user().await;
     let id = ada.create_id(json!({"title": "Buy milk"})).await;
@@ -35,7 +35,7 @@ async fn every_route_but_health_wants_a_token() {
     assert_eq!(database::rows_of(&ada).await, before);
 }
 
-/// Tokens of the user that are not good, with what is wrong with them.
+/// Invalid tokens of the user, with their fault.
 fn bad_tokens(secret: &str, user_id: &str) -> Vec<(&'static str, String)> {
     let now = tokens::now();
     let header = json!({"alg": "HS256", "typ": "JWT"});
@@ -59,7 +59,7 @@ fn bad_tokens(secret: &str, user_id: &str) -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test]
-async fn a_bad_token_is_refused_without_a_hint() {
+async fn invalid_tokens_get_identical_responses() {
     let api = api();
     let ada = api.new_user().await;
     let without = is_unauthenticated(api.client.get("/api/tasks").await).without_request_id();
@@ -70,7 +70,7 @@ async fn a_bad_token_is_refused_without_a_hint() {
 }
 
 #[tokio::test]
-async fn a_bad_token_reaches_no_operation() {
+async fn invalid_token_reaches_no_operation() {
     let api = api();
     let ada = api.new_user().await;
     let id = ada.create_id(json!({"title": "Buy milk"})).await;
@@ -84,9 +84,9 @@ async fn a_bad_token_reaches_no_operation() {
     assert_eq!(database::rows_of(&ada).await, before);
 }
 
-/// A foreign path, a task that is not there and a body that is no JSON tell nothing to who has no token.
+/// Without a token, a path of another user, a missing task and an invalid body get the same response.
 #[tokio::test]
-async fn who_is_not_authenticated_learns_nothing_else() {
+async fn missing_token_is_checked_first() {
     let api = api();
     let ada = api.new_user().await;
     let task = ada.create_path(json!({"title": "Buy milk"})).await;
@@ -105,7 +105,7 @@ async fn who_is_not_authenticated_learns_nothing_else() {
 }
 
 #[tokio::test]
-async fn only_a_bearer_token_counts() {
+async fn only_bearer_tokens_are_accepted() {
     let api = api();
     let ada = api.new_user().await;
     for authorization in ["", "Bearer", "Bearer ", &ada.token, &format!("Basic {}", ada.token)] {
@@ -123,7 +123,7 @@ async fn only_a_bearer_token_counts() {
 }
 
 #[tokio::test]
-async fn the_scheme_is_read_in_any_case() {
+async fn bearer_scheme_is_case_insensitive() {
     let ada = api().new_user().await;
     for scheme in ["bearer", "BEARER", "Bearer "] {
         let request = TestRequest::new("GET", "/api/tasks").header("authorization", format!("{scheme} {}", ada.token));
@@ -132,7 +132,7 @@ async fn the_scheme_is_read_in_any_case() {
 }
 
 #[tokio::test]
-async fn two_tokens_are_not_one() {
+async fn two_authorization_headers_are_rejected() {
     let api = api();
     let ada = api.new_user().await;
     is_unauthenticated(ada.send(ada.request("GET", "/api/tasks").bearer(&ada.token)).await);
@@ -143,7 +143,7 @@ async fn two_tokens_are_not_one() {
 }
 
 #[tokio::test]
-async fn the_cookie_cache_of_better_auth_is_a_token() {
+async fn cookie_cache_of_better_auth_is_accepted() {
     let api = api();
     let ada = api.new_user().await;
     let task = ada.create(json!({"title": "Buy milk"})).await;
@@ -161,7 +161,7 @@ async fn the_cookie_cache_of_better_auth_is_a_token() {
 }
 
 #[tokio::test]
-async fn a_user_whom_the_database_does_not_know_has_no_tasks_and_can_make_none() {
+async fn unknown_user_has_no_tasks_and_cannot_create() {
     let api = api();
     let nobody = api.unknown_user();
     let someones = api.new_user().await.create_path(json!({"title": "Buy milk"})).await;
@@ -176,7 +176,7 @@ async fn a_user_whom_the_database_does_not_know_has_no_tasks_and_can_make_none()
 }
 
 #[tokio::test]
-async fn the_token_of_a_user_who_was_deleted_makes_no_task() {
+async fn deleted_user_cannot_create_tasks() {
     let ada = api().new_user().await;
     let task = ada.create_path(json!({"title": "Buy milk"})).await;
     database::delete_user(&ada).await;

@@ -7,7 +7,7 @@ use crate::kit::{api, database};
 
 const ENDINGS: [&str; 3] = ["complete", "toggle", "status"];
 
-/// The ways to ask for a toggle.
+/// The requests that mean a toggle.
 fn toggles(request: &TestRequest) -> Vec<TestRequest> {
     vec![
         request.clone(),
@@ -25,7 +25,7 @@ async fn new_path(ada: &TestUser) -> String {
 }
 
 #[tokio::test]
-async fn without_a_value_it_toggles() {
+async fn missing_value_toggles() {
     let ada = api().new_user().await;
     for ending in ENDINGS {
         let path = new_path(&ada).await;
@@ -42,7 +42,7 @@ async fn without_a_value_it_toggles() {
 }
 
 #[tokio::test]
-async fn a_value_is_set_and_can_be_set_again() {
+async fn value_is_set_and_can_be_repeated() {
     let ada = api().new_user().await;
     for ending in ENDINGS {
         let path = new_path(&ada).await;
@@ -72,7 +72,7 @@ async fn every_route_completes_a_task() {
 }
 
 #[tokio::test]
-async fn anything_but_a_boolean_is_refused() {
+async fn only_booleans_are_accepted() {
     let ada = api().new_user().await;
     let path = new_path(&ada).await;
     let before = ada.get(&path).await.json;
@@ -89,7 +89,7 @@ async fn anything_but_a_boolean_is_refused() {
 }
 
 #[tokio::test]
-async fn nothing_else_is_changed_by_it() {
+async fn complete_changes_nothing_else() {
     let ada = api().new_user().await;
     let path = new_path(&ada).await;
     let mut expected = ada.get(&path).await.json;
@@ -101,7 +101,7 @@ async fn nothing_else_is_changed_by_it() {
 }
 
 #[tokio::test]
-async fn toggles_at_the_same_time_are_all_counted() {
+async fn concurrent_toggles_all_count() {
     let ada = api().new_user().await;
     let path = format!("{}/toggle", new_path(&ada).await);
     let toggled = (0..21).map(|_| {

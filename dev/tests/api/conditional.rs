@@ -1,4 +1,4 @@
-//! `ETag`, `If-Match`, `If-None-Match` and `expected_updated_at`: nobody overwrites what they have not seen.
+//! `ETag`, `If-Match`, `If-None-Match` and `expected_updated_at`: no change overwrites a version that the client has not seen.
 
 use dev::testing::client::{TaskId, TestRequest, TestResponse, TestUser};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::kit::{Api, api, api_with, database};
 
 const STALE: (u16, &str, &str) = (412, "precondition_failed", "The task has changed since you read it");
 
-/// A new task: its path, and its tag.
+/// Creates a task and returns its path and its ETag.
 async fn new_task(ada: &TestUser) -> (String, String) {
     let created = ada.post("/api/tasks", &json!({"title": "Buy milk", "priority": "low"})).await.expect_status(201);
     (created.header("location").unwrap().to_owned(), tag(&created))
@@ -17,7 +17,7 @@ fn tag(response: &TestResponse) -> String {
     response.header("etag").unwrap().to_owned()
 }
 
-/// The ways to change a task; the last one deletes it.
+/// The requests that change a task. The last one deletes it.
 fn changes(ada: &TestUser, path: &str) -> [TestRequest; 6] {
     [
         ada.request("PUT", path).json(&json!({"title": "Buy bread"})),
@@ -30,7 +30,7 @@ fn changes(ada: &TestUser, path: &str) -> [TestRequest; 6] {
 }
 
 #[tokio::test]
-async fn a_task_has_a_tag_that_changes_with_it() {
+async fn etag_changes_with_the_task() {
     let ada = api().new_user().await;
     let (path, created) = new_task(&ada).await;
     assert_eq!(created, "\"1\"");
@@ -44,7 +44,7 @@ async fn a_task_has_a_tag_that_changes_with_it() {
 }
 
 #[tokio::test]
-async fn what_was_read_last_can_be_changed() {
+async fn current_etag_allows_a_change() {
     let ada = api().new_user().await;
     let (path, mut seen) = new_task(&ada).await;
     for request in changes(&ada, &path) {
@@ -61,13 +61,13 @@ async fn what_was_read_last_can_be_changed() {
 }
 
 #[tokio::test]
-async fn what_has_changed_since_is_left_alone() {
+async fn stale_etag_prevents_a_change() {
     let ada = api().new_user().await;
     let (path, first) = new_task(&ada).await;
     ada.patch(&path, &json!({"title": "Buy butter"})).await.expect_status(200);
     let stored = database::rows_of(&ada).await;
     for request in changes(&ada, &path) {
-        // Also one that would make the task what it is.
+        // Also a change without an effect.
         for request in [request, ada.request("PATCH", &path).json(&json!({"title": "Buy butter"}))] {
             for header in [first.as_str(), "\"3\"", "\"02\"", "W/\"2\"", "\"x\", \"\"", "\"9999999999999999999999\""] {
                 let response = ada.send(request.clone().header("if-match", header)).await;
@@ -79,7 +79,7 @@ async fn what_has_changed_since_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_task_that_is_not_there_is_not_found_whatever_was_seen() {
+async fn missing_task_is_not_found_with_any_etag() {
     let (ada, grace) = (api().new_user().await, api().new_user().await);
     let (path, seen) = new_task(&grace).await;
     let stored = database::rows_of(&grace).await;
@@ -95,7 +95,7 @@ async fn a_task_that_is_not_there_is_not_found_whatever_was_seen() {
 }
 
 #[tokio::test]
-async fn a_header_that_cannot_be_read_is_refused() {
+async fn malformed_if_match_is_rejected() {
     let ada = api().new_user().await;
     let (path, _) = new_task(&ada).await;
     let sentence = "The header If-Match is malformed: entity tags are quoted, as in If-Match: \"7\"";
@@ -108,7 +108,7 @@ async fn a_header_that_cannot_be_read_is_refused() {
 }
 
 #[tokio::test]
-async fn of_two_who_have_seen_the_same_one_comes_first() {
+async fn only_one_of_two_concurrent_changes_succeeds() {
     let ada = api().new_user().await;
     let (path, mut seen) = new_task(&ada).await;
     for round in 0..10 {
@@ -125,7 +125,7 @@ async fn of_two_who_have_seen_the_same_one_comes_first() {
 }
 
 #[tokio::test]
-async fn the_time_of_the_last_change_can_be_expected_instead() {
+async fn expected_updated_at_is_a_precondition() {
     let ada = api().new_user().await;
     let task = ada.create(json!({"title": "Buy milk"})).await;
     let path = format!("/api/tasks/{}", TaskId::from_task(&task));
@@ -134,12 +134,12 @@ async fn the_time_of_the_last_change_can_be_expected_instead() {
         for ending in ["", "/complete"] {
             let body = |time: &Value| json!({"completed": ending.is_empty(), name: time});
             let path = format!("{path}{ending}");
-            // As it was sent, and as JavaScript's Date has it.
+            // As in the response, and with the precision of JavaScript's Date.
             let ways: [fn(&str) -> String; 2] = [str::to_owned, |seen| format!("{}Z", &seen[..23])];
             for time in ways {
                 let response = ada.patch(&path, &body(&json!(time(&seen)))).await.expect_status(200);
                 seen = response["updated_at"].as_str().unwrap().to_owned();
-                // A change of nothing leaves it, and so the second time is good.
+                // A change without an effect keeps the time, so the second precondition holds.
                 let again = ada.patch(&path, &body(&json!(seen))).await.expect_status(200);
                 assert_eq!(again["updated_at"], json!(seen));
             }
@@ -162,7 +162,7 @@ async fn the_time_of_the_last_change_can_be_expected_instead() {
 }
 
 #[tokio::test]
-async fn an_answer_that_the_client_has_is_not_sent_again() {
+async fn matching_if_none_match_returns_304() {
     let ada = api().new_user().await;
     let (path, _) = new_task(&ada).await;
     for path in [path.as_str(), "/api/tasks", "/api/tasks?limit=1", &format!("/api/{}/tasks", ada.id)] {
@@ -183,7 +183,7 @@ async fn an_answer_that_the_client_has_is_not_sent_again() {
     let before = ada.request("GET", "/api/tasks").header("if-none-match", &lists[0]);
     ada.patch(&path, &json!({"title": "Buy bread"})).await.expect_status(200);
     assert_ne!(tag(&ada.send(before).await.expect_status(200)), lists[0]);
-    // It is about reading. A change is made, and errors are told.
+    // The header applies to reads only: changes and errors are unaffected.
     ada.send(ada.request("PATCH", &path).json(&json!({"title": "t"})).header("if-none-match", "*"))
         .await
         .expect_status(200);
@@ -196,7 +196,7 @@ async fn an_answer_that_the_client_has_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_deployment_can_require_it() {
+async fn if_match_can_be_required() {
     let strict: Api = api_with(&[("REQUIRE_IF_MATCH", "1")]);
     let ada = strict.new_user().await;
     let (path, _) = new_task(&ada).await;

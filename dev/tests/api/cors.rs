@@ -1,4 +1,4 @@
-//! What browsers are told about other origins.
+//! CORS headers.
 
 use dev::testing::client::{TestRequest, TestResponse};
 use serde_json::json;
@@ -47,7 +47,7 @@ fn is_shared_with_nobody(response: &TestResponse) {
 }
 
 #[tokio::test]
-async fn a_preflight_needs_no_token() {
+async fn preflight_needs_no_token() {
     let api = api();
     for path in ["/api/tasks", "/api/ada/tasks/42", "/api/tasks/42/complete", "/nowhere"] {
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
@@ -64,7 +64,7 @@ async fn a_preflight_needs_no_token() {
 }
 
 #[tokio::test]
-async fn a_foreign_origin_is_not_allowed() {
+async fn other_origins_are_not_allowed() {
     let api = api();
     let ada = api.new_user().await;
     for origin in FOREIGN {
@@ -76,7 +76,7 @@ async fn a_foreign_origin_is_not_allowed() {
 }
 
 #[tokio::test]
-async fn every_answer_to_the_front_end_can_be_read_by_it() {
+async fn every_response_allows_the_configured_origin() {
     let api = api();
     let ada = api.new_user().await;
     let task = ada.create_path(json!({"title": "Buy milk"})).await;
@@ -100,7 +100,7 @@ async fn every_answer_to_the_front_end_can_be_read_by_it() {
 }
 
 #[tokio::test]
-async fn each_of_several_origins_is_echoed_alone() {
+async fn each_configured_origin_is_echoed_alone() {
     let origins = ["https://one.example", "https://two.example:8443", "http://localhost:5173"];
     let api: Api = api_with(&[("CORS_ORIGINS", &format!("{},{}, {}", origins[0], origins[1], origins[2]))]);
     for origin in origins {

@@ -7,7 +7,7 @@ use crate::kit::{api, database};
 
 const DUE_DATE: &str = "due_date must be a date or a time such as 2026-11-21 or 2026-11-21T17:30:00Z";
 
-/// Asserts that the sent value of a member is answered, and stored, as another.
+/// Asserts that the value of a member is returned and stored as `kept`.
 async fn becomes(ada: &TestUser, member: &str, sent: Value, kept: Value) {
     let mut body = json!({"title": "Buy milk"});
     body[member] = sent;
@@ -17,7 +17,7 @@ async fn becomes(ada: &TestUser, member: &str, sent: Value, kept: Value) {
     assert_eq!(ada.get(&format!("/api/tasks/{}", TaskId::from_task(&task))).await.expect_status(200).json, task);
 }
 
-/// Asserts that the value of a member is refused with this sentence.
+/// Asserts that the value of a member is rejected with this message.
 async fn is_refused(ada: &TestUser, member: &str, sent: Value, detail: &str) {
     let mut body = json!({"title": "Buy milk"});
     body[member] = sent;
@@ -27,7 +27,7 @@ async fn is_refused(ada: &TestUser, member: &str, sent: Value, detail: &str) {
 }
 
 #[tokio::test]
-async fn a_title_is_enough() {
+async fn only_the_title_is_required() {
     for route in ["/api/tasks", "/api/{user_id}/tasks"] {
         let ada = api().new_user().await;
         let path = route.replace("{user_id}", &ada.id);
@@ -47,7 +47,7 @@ async fn a_title_is_enough() {
 }
 
 #[tokio::test]
-async fn the_time_is_now() {
+async fn created_at_is_the_current_time() {
     let ada = api().new_user().await;
     let clock = "select (extract(epoch from now()) * 1000000)::bigint";
     let now = async || database::connect().await.query_one(clock, &[]).await.expect("the time").get::<_, i64>(0);
@@ -61,7 +61,7 @@ async fn the_time_is_now() {
 }
 
 #[tokio::test]
-async fn every_member_can_be_given() {
+async fn all_members_can_be_set() {
     let ada = api().new_user().await;
     let mut task = json!({
         "title": "Buy milk", "description": "The good one", "completed": true, "priority": "high",
@@ -75,7 +75,7 @@ async fn every_member_can_be_given() {
 }
 
 #[tokio::test]
-async fn what_the_server_decides_cannot_be_sent() {
+async fn server_generated_members_are_ignored() {
     let ada = api().new_user().await;
     let old = "2001-01-01T00:00:00Z";
     let body = json!({
@@ -90,7 +90,7 @@ async fn what_the_server_decides_cannot_be_sent() {
 }
 
 #[tokio::test]
-async fn a_title_has_1_to_200_code_points_after_trimming() {
+async fn trimmed_title_has_1_to_200_code_points() {
     let ada = api().new_user().await;
     becomes(&ada, "title", json!("  \t Buy milk \r\n"), json!("Buy milk")).await;
     becomes(&ada, "title", json!("\u{a0}\u{2003}Buy  milk\u{3000}"), json!("Buy  milk")).await;
@@ -112,7 +112,7 @@ async fn a_title_has_1_to_200_code_points_after_trimming() {
 }
 
 #[tokio::test]
-async fn a_description_has_up_to_1000_code_points() {
+async fn description_has_at_most_1000_code_points() {
     let ada = api().new_user().await;
     for longest in ["x".repeat(1000), "🥛".repeat(1000)] {
         becomes(&ada, "description", json!(longest), json!(longest)).await;
@@ -139,7 +139,7 @@ async fn completed_is_a_boolean() {
 }
 
 #[tokio::test]
-async fn a_priority_is_read_in_any_case() {
+async fn priority_is_case_insensitive() {
     let ada = api().new_user().await;
     for (sent, kept) in [
         (json!("low"), json!("low")),
@@ -156,7 +156,7 @@ async fn a_priority_is_read_in_any_case() {
 }
 
 #[tokio::test]
-async fn a_due_date_is_read_in_every_usual_form() {
+async fn due_date_accepts_common_formats() {
     let ada = api().new_user().await;
     for (sent, kept) in [
         ("2026-11-21T17:30:00Z", "2026-11-21T17:30:00.000000Z"),
@@ -201,7 +201,7 @@ async fn a_due_date_is_read_in_every_usual_form() {
 }
 
 #[tokio::test]
-async fn camel_case_is_read_too() {
+async fn camel_case_members_are_accepted() {
     let ada = api().new_user().await;
     becomes(&ada, "dueDate", json!("2026-11-21"), json!("2026-11-21T00:00:00.000000Z")).await;
     is_refused(&ada, "dueDate", json!("soon"), DUE_DATE).await;
@@ -210,7 +210,7 @@ async fn camel_case_is_read_too() {
 }
 
 #[tokio::test]
-async fn all_that_is_wrong_is_said_at_once() {
+async fn all_errors_are_reported_together() {
     let ada = api().new_user().await;
     let body = json!({"title": " ", "description": 5, "completed": "no", "priority": "urgent", "due_date": "soon"});
     let response = ada.post("/api/tasks", &body).await;
@@ -224,7 +224,7 @@ async fn all_that_is_wrong_is_said_at_once() {
 }
 
 #[tokio::test]
-async fn u_0000_is_refused_in_every_text() {
+async fn nul_is_rejected_in_every_string() {
     let ada = api().new_user().await;
     for text in ["\0", "Buy\0milk", "Buy milk\0"] {
         is_refused(&ada, "title", json!(text), "title must not contain U+0000").await;
@@ -235,7 +235,7 @@ async fn u_0000_is_refused_in_every_text() {
 }
 
 #[tokio::test]
-async fn every_other_character_is_kept() {
+async fn other_characters_are_preserved() {
     let ada = api().new_user().await;
     for text in [
         "'; drop table tasks; --",

@@ -1,4 +1,4 @@
-//! What no route matches.
+//! Requests that no route matches.
 
 use dev::testing::client::TestRequest;
 
@@ -7,7 +7,7 @@ use crate::kit::{api, path, routes};
 const OTHER_METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PURGE"];
 
 #[tokio::test]
-async fn a_path_that_does_not_exist_is_not_found() {
+async fn unknown_path_is_not_found() {
     let api = api();
     let ada = api.new_user().await;
     for path in [
@@ -49,7 +49,7 @@ async fn a_path_that_does_not_exist_is_not_found() {
 }
 
 #[tokio::test]
-async fn another_method_is_answered_with_those_that_there_are() {
+async fn unsupported_method_returns_the_allowed_ones() {
     let api = api();
     let ada = api.new_user().await;
     let routes = routes();
@@ -70,9 +70,9 @@ async fn another_method_is_answered_with_those_that_there_are() {
     }
 }
 
-/// Percent-encoding hides the path from the gateway and not from the function.
+/// The gateway matches routes before it decodes the path, and the function matches them after.
 #[tokio::test]
-async fn a_method_is_not_refused_in_favour_of_itself() {
+async fn allow_header_never_lists_the_rejected_method() {
     let api = api();
     for path in ["/api%2ftasks", "/%61pi/tasks", "/api/tasks%2f42", "/api/%74asks/42/complete"] {
         for method in ["GET", "PATCH"] {

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::kit::{api, database, path};
 
 #[tokio::test]
-async fn a_deleted_task_is_gone() {
+async fn deleted_task_is_not_found() {
     let ada = api().new_user().await;
     for route in ["/api/tasks/{id}", "/api/{user_id}/tasks/{id}"] {
         let kept = ada.create(json!({"title": "Buy milk"})).await;
@@ -27,7 +27,7 @@ async fn a_deleted_task_is_gone() {
 }
 
 #[tokio::test]
-async fn a_body_is_not_looked_at() {
+async fn delete_ignores_the_body() {
     let ada = api().new_user().await;
     for body in [&b"{"[..], b"\xff", br#"{"user_id": "somebody else"}"#] {
         let path = ada.create_path(json!({"title": "Buy milk"})).await;
@@ -36,7 +36,7 @@ async fn a_body_is_not_looked_at() {
 }
 
 #[tokio::test]
-async fn of_two_deletes_at_once_one_finds_the_task() {
+async fn only_one_of_two_concurrent_deletes_succeeds() {
     let ada = api().new_user().await;
     for _ in 0..5 {
         let path = ada.create_path(json!({"title": "Buy milk"})).await;

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::kit::{api, database, path};
 
 #[tokio::test]
-async fn a_task_is_read_as_it_was_created() {
+async fn task_is_returned_as_created() {
     let ada = api().new_user().await;
     let task = ada.create(json!({"title": "Buy milk", "priority": "low", "due_date": "2026-11-21"})).await;
     for route in ["/api/tasks/{id}", "/api/{user_id}/tasks/{id}"] {
@@ -17,7 +17,7 @@ async fn a_task_is_read_as_it_was_created() {
 }
 
 #[tokio::test]
-async fn a_query_changes_nothing() {
+async fn get_ignores_the_query() {
     let ada = api().new_user().await;
     let task = ada.create(json!({"title": "Buy milk"})).await;
     let response =
@@ -25,9 +25,9 @@ async fn a_query_changes_nothing() {
     assert_eq!(response.expect_status(200).json, task);
 }
 
-/// Another back end wrote it: the columns take more than this one would.
+/// Another back end may store longer and stranger values than the API accepts.
 #[tokio::test]
-async fn what_others_have_stored_is_passed_on() {
+async fn values_of_other_back_ends_are_returned() {
     let ada = api().new_user().await;
     let longest = database::max_title_length();
     let values = format!("repeat('x', {longest}), 'infinity', '-infinity', '2026-01-01'");

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::kit::{Api, api, proxied_database};
 
 #[tokio::test]
-async fn without_a_token_health_says_that_it_runs() {
+async fn health_needs_no_token() {
     let api = api();
     for (path, status) in [("/health", "healthy"), ("/health/ready", "ready")] {
         let response = api.client.get(path).await.expect_status(200);
@@ -16,7 +16,7 @@ async fn without_a_token_health_says_that_it_runs() {
 }
 
 #[tokio::test]
-async fn a_token_makes_no_difference_to_health() {
+async fn health_ignores_tokens() {
     let ada = api().new_user().await;
     ada.get("/health?x=1").await.expect_status(200);
     let request = TestRequest::new("GET", "/health/ready").bearer("garbage");
@@ -24,7 +24,7 @@ async fn a_token_makes_no_difference_to_health() {
 }
 
 #[tokio::test]
-async fn only_ready_asks_the_database() {
+async fn only_readiness_uses_the_database() {
     let (proxy, proxied_url) = proxied_database().await;
     let api = Api::start(&proxied_url, &[("LAMBDA_CONCURRENCY", "1")]).await;
     let count = || (proxy.round_trips(), proxy.answered_statements());

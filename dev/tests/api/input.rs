@@ -1,4 +1,4 @@
-//! Bodies as such, of every operation that reads one: their form, size and type, before what they say.
+//! Form, size and type of request bodies, for every operation that reads one.
 
 use dev::testing::client::{TaskId, TestRequest, TestResponse, TestUser};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn routes_with_body() -> Vec<(String, String)> {
     routes
 }
 
-/// A request to each of these routes, without a body yet.
+/// A request to each of these routes, without a body.
 async fn requests(ada: &TestUser) -> Vec<TestRequest> {
     let id = ada.create_id(json!({"title": "Buy milk"})).await;
     let request = |(method, route): (String, String)| ada.request(&method, &path(&route, &ada.id, &id));
@@ -39,7 +39,7 @@ fn is_good(response: &TestResponse) {
 }
 
 #[tokio::test]
-async fn what_is_not_json_is_malformed() {
+async fn invalid_json_is_malformed() {
     let ada = api().new_user().await;
     let deep = format!("{}{}", "[".repeat(2000), "]".repeat(2000));
     let deep_member =
@@ -87,7 +87,7 @@ async fn json_that_is_no_object_is_invalid() {
 }
 
 #[tokio::test]
-async fn no_body_is_malformed_where_one_is_needed() {
+async fn missing_body_is_malformed_unless_optional() {
     let ada = api().new_user().await;
     for request in requests(&ada).await {
         let is_optional = ["/complete", "/toggle", "/status"].iter().any(|ending| request.path.ends_with(ending));
@@ -101,7 +101,7 @@ async fn no_body_is_malformed_where_one_is_needed() {
 }
 
 #[tokio::test]
-async fn a_body_has_up_to_64_kib() {
+async fn body_has_at_most_64_kib() {
     let ada = api().new_user().await;
     for request in requests(&ada).await {
         let padded = |length: usize| {
@@ -121,9 +121,9 @@ async fn a_body_has_up_to_64_kib() {
     }
 }
 
-/// The gateway encodes such a body as base64, which makes it longer.
+/// The gateway encodes a body that is not UTF-8 as base64, which makes it longer.
 #[tokio::test]
-async fn the_size_is_counted_after_decoding() {
+async fn body_size_is_measured_after_decoding() {
     let ada = api().new_user().await;
     let of = |length: usize| {
         let mut body = br#"{"title": "t", "x": ""#.to_vec();
@@ -136,7 +136,7 @@ async fn the_size_is_counted_after_decoding() {
 }
 
 #[tokio::test]
-async fn a_type_is_json_or_absent() {
+async fn content_type_is_json_or_absent() {
     let ada = api().new_user().await;
     let body = r#"{"title": "t", "completed": true}"#;
     for request in requests(&ada).await {
@@ -168,9 +168,9 @@ async fn a_type_is_json_or_absent() {
     }
 }
 
-/// The gateway takes every type that it does not know for binary, and encodes it.
+/// The gateway encodes bodies of unknown types as base64.
 #[tokio::test]
-async fn a_base64_body_is_decoded() {
+async fn base64_body_is_decoded() {
     let ada = api().new_user().await;
     let task = json!({"title": "Bücher & \u{1f4da}"});
     let request = ada.request("POST", "/api/tasks").typed("", task.to_string());
@@ -179,7 +179,7 @@ async fn a_base64_body_is_decoded() {
 }
 
 #[tokio::test]
-async fn of_equal_members_the_last_counts() {
+async fn last_of_duplicate_members_counts() {
     let ada = api().new_user().await;
     let send = async |body: &str| ada.send(ada.request("POST", "/api/tasks").typed("application/json", body)).await;
     let response =
@@ -192,7 +192,7 @@ async fn of_equal_members_the_last_counts() {
 }
 
 #[tokio::test]
-async fn escapes_and_a_byte_order_mark_are_read_as_json_has_them() {
+async fn json_escapes_are_decoded() {
     let ada = api().new_user().await;
     let send = async |body: &str| ada.send(ada.request("POST", "/api/tasks").typed("application/json", body)).await;
     assert_eq!(
@@ -204,7 +204,7 @@ async fn escapes_and_a_byte_order_mark_are_read_as_json_has_them() {
 }
 
 #[tokio::test]
-async fn what_is_not_known_is_ignored_however_large_or_odd() {
+async fn unknown_members_are_ignored() {
     let ada = api().new_user().await;
     let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
     for member in [
@@ -220,7 +220,7 @@ async fn what_is_not_known_is_ignored_however_large_or_odd() {
     }
 }
 
-/// Where SQL could hide. All of it is data, or the id of no task.
+/// SQL injections. They are data, or ids of no task.
 const INJECTIONS: [&str; 8] = [
     "'; drop table tasks; --",
     "' or '1'='1",
@@ -255,7 +255,7 @@ async fn sql_in_a_body_is_data() {
 }
 
 #[tokio::test]
-async fn sql_in_a_path_names_nothing() {
+async fn sql_in_a_path_is_not_found() {
     let ada = api().new_user().await;
     ada.create(json!({"title": "Buy milk"})).await;
     let before = database::rows_of(&ada).await;

@@ -1,18 +1,18 @@
-//! Nobody sees or changes another user's tasks, and nobody learns that they exist.
+//! Users can neither see nor change the tasks of others, nor learn that they exist.
 
 use dev::testing::client::{TaskId, TestUser};
 use serde_json::{Value, json};
 
 use crate::kit::{api, database, path, routes, task_routes, valid_body};
 
-/// The routes with a task in their path.
+/// The routes with a task id in their path.
 fn routes_of_one_task() -> Vec<(String, String)> {
     let routes: Vec<_> = routes().into_iter().filter(|(_, path)| path.contains("{id}")).collect();
     assert_eq!(routes.len(), 14);
     routes
 }
 
-/// Almost the same id: small letters for capital ones, and the reverse.
+/// The id with upper and lower case swapped.
 fn in_another_case(id: &str) -> String {
     let turned = |letter: char| match letter.is_lowercase() {
         true => letter.to_ascii_uppercase(),
@@ -21,7 +21,7 @@ fn in_another_case(id: &str) -> String {
     id.chars().map(turned).collect()
 }
 
-/// Somebody with tasks, and what is stored of them.
+/// Another user with tasks, and the rows of these tasks.
 async fn victim() -> (TestUser, Vec<Value>) {
     let bob = api().new_user().await;
     bob.create(json!({"title": "Bob's secret", "description": "Bob's", "priority": "high"})).await;
@@ -44,9 +44,9 @@ async fn another_users_task_is_not_found() {
     assert_eq!(database::rows_of(&ada).await, Vec::<Value>::new());
 }
 
-/// The same status, headers and body: the answer does not tell whether the task exists.
+/// The responses are equal in status, headers and body, so they do not reveal whether the task exists.
 #[tokio::test]
-async fn another_users_task_is_answered_like_one_that_does_not_exist() {
+async fn another_users_task_looks_like_a_missing_one() {
     let (bob, before) = victim().await;
     let ada = api().new_user().await;
     let foreign = TaskId::from_task(&before[0]).to_string();
@@ -107,7 +107,7 @@ async fn another_users_task_is_answered_like_one_that_does_not_exist() {
     for (method, route) in routes_of_one_task() {
         let body = valid_body(&method, &route);
         let response = async |id: &str| {
-            // Not every character may stand in a path as it is.
+            // Some characters must be encoded in a path.
             let id: String = id.replace('{', "%7b").replace('}', "%7d").replace('"', "%22");
             ada.send(ada.request(&method, &path(&route, &ada.id, &id)).maybe_json(body.as_ref())).await
         };
@@ -119,9 +119,9 @@ async fn another_users_task_is_answered_like_one_that_does_not_exist() {
     assert_eq!(database::rows_of(&bob).await, before);
 }
 
-/// What is wrong with a body is said alike, whoever the task belongs to.
+/// Errors about the body do not depend on the owner of the task.
 #[tokio::test]
-async fn a_bad_body_does_not_tell_whose_the_task_is() {
+async fn invalid_body_does_not_reveal_the_owner() {
     let (bob, before) = victim().await;
     let ada = api().new_user().await;
     let own = ada.create_id(json!({"title": "Buy milk"})).await;
@@ -146,7 +146,7 @@ async fn a_bad_body_does_not_tell_whose_the_task_is() {
 }
 
 #[tokio::test]
-async fn the_path_may_name_nobody_else() {
+async fn another_user_in_the_path_is_forbidden() {
     let (bob, before) = victim().await;
     let ada = api().new_user().await;
     let own = ada.create_id(json!({"title": "Buy milk"})).await;
@@ -183,7 +183,7 @@ async fn the_path_may_name_nobody_else() {
 }
 
 #[tokio::test]
-async fn ones_own_id_may_come_encoded() {
+async fn own_user_id_may_be_percent_encoded() {
     let ada = api().new_user().await;
     let task = ada.create(json!({"title": "Buy milk"})).await;
     let encoded: String = ada.id.bytes().map(|byte| format!("%{byte:02X}")).collect();
@@ -194,7 +194,7 @@ async fn ones_own_id_may_come_encoded() {
 }
 
 #[tokio::test]
-async fn the_body_may_name_nobody_else() {
+async fn another_user_in_the_body_is_forbidden() {
     let (bob, before) = victim().await;
     let ada = api().new_user().await;
     let own = ada.create_id(json!({"title": "Buy milk"})).await;
@@ -231,7 +231,7 @@ async fn the_body_may_name_nobody_else() {
 }
 
 #[tokio::test]
-async fn the_body_may_name_the_caller_or_nobody() {
+async fn own_user_id_in_the_body_is_allowed() {
     let ada = api().new_user().await;
     let own = ada.create_id(json!({"title": "Buy milk"})).await;
     for (method, route) in task_routes().into_iter().filter(|(method, _)| method.starts_with('P')) {
@@ -249,7 +249,7 @@ async fn the_body_may_name_the_caller_or_nobody() {
 }
 
 #[tokio::test]
-async fn a_list_holds_the_callers_tasks_alone() {
+async fn list_contains_only_own_tasks() {
     let (bob, before) = victim().await;
     let ada = api().new_user().await;
     let own = ada.create(json!({"title": "Buy milk", "priority": "high"})).await;
@@ -271,9 +271,9 @@ async fn a_list_holds_the_callers_tasks_alone() {
     assert_eq!(database::rows_of(&bob).await, before);
 }
 
-/// What a proxy or a client adds to a request changes nobody's identity.
+/// Headers that proxies and clients add do not change the user.
 #[tokio::test]
-async fn headers_name_nobody() {
+async fn headers_do_not_change_the_user() {
     let (bob, before) = victim().await;
     let ada = api().new_user().await;
     for name in
@@ -287,9 +287,9 @@ async fn headers_name_nobody() {
     }
 }
 
-/// The same instance of a function serves one user after the other.
+/// One instance of a function serves one user after the other.
 #[tokio::test]
-async fn callers_do_not_get_into_each_others_way() {
+async fn concurrent_users_do_not_mix() {
     let api = api();
     let mut callers = Vec::new();
     for number in 0..8 {

@@ -1,4 +1,4 @@
-//! Databases that were laid out by somebody else: the type of a column decides what an id looks like.
+//! Databases of other back ends: the type of the column determines the format of ids.
 
 use dev::services::database::connect;
 use dev::testing::client::TaskId;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::kit::Api;
 
-/// The columns that all layouts have alike, with the type of their times.
+/// The tables with these column types, as they are after the migrations.
 fn tables(id: &str, user_id: &str, time: &str) -> String {
     format!(
         "create table users (id {user_id} primary key);
@@ -79,7 +79,7 @@ async fn exercise(api: &Api, database: &TestDatabase, user_id: &str, unknown_ids
 }
 
 #[tokio::test]
-async fn ids_in_uuid_columns_are_strings() {
+async fn uuid_ids_are_strings() {
     let user_id = "0b6ff4a5-6d1c-4f3e-9f3b-2f6a4f0e7a11";
     let tables = tables("uuid primary key default gen_random_uuid()", "uuid", "timestamptz");
     let (api, database) = start_with_tables(user_id, &tables).await;
@@ -89,7 +89,7 @@ async fn ids_in_uuid_columns_are_strings() {
 }
 
 #[tokio::test]
-async fn ids_in_text_columns_are_strings_and_times_without_a_zone_are_utc() {
+async fn text_ids_are_strings_and_local_times_are_utc() {
     let id = "varchar(255) primary key default 'task-' || gen_random_uuid()";
     let tables = tables(id, "varchar(36)", "timestamp");
     let (api, database) = start_with_tables("D8OYpHXtea4Y1q4TUBTRpgTFV1YdC5uI", &tables).await;
@@ -99,7 +99,7 @@ async fn ids_in_text_columns_are_strings_and_times_without_a_zone_are_utc() {
 }
 
 #[tokio::test]
-async fn ids_beyond_four_bytes_are_numbers() {
+async fn bigint_ids_are_numbers() {
     let tables = tables("bigint primary key generated always as identity (start with 5000000000)", "text", "timestamp");
     let (api, database) = start_with_tables("ada", &tables).await;
     let user_id = "ada";
@@ -109,7 +109,7 @@ async fn ids_beyond_four_bytes_are_numbers() {
 }
 
 #[tokio::test]
-async fn every_adopted_layout_serves_its_tasks() {
+async fn functions_serve_every_adopted_layout() {
     for layout in &LAYOUTS {
         let database = TestDatabase::adopted(layout).await;
         let count = async |condition: &str| -> usize {
@@ -142,7 +142,7 @@ async fn every_adopted_layout_serves_its_tasks() {
     }
 }
 
-/// The back end that made a layout, with its own statements. It believes in its own clock.
+/// The back end that created a layout, with its own statements. It sends times of its own clock.
 struct OldBackEnd {
     sql: tokio_postgres::Client,
     layout: &'static Layout,
@@ -175,7 +175,7 @@ impl OldBackEnd {
         self.run(&format!("execute old_delete('{id}')")).await;
     }
 
-    /// Title, whether it is completed and when it changed, as far as the back end sees the task.
+    /// Title, completion and time of the last change, as the back end reads them. `None` if it does not find the task.
     async fn sees(&self, id: &TaskId) -> Option<(String, bool, String)> {
         let select = format!("execute old_select('{}')", self.layout.user);
         let messages = self.sql.simple_query(&select).await.expect("rows");
@@ -194,7 +194,7 @@ impl OldBackEnd {
 }
 
 #[tokio::test]
-async fn an_old_back_end_and_the_functions_change_the_same_tasks_in_turn() {
+async fn old_back_end_and_functions_share_tasks() {
     for layout in &LAYOUTS {
         let name = layout.name;
         let database = TestDatabase::adopted(layout).await;
@@ -223,7 +223,7 @@ async fn an_old_back_end_and_the_functions_change_the_same_tasks_in_turn() {
         assert_eq!((title.as_str(), completed), ("New", true), "{name}");
         assert!(second > first, "{name}: {second} after {first}");
 
-        // What it says of the time is not believed: this one is long past.
+        // The trigger replaces the time that the back end sends, which is long past.
         old.update(&id, "Old again", "2001-01-01 00:00:00").await;
         let again = ada.get(&path).await.expect_status(200).json;
         assert_eq!((&again["title"], &again["completed"]), (&json!("Old again"), &json!(true)), "{name}");

@@ -1,4 +1,4 @@
-//! `GET /api/tasks`: filter, order and page.
+//! `GET /api/tasks`: filters, order and pages.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ async fn list(ada: &TestUser, query: &str) -> TestResponse {
     ada.get(&format!("/api/tasks{query}")).await.expect_status(200)
 }
 
-/// Somebody with tasks of every kind, many of which are equal in what they are sorted by.
+/// A user with tasks of every kind. Many of them have equal sort keys.
 async fn with_thirty_tasks() -> (TestUser, Vec<Value>) {
     let ada = api().new_user().await;
     let columns = "title, completed, priority, due_date, created_at, updated_at";
@@ -29,7 +29,7 @@ async fn with_thirty_tasks() -> (TestUser, Vec<Value>) {
 }
 
 #[tokio::test]
-async fn the_newest_comes_first() {
+async fn newest_task_comes_first() {
     let ada = api().new_user().await;
     assert_eq!(list(&ada, "").await.json, json!([]));
     let mut tasks = Vec::new();
@@ -43,16 +43,16 @@ async fn the_newest_comes_first() {
     }
 }
 
-/// Whether a task has a due date, and one like this.
+/// Whether a task has a due date that fulfils the condition.
 fn due(task: &Value, like: fn(&str) -> bool) -> bool {
     task["due_date"].as_str().is_some_and(like)
 }
 
-/// Whether a task is to be in the answer.
+/// Whether a task must be in the response.
 type Wanted = Box<dyn Fn(&Value) -> bool>;
 
 #[tokio::test]
-async fn a_filter_keeps_the_order_and_drops_the_rest() {
+async fn filters_keep_the_order() {
     let (ada, tasks) = with_thirty_tasks().await;
     let completed = |wanted: bool| move |task: &Value| task["completed"] == wanted;
     let priority = |wanted: &'static str| move |task: &Value| task["priority"] == wanted;
@@ -92,15 +92,15 @@ async fn a_filter_keeps_the_order_and_drops_the_rest() {
         ("?search=2", Box::new(|task| task["title"] == "Gamma 2")),
         ("?search=", Box::new(|_| true)),
         ("?search=%20%09", Box::new(|_| true)),
-        // The last of each counts.
+        // The last of duplicate parameters counts.
         ("?status=pending&status=completed", Box::new(completed(true))),
         ("?status=nonsense&status=pending", Box::new(completed(false))),
         ("?priority=low&priority=high", Box::new(priority("high"))),
-        // In whatever way it is written.
+        // However it is encoded.
         ("?%73tatus=%70ending", Box::new(completed(false))),
         ("?status=pending&", Box::new(completed(false))),
         ("?&&status=pending", Box::new(completed(false))),
-        // Others are ignored.
+        // Unknown parameters are ignored.
         ("?Status=pending", Box::new(|_| true)),
         ("?statuses=x&page=2&per_page=5&skip=1&_=123&flag&=x&%ff=%ff", Box::new(|_| true)),
     ];
@@ -112,7 +112,7 @@ async fn a_filter_keeps_the_order_and_drops_the_rest() {
 }
 
 #[tokio::test]
-async fn a_value_that_makes_no_sense_is_refused() {
+async fn invalid_parameters_are_rejected() {
     let ada = api().new_user().await;
     for (query, pointers) in [
         ("status=done", &["/status"][..]),
@@ -168,7 +168,7 @@ async fn a_value_that_makes_no_sense_is_refused() {
     }
 }
 
-/// What a list is sorted by: tasks with none come last in either order.
+/// The sort key of a task. Tasks without one come last in both orders.
 fn key(sort: &str, task: &Value) -> Option<String> {
     let text = |name: &str| task[name].as_str().map(str::to_owned);
     match sort {
@@ -206,7 +206,7 @@ const SORTS: [(&str, &str, &[&str]); 5] = [
 ];
 
 #[tokio::test]
-async fn overdue_is_what_is_pending_and_has_passed() {
+async fn overdue_tasks_are_pending_and_past_due() {
     let ada = api().new_user().await;
     let values = "kind, due_date, completed from (values
         ('past', timestamptz '2000-01-01', false), ('done', '2000-01-01', true), ('ahead', '9000-01-01', false),
@@ -227,7 +227,7 @@ async fn overdue_is_what_is_pending_and_has_passed() {
 }
 
 #[tokio::test]
-async fn words_are_found_as_they_are_written() {
+async fn search_matches_all_words_literally() {
     let ada = api().new_user().await;
     for (title, description) in [
         ("100% wool", json!(null)),
@@ -263,7 +263,7 @@ async fn words_are_found_as_they_are_written() {
 }
 
 #[tokio::test]
-async fn every_order_is_total_and_the_same_in_every_spelling() {
+async fn every_spelling_of_an_order_sorts_alike() {
     let (ada, tasks) = with_thirty_tasks().await;
     for (sort, usual_order, spellings) in SORTS {
         for (order, order_spellings) in [("asc", ["asc", "ASC"]), ("desc", ["desc", "Desc"])] {
@@ -288,7 +288,7 @@ async fn every_order_is_total_and_the_same_in_every_spelling() {
 }
 
 #[tokio::test]
-async fn what_has_no_due_date_or_priority_comes_last_both_ways() {
+async fn null_values_come_last_in_both_orders() {
     let (ada, _) = with_thirty_tasks().await;
     for name in ["due_date", "priority"] {
         for order in ["asc", "desc"] {
@@ -304,7 +304,7 @@ async fn what_has_no_due_date_or_priority_comes_last_both_ways() {
 }
 
 #[tokio::test]
-async fn pages_neither_repeat_nor_skip_a_task() {
+async fn pages_neither_repeat_nor_skip_tasks() {
     let ada = api().new_user().await;
     let values = "'same', 'low', '2026-11-21', '2026-01-01', '2026-01-01' from generate_series(1, 25)";
     database::insert_tasks(&ada, "title, priority, due_date, created_at, updated_at", values).await;
@@ -327,19 +327,19 @@ async fn pages_neither_repeat_nor_skip_a_task() {
 }
 
 #[tokio::test]
-async fn beyond_the_end_there_is_nothing() {
+async fn page_beyond_the_end_is_empty() {
     let (ada, _) = with_thirty_tasks().await;
     for query in ["?offset=30", "?offset=4294967295", "?limit=1000&offset=31", "?status=completed&offset=10"] {
         assert_eq!(list(&ada, query).await.json, json!([]), "{query}");
     }
     assert_eq!(list(&ada, "?offset=29").await.ids().len(), 1);
     assert_eq!(list(&ada, "?limit=1000").await.ids().len(), 30);
-    // A limit is counted after the filter.
+    // The limit applies after the filter.
     assert_eq!(list(&ada, "?status=completed&limit=4&offset=8").await.ids().len(), 2);
 }
 
 #[tokio::test]
-async fn a_page_has_at_most_a_thousand_tasks() {
+async fn page_has_at_most_1000_tasks() {
     let ada = api().new_user().await;
     database::insert_tasks(&ada, "title", "n::text from generate_series(1, 1001) n").await;
     let first = list(&ada, "").await.ids();
@@ -351,7 +351,7 @@ async fn a_page_has_at_most_a_thousand_tasks() {
 }
 
 #[tokio::test]
-async fn with_the_setting_a_list_is_an_object_with_counts() {
+async fn list_can_be_an_object_with_counts() {
     let api = api_with(&[("TASK_LIST_SHAPE", "object")]);
     let ada = api.new_user().await;
     database::insert_tasks(&ada, "title, completed", "n::text, n % 3 = 0 from generate_series(1, 9) n").await;

@@ -1,4 +1,4 @@
-//! What the logs tell, and what they never do.
+//! What the logs contain, and what they must not.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::kit::{Api, proxied_database};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// The logs, as soon as they tell of a request.
+/// Waits for a line about a request and returns the logs.
 fn logs_about(api: &Api, request_id: &str) -> String {
     api.stack().logs_when(LIMIT, |logs| logs.contains(request_id)).expect("a line about the request")
 }
@@ -23,12 +23,12 @@ fn tells_none_of(logs: &str, secrets: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_log_tells_no_token_no_text_and_no_password() {
+async fn log_contains_no_secrets() {
     no_secret_is_logged_with(&[]).await;
 }
 
 #[tokio::test]
-async fn a_log_of_any_level_tells_no_token_no_text_and_no_password() {
+async fn log_of_any_level_contains_no_secrets() {
     for level in ["DEBUG", "TRACE"] {
         no_secret_is_logged_with(&[("AWS_LAMBDA_LOG_LEVEL", level)]).await;
     }
@@ -67,7 +67,7 @@ async fn no_secret_is_logged_with(variables: &[(&str, &str)]) {
 }
 
 #[tokio::test]
-async fn a_failure_is_told_once_with_its_cause() {
+async fn failure_is_logged_once_with_its_cause() {
     let (proxy, proxied_url) = proxied_database().await;
     let api = Api::start(&proxied_url, &[]).await;
     let ada = api.new_user().await;
@@ -87,7 +87,7 @@ async fn a_failure_is_told_once_with_its_cause() {
         assert_eq!(event["level"], if status == 503 { "ERROR" } else { "INFO" });
         let cause = event["cause"].as_str().unwrap_or_default();
         assert_eq!(cause.contains("refused") || cause.contains("closed"), status == 503, "{event}");
-        // And the answer says nothing of it.
+        // The response does not contain the cause.
         assert!(!String::from_utf8_lossy(&response.body).contains("refused"));
     }
 }

@@ -1,4 +1,4 @@
-//! Ten thousand requests that nobody has thought of, by two users at the same time, beside a third who sends none.
+//! Ten thousand random requests of two users at the same time. A third user sends none.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,12 +16,12 @@ const WORKERS: usize = 16;
 /// A user with more tasks than this deletes some, so that lists stay short.
 const ENOUGH_TASKS: usize = 40;
 
-/// What a user has learned from the answers to their own requests.
+/// What the responses have shown of the tasks of a user.
 #[derive(Debug, Default)]
 struct Known {
     created: BTreeSet<TaskId>,
     deleted: BTreeSet<TaskId>,
-    /// The newest state of each task that was in an answer.
+    /// The newest version of each task in the responses.
     newest: BTreeMap<TaskId, Value>,
 }
 
@@ -51,7 +51,7 @@ impl Known {
     }
 }
 
-/// One of the two, and what everybody needs to annoy the others.
+/// The users, and what their requests are made of.
 struct World {
     callers: [TestUser; 2],
     bystander: TestUser,
@@ -108,7 +108,7 @@ const NAMES: &[&str] = &[
     "%00",
     "LIMIT",
 ];
-/// Entity tags.
+/// Values of `If-Match` and `If-None-Match`.
 const SEEN: &[&str] =
     &["\"1\"", "\"2\", \"3\"", "*", "W/\"1\"", "1", "", "\"", "\"\u{e4}\"", "\"x\",,\"99999999999999999999\""];
 const VALUES: &[&str] = &[
@@ -196,7 +196,7 @@ impl World {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One of the tasks that somebody has or had, or something else.
+    /// The id of a current or former task of a user, or something else.
     fn id(&self, random: &mut SeededRandom, user: usize) -> String {
         if random.percent(20) {
             return random.pick(ODD_IDS).to_owned();
@@ -279,7 +279,7 @@ impl World {
         Some(Value::Object(object).to_string().into_bytes())
     }
 
-    /// A request, which of the users may send it, and whether with a good token.
+    /// A request, the number of its user, and whether the token is valid.
     fn request(&self, random: &mut SeededRandom) -> (TestRequest, usize, bool) {
         let user = random.below(2);
         let caller = &self.callers[user];
@@ -327,7 +327,7 @@ impl World {
             assert!(response.status < 500, "{request:?} was answered with {}", response.json);
             if !is_authenticated {
                 assert!(response.json.is_null() || [200, 401, 404, 405].contains(&response.status), "{request:?}");
-                // The answer to HEAD has no body that could say so.
+                // The response to HEAD has no body.
                 let is_told = request.method == "HEAD" || response["code"] == "route_not_found";
                 assert!(response.status != 404 || is_told, "{request:?}");
                 assert!(response.status != 200 || request.path.starts_with("/health"), "{request:?}");
@@ -340,7 +340,7 @@ impl World {
         statuses
     }
 
-    /// The ids and texts of what is stored for a user, times as in answers.
+    /// The stored tasks of a user by id, in the format of responses.
     async fn stored(&self, caller: &TestUser) -> BTreeMap<TaskId, Value> {
         let statement = r#"
             select jsonb_build_object('id', id, 'user_id', user_id, 'title', title,
@@ -357,7 +357,7 @@ impl World {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_is_sent_nothing_breaks_and_nobody_reaches_anothers_tasks() {
+async fn random_requests_break_nothing_and_leak_nothing() {
     let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(clock);
     println!("SEED={seed} sends the same requests again");
@@ -383,7 +383,7 @@ async fn whatever_is_sent_nothing_breaks_and_nobody_reaches_anothers_tasks() {
     }
     println!("{statuses:?}");
     assert_eq!(statuses.values().sum::<usize>(), REQUESTS);
-    // Otherwise the requests were not as various as they should be.
+    // The requests must be varied enough to get every status.
     for status in [200, 201, 204, 400, 401, 403, 404, 405, 413, 415, 422] {
         assert!(statuses.get(&status).is_some_and(|count| *count >= 10), "{status} in {statuses:?}");
     }

@@ -1,4 +1,4 @@
-//! What happens when something breaks.
+//! Failures of the database and of functions.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::kit::{Api, api, database, path, proxied_database, routes, valid_body}
 
 const DIRECTIONS: [Direction; 2] = [Direction::ToServer, Direction::ToClient];
 
-/// Asserts that the database is said to be away, and when to try again.
+/// Asserts that the response is a 503 with `Retry-After`.
 #[track_caller]
 fn is_unavailable(response: TestResponse) {
     let response = response.expect_problem(503, "database_unavailable", "The database is not available at the moment");
@@ -21,7 +21,7 @@ fn is_unavailable(response: TestResponse) {
     assert!((1..=30).contains(&seconds));
 }
 
-/// A request to every route that needs the database.
+/// A request to every route that uses the database.
 fn requests(ada: &TestUser, id: &str) -> Vec<TestRequest> {
     let routes = routes().into_iter().filter(|(_, path)| path != "/health");
     let request = |(method, route): (String, String)| {
@@ -32,7 +32,7 @@ fn requests(ada: &TestUser, id: &str) -> Vec<TestRequest> {
 }
 
 #[tokio::test]
-async fn while_the_database_is_away_every_operation_says_so_at_once() {
+async fn unreachable_database_returns_503_immediately() {
     let (proxy, proxied_url) = proxied_database().await;
     let api = Api::start(&proxied_url, &[]).await;
     let ada = api.new_user().await;
@@ -47,7 +47,7 @@ async fn while_the_database_is_away_every_operation_says_so_at_once() {
         is_unavailable(ada.send(request).await);
         assert!(start.elapsed() < Duration::from_secs(3));
     }
-    // What needs no database is answered as ever.
+    // Requests that do not reach the database work.
     api.client.get("/health").await.expect_status(200);
     api.client.get("/api/tasks").await.expect_status(401);
     ada.post("/api/tasks", &json!({})).await.expect_status(422);
@@ -63,9 +63,9 @@ async fn while_the_database_is_away_every_operation_says_so_at_once() {
     assert_eq!(database::rows_of(&ada).await.len(), 1);
 }
 
-/// Neither an answer nor the end of the connection: only the clock helps.
+/// The database neither responds nor closes the connection, so that only a timeout helps.
 #[tokio::test]
-async fn a_database_that_is_silent_is_given_up() {
+async fn unresponsive_database_returns_503() {
     let (proxy, proxied_url) = proxied_database().await;
     let api = Api::start(&proxied_url, &[]).await;
     let ada = api.new_user().await;
@@ -75,7 +75,7 @@ async fn a_database_that_is_silent_is_given_up() {
     }
     let start = Instant::now();
     let bread = json!({"title": "Buy bread"});
-    // On connections that are open, and on ones that cannot be opened.
+    // On open connections, and on connections that cannot be opened.
     let (list, created, ready, deleted) = tokio::join!(
         ada.get("/api/tasks"),
         ada.post("/api/tasks", &bread),
@@ -94,7 +94,7 @@ async fn a_database_that_is_silent_is_given_up() {
 }
 
 #[tokio::test]
-async fn connections_that_the_server_has_closed_are_opened_again() {
+async fn closed_connections_are_reopened() {
     let common = api();
     let name = "to_be_terminated";
     let url = format!("{}&application_name={name}", common.stack().database_url());
@@ -113,7 +113,7 @@ async fn connections_that_the_server_has_closed_are_opened_again() {
         while !sql.query(remaining, &[&name]).await.expect("rows").is_empty() {
             tokio::task::yield_now().await;
         }
-        // The functions must have heard of it, too, and they log when they have.
+        // The functions log when they notice that the connection is closed.
         let closed = |logs: &str| logs.matches("the database closed the connection").count();
         let heard = api.stack().logs_when(Duration::from_secs(5), |logs| closed(logs) >= 5);
         assert!(heard.is_some(), "{}", api.stack().logs());
@@ -126,7 +126,7 @@ async fn connections_that_the_server_has_closed_are_opened_again() {
 }
 
 #[tokio::test]
-async fn a_function_that_was_killed_while_idle_is_replaced() {
+async fn killed_function_is_replaced() {
     let api = Api::start(api().stack().database_url(), &[]).await;
     let ada = api.new_user().await;
     let id = ada.create_id(json!({"title": "Buy milk"})).await;
@@ -141,7 +141,7 @@ async fn a_function_that_was_killed_while_idle_is_replaced() {
         }
         let response = ada.send(request).await;
         assert!(response.status < 300, "{} {}", response.request, response.json);
-        // The others are back as well before the next round.
+        // The other functions are restarted before the next round.
         for request in requests(&ada, &id).into_iter().filter(|request| request.method != "DELETE") {
             ada.send(request).await;
         }
@@ -160,7 +160,7 @@ fn routes_functions() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn requests_at_the_same_time_are_served_by_several_instances() {
+async fn concurrent_requests_use_several_instances() {
     let api = Api::start(api().stack().database_url(), &[]).await;
     let ada = api.new_user().await;
     let created = (0..20).map(|number| {
@@ -185,7 +185,7 @@ async fn requests_at_the_same_time_are_served_by_several_instances() {
 }
 
 #[tokio::test]
-async fn an_instance_that_has_met_bad_requests_serves_the_next() {
+async fn instance_survives_invalid_requests() {
     let api = Api::start(api().stack().database_url(), &[("LAMBDA_CONCURRENCY", "1")]).await;
     let ada = api.new_user().await;
     let id = ada.create_id(json!({"title": "Buy milk"})).await;
@@ -216,9 +216,9 @@ async fn an_instance_that_has_met_bad_requests_serves_the_next() {
 }
 
 #[tokio::test]
-async fn a_signal_stops_everything() {
+async fn signal_stops_all_processes() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        // With a PostgreSQL of its own, which must end as well.
+        // This stack has its own PostgreSQL, which must stop as well.
         let stack = dev::testing::stack::Stack::start_async(Settings::new()).await.expect("a stack");
         let children = descendants(stack.ready().pid);
         assert!(children.iter().any(|process| process.name == "postgres"));
@@ -231,7 +231,7 @@ async fn a_signal_stops_everything() {
 }
 
 #[tokio::test]
-async fn a_stack_ends_with_who_started_it() {
+async fn stack_stops_when_stdin_closes() {
     let api = Api::start(api().stack().database_url(), &[]).await;
     let children = descendants(api.stack().ready().pid);
     assert!(children.len() >= 7);
@@ -241,7 +241,7 @@ async fn a_stack_ends_with_who_started_it() {
     gone(&children).await;
 }
 
-/// Waits until none of the processes runs, and fails when one still does after some seconds.
+/// Asserts that all processes end within some seconds.
 async fn gone(processes: &[Process]) {
     let end = Instant::now() + Duration::from_secs(5);
     while let Some(process) = processes.iter().find(|process| process.is_running()) {
@@ -250,9 +250,9 @@ async fn gone(processes: &[Process]) {
     }
 }
 
-/// The rows that were there when a request failed are there afterwards.
+/// The update waits for the lock and keeps the change of the other transaction.
 #[tokio::test]
-async fn a_statement_that_waits_for_a_lock_does_not_get_lost() {
+async fn statement_waits_for_a_lock() {
     let api = api();
     let ada = api.new_user().await;
     let task = ada.create(json!({"title": "Buy milk"})).await;

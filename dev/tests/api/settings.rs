@@ -1,4 +1,4 @@
-//! What the settings change.
+//! The settings of the API.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn has_both_cases(task: &Value) {
 }
 
 #[tokio::test]
-async fn camel_case_can_be_had_beside_snake_case() {
+async fn camel_case_members_can_be_added() {
     let ada = api_with(&[("TASK_JSON_CASE", "both")]).new_user().await;
     let task = ada.create(json!({"title": "Buy milk", "dueDate": "2026-11-21"})).await;
     has_both_cases(&task);
@@ -32,7 +32,7 @@ async fn camel_case_can_be_had_beside_snake_case() {
 }
 
 #[tokio::test]
-async fn the_limits_of_texts_can_be_set() {
+async fn text_limits_can_be_set() {
     let longest = database::max_title_length();
     let limits = [("TASK_TITLE_MAX", &*longest.to_string()), ("TASK_DESCRIPTION_MAX", "5")];
     let ada = api_with(&limits).new_user().await;
@@ -45,9 +45,9 @@ async fn the_limits_of_texts_can_be_set() {
     assert_eq!(response["detail"], detail);
 }
 
-/// The settings let through what the table does not.
+/// The settings allow texts that are too long for the table.
 #[tokio::test]
-async fn what_the_database_refuses_is_invalid_and_stays_out_of_the_log() {
+async fn text_that_the_database_rejects_is_invalid() {
     let Some(refusal) = database::refusal_of_long_texts() else {
         return database::report_skipped("the database takes every text that the settings can allow");
     };
@@ -69,7 +69,7 @@ async fn what_the_database_refuses_is_invalid_and_stays_out_of_the_log() {
 }
 
 #[tokio::test]
-async fn the_default_answers_are_snake_case() {
+async fn members_are_snake_case_by_default() {
     let task = api_with(&[]).new_user().await.create(json!({"title": "Buy milk"})).await;
     assert!(CAMEL_CASE.iter().all(|(camel_case, _)| task.get(camel_case).is_none()), "{task}");
 }

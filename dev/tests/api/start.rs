@@ -1,4 +1,4 @@
-//! A stack that cannot run does not start, and says why in one sentence.
+//! A stack that cannot run does not start, and prints one line that explains why.
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
@@ -10,7 +10,7 @@ use crate::kit::api;
 
 const PASSWORD: &str = "sekrit-pa55word";
 
-/// The sentence with which a start ends.
+/// Asserts that the start failed with one line, and returns it.
 #[track_caller]
 fn sentence_of(start: Result<Stack, StartError>) -> String {
     let StartError { status, stdout, stderr } = start.expect_err("it starts");
@@ -27,7 +27,7 @@ fn with_database() -> Settings {
 }
 
 #[test]
-fn each_setting_that_is_wrong_is_named() {
+fn invalid_settings_are_named() {
     for (name, value, sentence) in [
         ("TASK_TITLE_MAX", "256", "TASK_TITLE_MAX must be a number from 1 to 255"),
         ("TASK_TITLE_MAX", "0", "TASK_TITLE_MAX must be a number from 1 to 255"),
@@ -43,14 +43,14 @@ fn each_setting_that_is_wrong_is_named() {
 }
 
 #[test]
-fn a_secret_that_is_too_short_is_named_and_not_told() {
+fn short_secret_is_named_but_not_printed() {
     let sentence = sentence_of(Stack::start(with_database().with("BETTER_AUTH_SECRET", PASSWORD)));
     assert!(sentence.starts_with("BETTER_AUTH_SECRET is too short"), "{sentence}");
 }
 
-/// The stack makes up what is missing, so the functions are started without it.
+/// The stack generates missing settings, so the functions are started without it.
 #[test]
-fn a_setting_that_is_needed_and_missing_is_named() {
+fn missing_setting_is_named() {
     let ready = api().stack().ready().clone();
     let functions: BTreeSet<&str> = shared::routes::ROUTES.iter().map(|route| route.function).collect();
     assert_eq!(functions.len(), 7);
@@ -70,7 +70,7 @@ fn a_setting_that_is_needed_and_missing_is_named() {
 }
 
 #[test]
-fn a_bad_connection_string_is_explained_without_its_password() {
+fn invalid_database_url_is_explained_without_the_password() {
     for (url, sentence) in [
         (format!("ada:{PASSWORD}@127.0.0.1/todo"), "DATABASE_URL must begin with postgres:// or postgresql://"),
         (format!("mysql://ada:{PASSWORD}@127.0.0.1/todo"), "DATABASE_URL must begin with postgres:// or postgresql://"),
@@ -86,13 +86,13 @@ fn a_bad_connection_string_is_explained_without_its_password() {
 }
 
 #[test]
-fn a_wildcard_is_no_origin() {
+fn wildcard_origin_is_rejected() {
     let sentence = sentence_of(Stack::start(with_database().with("CORS_ORIGINS", "*")));
     assert!(sentence.contains("CORS_ORIGINS"), "{sentence}");
 }
 
 #[test]
-fn a_port_that_is_taken_is_named() {
+fn used_port_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port().to_string();
     let arguments = ["serve", "--json", "--until-stdin-closes", "--ephemeral"];
@@ -105,7 +105,7 @@ fn a_port_that_is_taken_is_named() {
 }
 
 #[test]
-fn a_file_of_settings_that_is_wrong_is_named_and_not_told() {
+fn malformed_env_file_is_named_but_not_printed() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join(".env"), format!("BETTER_AUTH_SECRET={PASSWORD} {PASSWORD}\n")).expect("a file");
     let sentence = sentence_of(Stack::start(with_database().in_folder(folder.path())));
@@ -113,15 +113,15 @@ fn a_file_of_settings_that_is_wrong_is_named_and_not_told() {
 }
 
 #[tokio::test]
-async fn a_database_without_the_table_is_told_apart() {
+async fn missing_table_is_explained() {
     let url = new_database().await;
     let sentence = sentence_of(Stack::start_async(Settings::new().with_database(&url)).await);
     assert!(sentence.contains("make migrate"), "{sentence}");
 }
 
-/// They could be right in a moment, so the stack waits some seconds for each. All at once here.
+/// The stack retries these errors for some seconds, so that the four starts run at the same time.
 #[tokio::test]
-async fn a_database_that_does_not_let_us_in_is_explained_without_the_password() {
+async fn failed_connection_is_explained_without_the_password() {
     let url = api().stack().database_url().to_owned();
     let (before, after) = url.split_once('@').expect("a user");
     let (user, _) = before.rsplit_once(':').expect("a password");

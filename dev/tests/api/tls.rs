@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::kit::{Api, api, database};
 
 #[tokio::test]
-async fn with_sslmode_require_the_connection_is_encrypted() {
+async fn sslmode_require_encrypts_the_connection() {
     let common = api();
     let ca_file = common.stack().ready().ca_file.clone().expect("an authority");
     let url = common.stack().database_url();
@@ -17,7 +17,7 @@ async fn with_sslmode_require_the_connection_is_encrypted() {
     let statement =
         "select ssl, version from pg_stat_ssl join pg_stat_activity using (pid) where application_name = $1";
     let connections = database::connect().await.query(statement, &[&"with_tls"]).await.expect("rows");
-    // The functions that were called, health, create and list, and whichever others have started.
+    // At least `health`, `create-task` and `list-tasks` have connected.
     assert!(connections.len() >= 3);
     for connection in connections {
         assert!(connection.get::<_, bool>(0) && connection.get::<_, &str>(1).starts_with("TLSv1."));

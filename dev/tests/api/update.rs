@@ -7,7 +7,7 @@ use crate::kit::{api, database, path};
 
 const METHODS: [&str; 2] = ["PUT", "PATCH"];
 
-/// A task in which every member has a value.
+/// A task with a value in every member.
 async fn full(ada: &TestUser) -> Value {
     let body = json!({"title": "Buy milk", "description": "The good one", "priority": "low", "due_date": "2026-11-21"});
     ada.create(body).await
@@ -17,7 +17,7 @@ fn path_of(task: &Value) -> String {
     format!("/api/tasks/{}", TaskId::from_task(task))
 }
 
-/// What is left of a task when the change is made: `updated_at` later, the rest as in `expected`.
+/// Asserts that `updated_at` is later, that the `expected` members have changed, and no others.
 #[track_caller]
 fn is_changed(response: &Value, before: &Value, expected: &[(&str, Value)]) {
     assert!(response["updated_at"].as_str() > before["updated_at"].as_str(), "{response} after {before}");
@@ -30,7 +30,7 @@ fn is_changed(response: &Value, before: &Value, expected: &[(&str, Value)]) {
 }
 
 #[tokio::test]
-async fn only_what_is_sent_changes() {
+async fn only_sent_members_change() {
     let ada = api().new_user().await;
     for method in METHODS {
         for (name, sent, kept) in [
@@ -51,7 +51,7 @@ async fn only_what_is_sent_changes() {
 }
 
 #[tokio::test]
-async fn every_route_changes_a_task() {
+async fn every_route_updates_a_task() {
     let ada = api().new_user().await;
     for method in METHODS {
         for route in ["/api/tasks/{id}", "/api/{user_id}/tasks/{id}"] {
@@ -70,7 +70,7 @@ async fn every_route_changes_a_task() {
 }
 
 #[tokio::test]
-async fn null_and_empty_clear_what_can_be_empty() {
+async fn null_and_empty_clear_optional_members() {
     let ada = api().new_user().await;
     for method in METHODS {
         for (name, empty) in [
@@ -90,7 +90,7 @@ async fn null_and_empty_clear_what_can_be_empty() {
 }
 
 #[tokio::test]
-async fn null_leaves_title_and_completed_as_they_are() {
+async fn null_keeps_title_and_completed() {
     let ada = api().new_user().await;
     let before = full(&ada).await;
     let change = json!({"title": null, "completed": null, "priority": "medium"});
@@ -99,7 +99,7 @@ async fn null_leaves_title_and_completed_as_they_are() {
 }
 
 #[tokio::test]
-async fn a_change_without_a_known_member_is_refused() {
+async fn update_without_known_members_is_rejected() {
     let ada = api().new_user().await;
     let before = full(&ada).await;
     let sentence = "at least one of title, description, completed, priority and due_date must be given";
@@ -120,7 +120,7 @@ async fn a_change_without_a_known_member_is_refused() {
 }
 
 #[tokio::test]
-async fn what_the_server_decides_cannot_be_changed() {
+async fn server_generated_members_cannot_be_changed() {
     let ada = api().new_user().await;
     let before = full(&ada).await;
     let old = "2001-01-01T00:00:00Z";
@@ -135,7 +135,7 @@ async fn what_the_server_decides_cannot_be_changed() {
 }
 
 #[tokio::test]
-async fn a_change_that_changes_nothing_leaves_the_time() {
+async fn update_without_effect_keeps_updated_at() {
     let ada = api().new_user().await;
     let before = full(&ada).await;
     for method in METHODS {
@@ -151,7 +151,7 @@ async fn a_change_that_changes_nothing_leaves_the_time() {
 }
 
 #[tokio::test]
-async fn every_change_moves_the_time() {
+async fn every_change_advances_updated_at() {
     let ada = api().new_user().await;
     let mut before = full(&ada).await;
     for round in 0..10 {
@@ -163,7 +163,7 @@ async fn every_change_moves_the_time() {
 }
 
 #[tokio::test]
-async fn the_rules_of_the_members_hold_for_changes() {
+async fn update_validates_like_create() {
     let ada = api().new_user().await;
     let before = full(&ada).await;
     for method in METHODS {
@@ -195,9 +195,9 @@ async fn the_rules_of_the_members_hold_for_changes() {
     assert_eq!(ada.get(&path_of(&before)).await.json, before);
 }
 
-/// Its text is longer than what may be sent, and can still be kept, completed and replaced.
+/// The title is longer than the API accepts. Other changes of the task still work.
 #[tokio::test]
-async fn a_task_with_a_longer_title_than_allowed_can_be_changed() {
+async fn task_with_an_overlong_title_can_be_changed() {
     if database::max_title_length() == 200 {
         return database::report_skipped("no title is longer than the API allows");
     }

@@ -1,4 +1,4 @@
-//! The same API through `cargo lambda watch`.
+//! The API through `cargo lambda watch`.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,13 +9,13 @@ use serde_json::json;
 
 use crate::kit::{Api, api, path};
 
-/// Its requests have no route key, raw path parameters and a deadline in 1970.
+/// Its events have no route key, encoded path parameters, and a deadline in 1970.
 #[tokio::test]
 async fn cargo_lambda_watch_serves_the_api() {
     let binary = Path::new(env!("CARGO_BIN_EXE_dev"));
     let target = binary.ancestors().nth(2).and_then(Path::to_str).expect("the folder above debug");
     let mut arguments = vec!["watch", "--json", "--until-stdin-closes", "--port", "0", "--ephemeral"];
-    // As the Makefile builds it, so that little is built again.
+    // The features of the Makefile, so that little has to be compiled again.
     if !Command::new("pkg-config").args(["--exists", "openssl"]).status().is_ok_and(|status| status.success()) {
         arguments.extend(["--features", "shared/vendored-openssl"]);
     }

@@ -1,7 +1,6 @@
-//! Time passes, or seems to: what a freeze of minutes and a wall clock that is set look like from inside a function.
+//! Clocks: functions that were frozen for minutes, and wall clocks that jump.
 //!
-//! A library of the tests' own is loaded before libc and shifts the clocks, so nobody has to wait, and nothing in the
-//! function knows of it.
+//! A preloaded library shifts the clocks of a function, so that the tests need not wait and the function needs no test code.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -16,7 +15,7 @@ use crate::env::{DirectFunction, ONE_OF_EACH_FUNCTION, Operation, TaskCase, Test
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 
-/// The clocks of functions.
+/// The shifted clocks of functions.
 struct Clocks {
     folder: TempDir,
 }
@@ -41,9 +40,9 @@ impl Clocks {
         self.folder.path().join("shifted.so")
     }
 
-    /// Ahead of the system's by so many seconds: the wall clock and the monotonic one.
+    /// Shifts the wall clock and the monotonic clock by this many seconds from those of the system.
     fn shift(&self, wall: i64, monotonic: i64) {
-        // Nobody may read half of it.
+        // Renamed, so that no function reads a partial file.
         let next = self.folder.path().join("next");
         std::fs::write(&next, format!("{wall} {monotonic}")).unwrap();
         std::fs::rename(next, self.file()).unwrap();
@@ -61,14 +60,14 @@ impl Clocks {
     }
 }
 
-/// By a deadline that is set by the same clock.
+/// Sends the request of a case with a deadline by the shifted wall clock.
 async fn send(function: &mut DirectFunction, case: &TaskCase, wall: i64) -> TestResponse {
     let now = SystemTime::now() + Duration::from_secs(20);
     let shift = Duration::from_secs(wall.unsigned_abs());
     function.send_by(if wall < 0 { now - shift } else { now + shift }, case).await
 }
 
-/// One operation after the clocks have moved to there, and how many connections it opened.
+/// Shifts the clocks, executes one operation, and returns how many connections it opened.
 async fn opens(
     env: &TestEnv,
     clocks: &Clocks,
@@ -87,19 +86,19 @@ async fn opens(
 }
 
 #[tokio::test]
-async fn a_connection_that_was_idle_for_too_long_by_either_clock_is_replaced() {
+async fn long_idle_connection_is_replaced_by_either_clock() {
     let env = TestEnv::start_cold(|settings| settings).await;
     let clocks = Clocks::new();
     for operation in ONE_OF_EACH_FUNCTION {
         clocks.shift(0, 0);
         let mut function = clocks.function(&env, operation).await;
         for (to, opened) in [
-            // The one that was made at the start.
+            // The connection from the start.
             ((0, 0), 0),
-            // Not yet four minutes, and then more than that.
+            // Less than four minutes idle, and then more.
             ((230, 230), 0),
             ((230 + 241, 230 + 241), 1),
-            // A clock that stands still while the function is frozen.
+            // The monotonic clock stands still while the function is frozen.
             ((800, 471), 1),
             ((800, 800), 1),
             ((800, 800), 0),
@@ -110,7 +109,7 @@ async fn a_connection_that_was_idle_for_too_long_by_either_clock_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_old_is_replaced_however_much_it_is_used() {
+async fn old_connection_is_replaced_even_when_busy() {
     let env = TestEnv::start_cold(|settings| settings).await;
     let clocks = Clocks::new();
     let mut function = clocks.function(&env, Operation::List).await;
@@ -121,12 +120,12 @@ async fn a_connection_that_is_old_is_replaced_however_much_it_is_used() {
             opened.push(minute);
         }
     }
-    // A connection of exactly half an hour has been open for a moment longer.
+    // The connection is replaced at half an hour.
     assert_eq!(opened, [30]);
 }
 
 #[tokio::test]
-async fn a_wall_clock_that_jumps_by_hours_costs_no_more_than_a_new_connection() {
+async fn wall_clock_jump_costs_at_most_one_reconnect() {
     let env = TestEnv::start_cold(|settings| settings).await;
     let clocks = Clocks::new();
     for operation in ONE_OF_EACH_FUNCTION {
@@ -136,13 +135,13 @@ async fn a_wall_clock_that_jumps_by_hours_costs_no_more_than_a_new_connection() 
         for hours in [0, 3, 3, 0, -5, -5, 0, 20] {
             opened.push(opens(&env, &clocks, &mut function, operation, (hours * HOUR, 0)).await);
         }
-        // What is in the future has no age.
+        // A connection from the future has no age.
         assert_eq!(opened, [0, 1, 0, 0, 0, 0, 1, 1], "{operation:?}");
     }
 }
 
 #[tokio::test]
-async fn a_wall_clock_that_jumps_during_a_statement_does_not_touch_it() {
+async fn wall_clock_jump_does_not_affect_a_running_statement() {
     let env = Arc::new(TestEnv::start_cold(|settings| settings).await);
     let clocks = Clocks::new();
     for operation in ONE_OF_EACH_FUNCTION {

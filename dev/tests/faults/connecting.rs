@@ -1,4 +1,4 @@
-//! The database does not let the function in, or not at once.
+//! The database refuses connections, or accepts them slowly.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use tokio::time::timeout;
 
 use crate::env::{ALL_OPERATIONS, DirectFunction, ONE_OF_EACH_FUNCTION, Operation, TestEnv};
 
-/// For attempts without end.
+/// More connections than a request attempts.
 const ALWAYS: usize = 1000;
 
-/// Refusals of which one may hope that they pass: state, text, `Retry-After`.
+/// Transient refusals: SQLSTATE, message and `Retry-After`.
 const TRANSIENT: [(&str, &str, u32); 11] = [
     ("XX000", "Couldn't connect to compute node", 1),
     (
@@ -34,7 +34,7 @@ const TRANSIENT: [(&str, &str, u32); 11] = [
     ("08006", "server closed the connection unexpectedly", 1),
 ];
 
-/// Refusals that only a human ends.
+/// Refusals that an operator must fix: SQLSTATE and message.
 const PERMANENT: [(&str, &str); 10] = [
     ("XX000", "password authentication failed for user 'todo'"),
     (
@@ -55,16 +55,16 @@ fn refusal(state: &str, message: &str) -> Script {
     Script::Refuse { state: state.to_owned(), message: message.to_owned() }
 }
 
-/// The operations in turn, for cases that would take too long with each.
+/// One operation after the other, because every case with every operation would take too long.
 fn in_turn(number: usize) -> Operation {
     ALL_OPERATIONS[number % ALL_OPERATIONS.len()]
 }
 
 #[tokio::test]
-async fn a_refusal_that_passes_is_outlasted() {
+async fn transient_refusal_is_retried() {
     let env = TestEnv::start().await;
     for (number, (state, message, _)) in TRANSIENT.into_iter().enumerate() {
-        // The first connection that gets through is the second, third or fourth.
+        // The first accepted connection is the second, third or fourth.
         let refusals = 1 + number % 3;
         env.close_connections(End::Close).await;
         env.proxy.play_script(&refusal(state, message), refusals);
@@ -78,7 +78,7 @@ async fn a_refusal_that_passes_is_outlasted() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_lasts_is_answered_with_503_and_a_time_to_come_again() {
+async fn lasting_refusal_returns_503_with_retry_after() {
     let env = TestEnv::start().await;
     for (number, (state, message, seconds)) in TRANSIENT.into_iter().enumerate() {
         env.close_connections(End::Close).await;
@@ -87,7 +87,7 @@ async fn a_refusal_that_lasts_is_answered_with_503_and_a_time_to_come_again() {
         let response = case.send().await;
         env.assert_unavailable_and_not_executed(&case, &response).await;
         assert_eq!(response.retry_after(), Some(seconds), "{message}");
-        // Whoever is told that the house is full comes back less often.
+        // When connections are exhausted there are fewer attempts.
         assert_eq!(ALWAYS - env.proxy.pending_scripts(), if seconds > 1 { 5 } else { 6 }, "{message}: attempts");
         env.proxy.clear_faults().unwrap();
     }
@@ -95,7 +95,7 @@ async fn a_refusal_that_lasts_is_answered_with_503_and_a_time_to_come_again() {
 }
 
 #[tokio::test]
-async fn a_pooler_without_a_server_to_spare_is_asked_once_more() {
+async fn pooler_timeout_is_retried_once() {
     let env = TestEnv::start().await;
     for operation in ALL_OPERATIONS {
         env.close_connections(End::Close).await;
@@ -112,7 +112,7 @@ async fn a_pooler_without_a_server_to_spare_is_asked_once_more() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_needs_a_human_is_answered_with_500_at_once() {
+async fn permanent_refusal_returns_500_without_retry() {
     let env = TestEnv::start().await;
     for (number, (state, message)) in PERMANENT.into_iter().enumerate() {
         env.close_connections(End::Close).await;
@@ -126,7 +126,7 @@ async fn a_refusal_that_needs_a_human_is_answered_with_500_at_once() {
         );
         assert_eq!((response.retry_after(), ALWAYS - env.proxy.pending_scripts()), (None, 1), "{message}");
         assert!(!response.json.to_string().contains(message), "{response:?}");
-        // In the log, where quotation marks are escaped.
+        // The part before the quotation marks, which are escaped in the log.
         let cause = message.split('"').next().unwrap();
         wait_until("the cause is logged", async || env.stack.logs().contains(cause)).await;
         env.assert_not_executed(&case).await;
@@ -136,7 +136,7 @@ async fn a_refusal_that_needs_a_human_is_answered_with_500_at_once() {
 }
 
 #[tokio::test]
-async fn a_used_up_quota_is_answered_with_503_and_a_long_time_to_come_again() {
+async fn exceeded_quota_returns_503_with_long_retry_after() {
     let env = TestEnv::start().await;
     for message in [
         "Your account or project has exceeded the compute time quota. Upgrade your plan to increase limits.",
@@ -157,7 +157,7 @@ async fn a_used_up_quota_is_answered_with_503_and_a_long_time_to_come_again() {
 }
 
 #[tokio::test]
-async fn a_connection_that_ends_during_the_sign_in_is_tried_again() {
+async fn connection_closed_during_sign_in_is_retried() {
     let env = TestEnv::start().await;
     for end in [End::Close, End::Reset] {
         for operation in ALL_OPERATIONS {
@@ -170,7 +170,7 @@ async fn a_connection_that_ends_during_the_sign_in_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_port_where_nobody_listens_is_answered_with_503_until_somebody_does() {
+async fn refused_connection_returns_503() {
     let env = Arc::new(TestEnv::start().await);
     env.close_connections(End::Close).await;
     env.proxy.refuse_connections().await;
@@ -186,7 +186,7 @@ async fn a_port_where_nobody_listens_is_answered_with_503_until_somebody_does() 
 }
 
 #[tokio::test]
-async fn a_database_that_wakes_up_is_waited_for() {
+async fn database_that_wakes_up_is_waited_for() {
     let env = Arc::new(TestEnv::start().await);
     for wake_up in [Duration::from_millis(500), Duration::from_secs(3)] {
         env.close_connections(End::Close).await;
@@ -197,12 +197,12 @@ async fn a_database_that_wakes_up_is_waited_for() {
         let responses = TestEnv::send_together(&cases).await.unwrap();
         assert!(start.elapsed() > wake_up);
         env.assert_all_done(&cases, &responses).await;
-        // Giving up would throw the waking away.
+        // A new connection would start the wake-up again.
         assert_eq!(env.proxy.accepted_connections() - connections, cases.len(), "{wake_up:?}");
     }
 }
 
-/// The limit for the sign-in ends before the database is awake, and the request with it.
+/// The sign-in times out before the database is awake, and the request fails.
 async fn is_not_waited_for(wake_up: Duration) {
     let env = Arc::new(TestEnv::start().await);
     env.close_connections(End::Close).await;
@@ -219,24 +219,24 @@ async fn is_not_waited_for(wake_up: Duration) {
         let counts = env.counts_since(before);
         assert_eq!(counts, (cases.len(), 0), "{wake_up:?}");
     }
-    // It is awake.
+    // Now the database is awake.
     env.proxy.clear_faults().unwrap();
     env.assert_works(&ALL_OPERATIONS).await;
 }
 
 #[tokio::test]
-async fn a_database_that_takes_too_long_to_wake_up_is_given_up_in_time_and_nothing_happens() {
+async fn slow_wake_up_returns_503_before_the_timeout() {
     tokio::join!(is_not_waited_for(Duration::from_secs(8)), is_not_waited_for(Duration::from_secs(20)));
 }
 
-/// An address at which connections are neither accepted nor refused, as long as this is kept.
+/// An address at which connections are neither accepted nor refused until this is dropped.
 struct BlackHole {
     _listener: TcpListener,
     _waiting: Vec<TcpStream>,
 }
 
 impl BlackHole {
-    /// Nobody ever accepts, and so many wait already that the kernel drops the packets of others.
+    /// The backlog is full and nothing accepts, so that the kernel drops further packets.
     async fn at(address: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(address).unwrap();
@@ -250,7 +250,7 @@ impl BlackHole {
 }
 
 #[tokio::test]
-async fn an_address_that_is_a_black_hole_costs_only_the_head_start_of_the_next() {
+async fn unreachable_address_delays_only_by_the_head_start() {
     let env = TestEnv::start().await;
     let (first, second) = (Ipv4Addr::new(127, 0, 0, 2), Ipv4Addr::LOCALHOST);
     let hole = BlackHole::at((first, env.proxy.port()).into()).await;
@@ -259,7 +259,7 @@ async fn an_address_that_is_a_black_hole_costs_only_the_head_start_of_the_next()
     let hosts = env.database.url(port, &format!("{first}:{port},{second}"), "sslmode=disable");
     for (operation, url) in ONE_OF_EACH_FUNCTION.into_iter().zip([addresses, hosts].into_iter().cycle()) {
         let mut function = DirectFunction::start(operation, &url, &[]).await;
-        // The start of the process is not what is measured.
+        // The start of the process is not measured.
         let warm = env.prepare(operation).await;
         env.assert_done(&warm, &function.send(&warm).await).await;
         env.close_connections(End::Close).await;
@@ -269,7 +269,7 @@ async fn an_address_that_is_a_black_hole_costs_only_the_head_start_of_the_next()
         let response = function.send(&case).await;
         let took = start.elapsed();
         env.assert_done(&case, &response).await;
-        // The head start is 150 ms. The limit of all addresses together, a second, would have been an error.
+        // The head start is 150 ms. The timeout of all addresses together, one second, would be an error.
         assert!(took > Duration::from_millis(140), "{operation:?}: {took:?}");
         assert_eq!(env.proxy.accepted_connections() - connections, 1);
     }
@@ -292,6 +292,6 @@ async fn is_given_up_in_time(script: Script) {
 }
 
 #[tokio::test]
-async fn a_server_that_never_answers_the_sign_in_is_given_up_in_time() {
+async fn unanswered_sign_in_returns_503_before_the_timeout() {
     tokio::join!(is_given_up_in_time(Script::Silent), is_given_up_in_time(Script::SilentAfterStartup));
 }

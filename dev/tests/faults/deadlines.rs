@@ -1,4 +1,4 @@
-//! The time that Lambda gives a request ends at any moment, also before it has begun.
+//! Deadlines that Lambda sets at any moment, also in the past.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -9,10 +9,10 @@ use futures_util::future::join_all;
 
 use crate::env::{DirectFunction, ONE_OF_EACH_FUNCTION, Operation, TaskCase, TestEnv};
 
-/// What a function keeps of its time to hand the answer over.
+/// The part of the time that a function reserves for its response.
 const KEPT: Duration = Duration::from_millis(700);
 
-/// A function, with a proxy that only it uses.
+/// A function with its own proxy.
 struct Patient {
     env: Arc<TestEnv>,
     proxy: FaultProxy,
@@ -34,7 +34,7 @@ impl Patient {
         self.env.assert_done(&case, &response).await;
     }
 
-    /// A case with so much time, beyond what is kept.
+    /// Sends a case with this much time, besides the reserved time.
     async fn within(&mut self, time: Duration) -> (TaskCase, TestResponse) {
         let case = self.env.prepare(self.operation).await;
         let response = self.function.send_by(SystemTime::now() + KEPT + time, &case).await;
@@ -44,7 +44,7 @@ impl Patient {
 
 async fn is_put_off_at_once(env: Arc<TestEnv>, operation: Operation) {
     let mut patient = Patient::new(env, operation).await;
-    // Before there is a connection, and when there is one.
+    // Without a connection, and with one.
     for _ in 0..2 {
         let executed = patient.proxy.answered_statements();
         let now = SystemTime::now();
@@ -55,18 +55,18 @@ async fn is_put_off_at_once(env: Arc<TestEnv>, operation: Operation) {
             assert_eq!(response.retry_after(), Some(1));
         }
         patient.works().await;
-        // Whatever had been sent would have been answered by now.
+        // Any earlier statement would have been executed by now.
         assert_eq!(patient.proxy.answered_statements() - executed, 1, "{operation:?}");
     }
 }
 
 #[tokio::test]
-async fn a_deadline_that_is_near_or_past_is_answered_and_no_statement_is_sent() {
+async fn near_or_past_deadline_sends_no_statement() {
     let env = Arc::new(TestEnv::start_cold(|settings| settings).await);
     join_all(ONE_OF_EACH_FUNCTION.map(|operation| is_put_off_at_once(Arc::clone(&env), operation))).await;
 }
 
-/// How the cases of a sweep ended.
+/// The results of the cases of a sweep.
 #[derive(Debug, Default)]
 struct Ends {
     done: u32,
@@ -74,19 +74,19 @@ struct Ends {
     given_up_after: u32,
 }
 
-/// Gives each of many requests a millisecond more than the one before, so that they end wherever something is waited
-/// for: at each message of the sign-in, at the statement, and at its answer.
+/// Gives each request a millisecond more than the one before, so that they end at every message: of the sign-in, of the
+/// statement, and of its response.
 async fn happens_once_or_not_at_all(env: Arc<TestEnv>, operation: Operation, is_cold: bool) {
     let mut patient = Patient::new(env, operation).await;
     patient.works().await;
-    // Longer than a tick of the clock, so that no wait is passed over.
+    // Longer than a tick of the clock, so that a request ends in every wait.
     for direction in [Direction::ToServer, Direction::ToClient] {
         patient.proxy.set_flow(direction, Flow::Delay(Duration::from_millis(3)));
     }
     let mut ends = Ends::default();
     let mut given_up = Vec::new();
     for milliseconds in (0..400).step_by(if is_cold { 2 } else { 1 }) {
-        // Far enough for a machine that has other work, too.
+        // Enough on a busy machine, too.
         if ends.done == 3 {
             break;
         }
@@ -103,7 +103,7 @@ async fn happens_once_or_not_at_all(env: Arc<TestEnv>, operation: Operation, is_
         }
         patient.works().await;
     }
-    // What was under way when its request was given up has arrived by now.
+    // Statements of ended requests have arrived by now.
     patient.proxy.close_all(End::Close).await.unwrap();
     for case in given_up {
         if patient.env.was_executed(&case).await {
@@ -115,15 +115,15 @@ async fn happens_once_or_not_at_all(env: Arc<TestEnv>, operation: Operation, is_
     let is_write = !matches!(operation, Operation::List | Operation::Get);
     assert!(ends.done == 3 && ends.given_up_before > 0, "{operation:?}, {is_cold}: {ends:?}");
     assert!(is_write || ends.given_up_after == 0, "{operation:?}, {is_cold}: {ends:?}");
-    // The time of a connect varies by more than a statement takes.
+    // The duration of a connect varies by more than a statement takes.
     assert!(is_cold || !is_write || ends.given_up_after > 0, "{operation:?}: {ends:?}");
 }
 
 #[tokio::test]
-async fn a_request_that_is_given_up_at_any_moment_happens_once_or_not_at_all() {
+async fn request_ended_at_any_moment_executes_at_most_once() {
     let env = Arc::new(TestEnv::start_cold(|settings| settings).await);
     let sweep = |operation, is_cold| happens_once_or_not_at_all(Arc::clone(&env), operation, is_cold);
-    // All functions connect alike.
+    // All functions connect in the same way.
     join_all([Operation::Create, Operation::Toggle, Operation::Delete].map(|operation| sweep(operation, true))).await;
     join_all(ONE_OF_EACH_FUNCTION.map(|operation| sweep(operation, false))).await;
 }

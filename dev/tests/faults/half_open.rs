@@ -1,8 +1,7 @@
-//! The path to the database dies without a word: nothing is acknowledged any more.
+//! A network path that fails silently: nothing is acknowledged any more.
 //!
-//! A proxy cannot make such a path, because its own kernel acknowledges. So there is a second network stack on this
-//! machine, a namespace with one cable to it, and the cable is pulled. That takes root and Linux's `ip`: without them
-//! these tests fail, rather than pretend.
+//! A proxy cannot simulate this, because its own kernel acknowledges. So the tests create a network namespace, and a virtual
+//! cable to it that can be interrupted. This requires root and `ip` of Linux. Without them the tests fail.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -17,14 +16,14 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use crate::env::{FaultDatabase, ONE_OF_EACH_FUNCTION, Operation, TestEnv};
 
-/// Set in the process that runs in the namespace: where its socket is, and where it is to listen.
+/// Set in the process inside the namespace: the path of the socket, and the address to listen on.
 const RELAY: &str = "FAULTS_RELAY";
 
-/// A namespace with a relay in it, which passes connections on through a socket in the file system, past the cable.
+/// A network namespace with a relay. The relay forwards connections through a Unix socket, which bypasses the cable.
 struct Island {
     name: String,
     cable: String,
-    /// Of this end of the cable.
+    /// The address of this end of the cable.
     here: String,
     address: String,
     relay: Option<Child>,
@@ -38,11 +37,11 @@ fn ip(arguments: &str) {
 }
 
 impl Island {
-    /// Its port 5432 leads to the socket.
+    /// Port 5432 of the namespace is forwarded to the socket.
     fn new(number: u8, socket: &str) -> Self {
         let name = format!("faults-{}-{number}", std::process::id());
         let cable = format!("ft{}x{number}", std::process::id() % 1_000_000);
-        // From the block for benchmarks of networks, which nobody routes.
+        // From the address block for network benchmarks, which is not routed.
         let third = std::process::id() % 250;
         let (here, address) =
             (format!("198.18.{third}.{}", number * 4 + 1), format!("198.18.{third}.{}", number * 4 + 2));
@@ -65,27 +64,27 @@ impl Island {
         island
     }
 
-    /// Both directions die, and nobody is told.
+    /// Both directions fail silently.
     fn pull_the_cable(&self) {
         ip(&format!("-n {} link set inside down", self.name));
     }
 
-    /// Requests arrive, and neither answers nor acknowledgements get out.
+    /// Requests arrive. Responses and acknowledgements are lost.
     fn lose_answers(&self) {
         ip(&format!("-n {} route add blackhole {}/32", self.name, self.here));
     }
 
-    /// Connections that the island knows.
+    /// How many connections the namespace has.
     fn connections(&self) -> usize {
         let relay = self.relay.as_ref().unwrap().id();
         let table = std::fs::read_to_string(format!("/proc/{relay}/net/tcp")).unwrap();
-        // Below the headings and the listener.
+        // Without the heading and the listener.
         table.lines().count() - 2
     }
 
     fn heal(&self) {
         ip(&format!("-n {} link set inside up", self.name));
-        // There is none where the cable was pulled.
+        // It fails if the cable was interrupted instead.
         let delete = ["-n", &self.name, "route", "delete", "blackhole", &self.here];
         let _ = Command::new("ip").args(delete).output();
     }
@@ -110,7 +109,7 @@ async fn relay() {
     let listener = TcpListener::bind(address).await.unwrap();
     while let Ok((mut client, _)) = listener.accept().await {
         let mut server = UnixStream::connect(socket).await.unwrap();
-        // It ends with a reset: unlike a close, that is sent once, and forgotten when it gets lost.
+        // Closed with a reset: unlike a FIN, a lost RST is not sent again.
         client.set_zero_linger().unwrap();
         tokio::spawn(async move {
             let (mut from_client, mut to_client) = client.split();
@@ -123,7 +122,7 @@ async fn relay() {
     }
 }
 
-/// A stack whose database is on the island.
+/// Starts a stack whose database is in the namespace.
 async fn stranded(number: u8) -> (Arc<TestEnv>, Island) {
     let database = FaultDatabase::new().await;
     let proxy = database.start_proxy().await;
@@ -132,7 +131,7 @@ async fn stranded(number: u8) -> (Arc<TestEnv>, Island) {
     let listener = UnixListener::bind(&socket).unwrap();
     let port = proxy.port();
     tokio::spawn(async move {
-        // The socket is there as long as somebody may come.
+        // The socket exists as long as this task.
         let _folder = folder;
         while let Ok((mut client, _)) = listener.accept().await {
             let mut server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
@@ -157,7 +156,7 @@ enum Death {
     Answers,
 }
 
-/// Each operation meets the dead path, which heals after a while.
+/// Every operation meets an interrupted path, which is repaired after this time.
 async fn survives(number: u8, death: Death, heals_after: Duration) {
     let (env, island) = stranded(number).await;
     for operations in [&ONE_OF_EACH_FUNCTION[..], &[Operation::Complete]] {
@@ -175,7 +174,7 @@ async fn survives(number: u8, death: Death, heals_after: Duration) {
 }
 
 #[tokio::test]
-async fn a_dead_path_that_heals_is_survived() {
+async fn interrupted_network_path_is_survived() {
     let [moment, second, longer] = [300, 1000, 3000].map(Duration::from_millis);
     tokio::join!(
         survives(0, Death::BothWays, moment),
@@ -188,14 +187,14 @@ async fn a_dead_path_that_heals_is_survived() {
 }
 
 #[tokio::test]
-async fn a_path_that_stays_dead_is_answered_in_time() {
+async fn dead_network_path_returns_503_before_the_timeout() {
     let (env, island) = stranded(6).await;
     let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     island.lose_answers();
     let start = Instant::now();
     for (case, response) in cases.iter().zip(&TestEnv::send_together(&cases).await.unwrap()) {
         env.assert_unavailable(response);
-        // The request had arrived, and could not be told from one that had not.
+        // The function cannot know whether the statement has arrived.
         env.assert_executed_once(case).await;
     }
     assert!(start.elapsed() < Duration::from_secs(12), "{:?}", start.elapsed());
@@ -203,8 +202,8 @@ async fn a_path_that_stays_dead_is_answered_in_time() {
     env.assert_works(&ONE_OF_EACH_FUNCTION).await;
 }
 
-/// The other side ends all connections while the cable is out, and does not know them any more when it is back. Nobody
-/// can tell before something is sent.
+/// The server closes all connections while the path is interrupted. After the repair it resets the connection, as soon as the
+/// function sends something.
 async fn is_answered_by_a_reset(number: u8, while_frozen: bool) {
     let (env, island) = stranded(number).await;
     for operations in [&ONE_OF_EACH_FUNCTION[..], &[Operation::Complete]] {
@@ -222,11 +221,11 @@ async fn is_answered_by_a_reset(number: u8, while_frozen: bool) {
         env.assert_all_done(&cases, &TestEnv::send_together(&cases).await.unwrap()).await;
         assert_eq!(env.proxy.accepted_connections() - connections, cases.len());
     }
-    // By sending: a look before that finds only what a late acknowledgement of the kernel's may have brought out.
+    // At least some functions noticed the reset only after sending, and retried.
     wait_until("some have tried again", async || env.stack.logs().contains("the database is asked again")).await;
 }
 
 #[tokio::test]
-async fn a_connection_whose_end_got_lost_is_replaced_when_it_is_reset() {
+async fn connection_with_lost_close_is_replaced_after_reset() {
     tokio::join!(is_answered_by_a_reset(7, false), is_answered_by_a_reset(8, true));
 }

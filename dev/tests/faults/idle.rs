@@ -1,4 +1,4 @@
-//! The connection ends between two requests.
+//! Connections that end between two requests.
 
 use dev::testing::fault_proxy::End;
 
@@ -6,7 +6,7 @@ use crate::env::{ALL_OPERATIONS, Operation, TestEnv};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Ending {
-    /// The server says why, and closes.
+    /// The server sends an error and closes the connection.
     Terminated,
     Closed,
     Reset,
@@ -27,7 +27,7 @@ impl Ending {
     }
 }
 
-/// The operation on a new connection, and executed once: what has certainly not happened is not in doubt.
+/// Asserts that the operation is done on a new connection with one execution. No fence is needed, because the first
 async fn is_done_on_a_new_connection(env: &TestEnv, operation: Operation) {
     let case = env.prepare(operation).await;
     let before = env.counts();
@@ -37,7 +37,7 @@ async fn is_done_on_a_new_connection(env: &TestEnv, operation: Operation) {
 }
 
 #[tokio::test]
-async fn a_connection_that_ended_while_idle_is_replaced_without_a_word() {
+async fn connection_closed_while_idle_is_replaced() {
     let env = TestEnv::start().await;
     for ending in ENDINGS {
         for operation in ALL_OPERATIONS {
@@ -49,7 +49,7 @@ async fn a_connection_that_ended_while_idle_is_replaced_without_a_word() {
 }
 
 #[tokio::test]
-async fn a_connection_that_ended_while_the_function_was_frozen_is_replaced_without_a_word() {
+async fn connection_closed_while_frozen_is_replaced() {
     let env = TestEnv::start().await;
     for ending in ENDINGS {
         for operation in ALL_OPERATIONS {
@@ -63,7 +63,7 @@ async fn a_connection_that_ended_while_the_function_was_frozen_is_replaced_witho
 }
 
 #[tokio::test]
-async fn a_statement_that_was_never_sent_is_not_in_doubt() {
+async fn unsent_statement_is_not_treated_as_executed() {
     let env = TestEnv::start().await;
     for ending in ENDINGS {
         let case = env.prepare(Operation::Delete).await;
@@ -71,14 +71,14 @@ async fn a_statement_that_was_never_sent_is_not_in_doubt() {
         let frozen = env.freeze(Operation::Delete).await;
         ending.happens(&env).await;
         drop(frozen);
-        // Were it in doubt, the task that is not there would be taken for deleted just now.
+        // Otherwise the missing task would count as deleted by this request.
         let response = case.send().await;
         assert_eq!(response.status, 404, "{ending:?}: {response:?}");
     }
 }
 
 #[tokio::test]
-async fn a_healthy_connection_is_used_again_also_after_a_freeze() {
+async fn healthy_connection_is_reused_after_a_freeze() {
     let env = TestEnv::start().await;
     let connections = env.proxy.accepted_connections();
     for operation in ALL_OPERATIONS {

@@ -1,4 +1,4 @@
-//! The life of a function instance, and of a request.
+//! Starts of functions, disconnecting clients, and many instances.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,20 +10,20 @@ use dev::testing::stack::{Settings, Stack};
 use crate::env::{ALL_OPERATIONS, FaultDatabase, ONE_OF_EACH_FUNCTION, Operation, TestEnv};
 
 #[tokio::test]
-async fn functions_that_start_before_their_database_work_once_it_is_there() {
+async fn functions_recover_when_the_database_starts_later() {
     let database = FaultDatabase::new().await;
     let proxy = database.start_proxy().await;
     let settings = Settings::new()
         .with_database(&database.url(proxy.port(), "127.0.0.1", "sslmode=disable"))
         .with("LAMBDA_CONCURRENCY", "1");
-    // More than one request tries, so the first are answered with 503.
+    // More attempts than one request makes, so the first requests get 503.
     proxy.play_script(&Script::End(End::Reset), 20);
     let stack = Stack::start_async(settings).await.unwrap();
     assert_eq!(proxy.pending_scripts(), 0);
     assert!(stack.logs_when(Duration::from_secs(5), |logs| logs.contains("\"status\":503")).is_some());
     let env = Arc::new(TestEnv::new(stack, proxy, database));
 
-    // The other functions have not yet been asked anything.
+    // The other functions have not handled a request yet.
     env.proxy.refuse_connections().await;
     let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     for (case, response) in cases.iter().zip(&TestEnv::send_together(&cases).await.unwrap()) {
@@ -34,7 +34,7 @@ async fn functions_that_start_before_their_database_work_once_it_is_there() {
 }
 
 #[tokio::test]
-async fn after_a_client_hangs_up_the_next_one_gets_its_own_answer() {
+async fn response_of_a_disconnected_client_is_discarded() {
     let env = TestEnv::start().await;
     for operation in ALL_OPERATIONS {
         let hung_up = env.prepare(operation).await;
@@ -46,17 +46,17 @@ async fn after_a_client_hangs_up_the_next_one_gets_its_own_answer() {
         }
         let (response, ()) = tokio::join!(next.send(), env.database.run("commit"));
         env.assert_done(&next, &response).await;
-        // Lambda does not know that nobody waits.
+        // Lambda does not know that the client has disconnected.
         env.assert_executed_once(&hung_up).await;
     }
 }
 
 #[tokio::test]
-async fn a_herd_that_finds_the_house_full_is_told_so_and_loses_nothing() {
+async fn connection_limit_returns_503_and_loses_nothing() {
     const HERD: usize = 200;
     let database = FaultDatabase::new().await;
     database.run(&format!("alter role {} connection limit 20", database.name)).await;
-    // With the certificates of the whole world, reading them is most of what a cold start costs.
+    // With the system's certificates, a cold start would mostly read certificates.
     let certificates = TestServer::shared().await.postgres().ca_file();
     let many = |settings: Settings| {
         settings.with("LAMBDA_CONCURRENCY", &HERD.to_string()).with("SSL_CERT_FILE", certificates.to_str().unwrap())
@@ -66,10 +66,10 @@ async fn a_herd_that_finds_the_house_full_is_told_so_and_loses_nothing() {
     let responses = TestEnv::send_together(&cases).await.unwrap();
     for (case, response) in cases.iter().zip(&responses) {
         if response.status == 503 && response.retry_after() == Some(2) {
-            // No connection, so certainly no statement.
+            // Without a connection there was no statement.
             env.assert_unavailable_and_not_executed(case, response).await;
         } else {
-            // On a slow machine the time of some is over before it is their turn.
+            // On a slow machine some requests time out.
             env.assert_done_or_unavailable(case, response).await;
         }
     }
@@ -77,7 +77,7 @@ async fn a_herd_that_finds_the_house_full_is_told_so_and_loses_nothing() {
     let full = responses.iter().filter(|response| response.retry_after() == Some(2)).count();
     println!("{created} created, {full} of {HERD} found the house full");
     assert!(created > 0 && full > 0, "{created} created, {full} found the house full");
-    // Room again.
+    // Without the limit.
     env.database.run(&format!("alter role {} connection limit -1", env.database.name)).await;
     let cases = env.prepare_all(&[Operation::Create; HERD]).await;
     env.assert_all_done(&cases, &TestEnv::send_together(&cases).await.unwrap()).await;

@@ -1,4 +1,4 @@
-//! The connection ends in the middle of a statement.
+//! Connections that end in the middle of a statement.
 
 use dev::testing::fault_proxy::{Cut, Direction, End};
 
@@ -6,7 +6,7 @@ use crate::env::{ALL_OPERATIONS, Operation, TaskCase, TestEnv};
 
 const ENDS: [End; 2] = [End::Close, End::Reset];
 
-/// Each operation, whose connection is struck so many times; it happens exactly once and is answered.
+/// Cuts the connection of each operation this many times, and asserts that it is done with one execution.
 async fn survives(env: &TestEnv, operations: &[Operation], strike: Cut, times: usize) {
     for operation in operations {
         case_survives(env, &env.prepare(*operation).await, strike, times).await;
@@ -21,14 +21,14 @@ async fn case_survives(env: &TestEnv, case: &TaskCase, strike: Cut, times: usize
     assert_eq!(env.proxy.pending_cuts(), 0, "{operation:?} was not struck");
     env.assert_done(case, &response).await;
     let (executions, fences) = if strike.direction == Direction::ToClient { (times + 1, times) } else { (1, 1) };
-    // A connection may be struck between the answer to a fence and the one that it is for.
+    // A cut may come between the responses to the fence and to the statement.
     let most = if operation.is_fenced() { executions + fences } else { executions };
     let answers = env.proxy.answered_statements() - executed;
     assert!((executions..=most).contains(&answers), "{operation:?}: {answers} executions");
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_asked_for_again_and_nothing_happens_twice() {
+async fn lost_response_is_retried_without_second_execution() {
     let env = TestEnv::start().await;
     for end in ENDS {
         survives(&env, &ALL_OPERATIONS, Cut { direction: Direction::ToClient, after_bytes: 0, end }, 1).await;
@@ -36,7 +36,7 @@ async fn a_lost_answer_is_asked_for_again_and_nothing_happens_twice() {
 }
 
 #[tokio::test]
-async fn a_change_that_is_made_and_not_answered_is_not_taken_for_somebody_elses() {
+async fn retried_conditional_change_recognizes_itself() {
     let env = TestEnv::start().await;
     for operation in [Operation::Update, Operation::Toggle, Operation::Complete, Operation::Delete] {
         for (direction, after, times) in [
@@ -47,7 +47,7 @@ async fn a_change_that_is_made_and_not_answered_is_not_taken_for_somebody_elses(
         ] {
             let case = env.prepare(operation).await.if_unchanged();
             case_survives(&env, &case, Cut { direction: direction, after_bytes: after, end: End::Reset }, times).await;
-            // With its version it is not made again; a delete finds nothing more.
+            // The version has changed, so the same request fails now. A delete finds no task.
             let status = if operation == Operation::Delete { 404 } else { 412 };
             assert_eq!(case.send().await.status, status, "{operation:?}");
             env.assert_executed_once(&case).await;
@@ -56,7 +56,7 @@ async fn a_change_that_is_made_and_not_answered_is_not_taken_for_somebody_elses(
 }
 
 #[tokio::test]
-async fn an_answer_that_is_lost_twice_in_a_row_is_asked_for_a_third_time() {
+async fn response_lost_twice_is_retried_again() {
     let env = TestEnv::start().await;
     for end in ENDS {
         survives(&env, &ALL_OPERATIONS, Cut { direction: Direction::ToClient, after_bytes: 0, end }, 2).await;
@@ -64,9 +64,9 @@ async fn an_answer_that_is_lost_twice_in_a_row_is_asked_for_a_third_time() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_cut_short_is_asked_for_again() {
+async fn truncated_response_is_retried() {
     let env = TestEnv::start().await;
-    // Into the first message, between messages, into a row, and before the last one.
+    // In the first message, between messages, in a row, and before the last message.
     for after in [1, 5, 20, 60] {
         survives(&env, &ALL_OPERATIONS, Cut { direction: Direction::ToClient, after_bytes: after, end: End::Close }, 1)
             .await;
@@ -74,7 +74,7 @@ async fn an_answer_that_is_cut_short_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_cut_short_is_sent_again() {
+async fn truncated_statement_is_sent_again() {
     let env = TestEnv::start().await;
     for end in ENDS {
         for after in [0, 1, 5, 100] {
@@ -84,7 +84,7 @@ async fn a_request_that_is_cut_short_is_sent_again() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_lost_every_time_is_given_up_after_three_executions() {
+async fn response_lost_every_time_gives_up_after_three_attempts() {
     let env = TestEnv::start().await;
     for operation in ALL_OPERATIONS {
         let case = env.prepare(operation).await;

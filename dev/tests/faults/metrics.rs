@@ -1,4 +1,4 @@
-//! What a dashboard and an operator are told of the database.
+//! Metrics and logs about the database.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ async fn site_with_metrics() -> TestEnv {
     TestEnv::start_cold(|settings| settings.with("METRICS_NAMESPACE", "todo-test")).await
 }
 
-/// The lines of metrics of a request, as soon as there is one.
+/// Waits for the line of metrics of a request and returns it.
 fn metrics_of(env: &TestEnv, request_id: &str) -> Value {
     let lines = |logs: &str| -> Vec<Value> {
         let lines = logs.lines().filter_map(|line| serde_json::from_str(line.get(line.find('{')?..)?).ok());
@@ -27,7 +27,7 @@ fn metrics_of(env: &TestEnv, request_id: &str) -> Value {
     found[0].clone()
 }
 
-/// What CloudWatch demands of a line; one that is wrong is ignored without a word.
+/// Asserts the format that CloudWatch requires. It silently ignores other lines.
 fn is_in_the_embedded_metric_format(line: &Value) {
     assert!(line["_aws"]["Timestamp"].as_u64().is_some_and(|time| time > 1_700_000_000_000), "{line}");
     let [directive] = line["_aws"]["CloudWatchMetrics"].as_array().unwrap().as_slice() else { unreachable!("{line}") };
@@ -54,7 +54,7 @@ async fn done(env: &TestEnv, operation: Operation) -> (TaskCase, TestResponse) {
 }
 
 #[tokio::test]
-async fn a_request_on_a_healthy_connection_has_one_metric() {
+async fn healthy_request_has_only_database_time() {
     let env = site_with_metrics().await;
     env.warm_up().await;
     for operation in ALL_OPERATIONS {
@@ -70,7 +70,7 @@ async fn a_request_on_a_healthy_connection_has_one_metric() {
 }
 
 #[tokio::test]
-async fn the_first_request_tells_how_the_connection_was_made() {
+async fn first_request_reports_the_connection_setup() {
     let env = site_with_metrics().await;
     let (_, response) = done(&env, Operation::Create).await;
     let line = metrics_of(&env, &response.request_id());
@@ -82,7 +82,7 @@ async fn the_first_request_tells_how_the_connection_was_made() {
 }
 
 #[tokio::test]
-async fn a_connection_that_had_to_be_replaced_is_counted_with_the_reason() {
+async fn reconnects_are_counted_with_their_reason() {
     let env = site_with_metrics().await;
     env.warm_up().await;
     env.close_connections(End::Close).await;
@@ -91,7 +91,7 @@ async fn a_connection_that_had_to_be_replaced_is_counted_with_the_reason() {
     assert_eq!((&line["Reconnects"], &line["connects"][0]["reason"]), (&json!(1), &json!("closed")), "{line}");
     assert_eq!(line["Repeats"], Value::Null);
 
-    // The answer of the one after is lost on its way.
+    // The response of the next statement is lost.
     env.proxy.cut_next_statement(Cut { direction: Direction::ToClient, after_bytes: 0, end: End::Reset });
     let (_, response) = done(&env, Operation::Update).await;
     let line = metrics_of(&env, &response.request_id());
@@ -100,7 +100,7 @@ async fn a_connection_that_had_to_be_replaced_is_counted_with_the_reason() {
 }
 
 #[tokio::test]
-async fn a_slow_statement_is_named_and_its_values_are_not() {
+async fn slow_statement_is_logged_without_its_values() {
     let env = Arc::new(site_with_metrics().await);
     env.warm_up().await;
     let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
@@ -122,7 +122,7 @@ async fn a_slow_statement_is_named_and_its_values_are_not() {
 }
 
 #[tokio::test]
-async fn an_operator_is_told_whether_to_wait_to_scale_or_to_fix() {
+async fn failures_report_the_operator_action() {
     let env = site_with_metrics().await;
     env.warm_up().await;
     let refuse = |state: &str, message: &str| Script::Refuse { state: state.to_owned(), message: message.to_owned() };
@@ -154,7 +154,7 @@ async fn an_operator_is_told_whether_to_wait_to_scale_or_to_fix() {
 }
 
 #[tokio::test]
-async fn without_a_namespace_there_are_no_metrics() {
+async fn no_namespace_means_no_metrics() {
     let env = TestEnv::start().await;
     let (_, response) = done(&env, Operation::Create).await;
     let logged = env.stack.logs_when(Duration::from_secs(5), |logs| logs.contains("POST /api/tasks"));

@@ -1,4 +1,4 @@
-//! A statement that was given up is still on its way, while the user goes on: it must not undo what comes later.
+//! Delayed attempts: a statement that was retried must not undo later changes when it arrives.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use crate::env::{Operation, TaskCase, TestEnv};
 
-/// The process of the server that serves a function. It goes on when this is dropped.
+/// The server process of a function. It continues when this is dropped.
 struct Backend(Pid);
 
 impl Backend {
-    /// Stops it, so that what it is sent lies unread.
+    /// Stops it, so that it does not read what it is sent.
     async fn stop(env: &TestEnv, function: &str) -> Self {
         let of_the_function = format!(
             "select pid::bigint from pg_stat_activity where usename = '{}' and application_name = '{function}'",
@@ -27,7 +27,7 @@ impl Backend {
         backend
     }
 
-    /// Lets it read what it was sent, and waits for its end.
+    /// Lets it read what it was sent, and waits until it exits.
     async fn go_on(self) {
         let pid = self.0;
         drop(self);
@@ -42,7 +42,7 @@ impl Drop for Backend {
     }
 }
 
-/// Whether something lies unread in a connection to this port.
+/// Whether a connection to this port has unread bytes.
 fn is_unread(port: u16) -> bool {
     let connections = std::fs::read_to_string("/proc/net/tcp").unwrap();
     connections.lines().skip(1).any(|line| {
@@ -53,7 +53,7 @@ fn is_unread(port: u16) -> bool {
     })
 }
 
-/// The answer to a request, the first execution of which lies in the stopped process, and the second happened elsewhere.
+/// The response to a request whose first attempt is in the stopped process, and whose second attempt was executed.
 async fn answered_by_another(
     env: &TestEnv,
     case: &TaskCase,
@@ -69,7 +69,7 @@ async fn answered_by_another(
 }
 
 #[tokio::test]
-async fn a_change_that_was_overtaken_by_its_own_repeat_does_not_undo_a_later_one() {
+async fn delayed_attempt_does_not_undo_a_later_change() {
     let env = TestEnv::start().await;
     let set = |completed: bool| Some(json!({"completed": completed}));
     let title = |title: &str| Some(json!({"title": title}));
@@ -93,7 +93,7 @@ async fn a_change_that_was_overtaken_by_its_own_repeat_does_not_undo_a_later_one
 }
 
 #[tokio::test]
-async fn a_task_that_was_deleted_does_not_come_back_by_a_create_that_was_overtaken() {
+async fn delayed_create_does_not_restore_a_deleted_task() {
     let env = TestEnv::start().await;
     let case = env.prepare(Operation::Create).await;
     let backend = Backend::stop(&env, "create-task").await;
@@ -106,13 +106,13 @@ async fn a_task_that_was_deleted_does_not_come_back_by_a_create_that_was_overtak
 }
 
 #[tokio::test]
-async fn what_was_fenced_off_is_forgotten_in_the_end() {
+async fn old_fences_are_deleted() {
     let env = TestEnv::start().await;
     env.database.run("insert into task_fences values ('old', now() - interval '61 minutes'), ('new', now())").await;
     let case = env.prepare(Operation::Toggle).await;
     env.proxy.cut_next_statement(Cut { direction: Direction::ToClient, after_bytes: 0, end: End::Reset });
     env.assert_done(&case, &case.send().await).await;
-    // The first attempt of the request before, and the one that is recent.
+    // The fence of the retried request, and the recent one.
     wait_until("the fence is there", async || env.database.number("select count(*) from task_fences").await == 2).await;
     assert_eq!(env.database.number("select count(*) from task_fences where attempt = 'old'").await, 0);
     tokio::time::timeout(Duration::from_secs(5), env.assert_works(&[Operation::Toggle])).await.unwrap();

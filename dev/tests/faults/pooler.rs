@@ -1,5 +1,5 @@
-//! Between the functions and the server is PgBouncer, as on Neon's pooled hosts: a statement meets another server
-//! process each time, and waits for one where there are more functions than connections.
+//! PgBouncer between the functions and the server, as on Neon's pooled hosts. Each statement may run in another server
+//! process, and waits for a free one if there are more functions than connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use dev::testing::wait::wait_until;
 
 use crate::env::{ALL_OPERATIONS, FaultDatabase, ONE_OF_EACH_FUNCTION, Operation, PASSWORD, TaskCase, TestEnv};
 
-/// Two instances of each function, for two connections to the server.
+/// Two instances of each function. They share two connections to the server.
 const INSTANCES: usize = 12;
 const SERVER_CONNECTIONS: usize = 2;
 
-/// A database behind a pooler, which becomes the way of the functions.
+/// Starts a pooler in front of the database, for the functions.
 pub(crate) async fn pool(
     mut database: FaultDatabase,
     change: impl FnOnce(&mut PgBouncerSettings),
@@ -30,12 +30,12 @@ pub(crate) async fn pool(
     (database, pooler)
 }
 
-/// Twelve connected instances and their pooler.
+/// Starts twelve instances, all connected, and their pooler.
 async fn start(change: impl FnOnce(&mut PgBouncerSettings)) -> (Arc<TestEnv>, PgBouncer) {
     let (database, pooler) = pool(FaultDatabase::new().await, change).await;
     let two = |settings: Settings| settings.with("LAMBDA_CONCURRENCY", "2");
     let env = Arc::new(TestEnv::start_on(database, "127.0.0.1", "sslmode=disable", two).await);
-    // Nobody is answered before everybody has asked.
+    // The lock holds all responses until every instance has a request.
     let cases = two_of_each(&env).await;
     env.database.lock_tasks().await;
     let responses = TestEnv::send_together(&cases);
@@ -50,7 +50,7 @@ async fn two_of_each(env: &TestEnv) -> Vec<Arc<TaskCase>> {
     env.prepare_all(&[&one[..], &other[..]].concat()).await
 }
 
-/// Each is answered by what happened, or put off; returns how many were put off.
+/// Asserts that each case was done, or got 503 and was executed at most once. Returns how many got 503.
 async fn all_done_or_refused(env: &TestEnv, cases: &[Arc<TaskCase>], responses: &[TestResponse]) -> usize {
     for (case, response) in cases.iter().zip(responses) {
         env.assert_done_or_unavailable(case, response).await;
@@ -80,12 +80,12 @@ async fn twelve_functions_share_two_connections(tracks_statements: bool) {
 }
 
 #[tokio::test]
-async fn twelve_functions_share_two_connections_of_a_pooler() {
+async fn pooler_multiplexes_connections() {
     twelve_functions_share_two_connections(false).await;
 }
 
 #[tokio::test]
-async fn twelve_functions_share_two_connections_of_a_pooler_that_tracks_statements() {
+async fn pooler_with_statement_tracking_multiplexes_connections() {
     if can_track_statements().await.unwrap() {
         twelve_functions_share_two_connections(true).await;
     } else {
@@ -94,7 +94,7 @@ async fn twelve_functions_share_two_connections_of_a_pooler_that_tracks_statemen
 }
 
 #[tokio::test]
-async fn a_pooler_that_is_replaced_while_nobody_needs_it_is_not_missed() {
+async fn pooler_restart_while_idle_goes_unnoticed() {
     let (env, mut pooler) = start(|_| ()).await;
     for _ in 0..3 {
         pooler.kill().await;
@@ -109,14 +109,14 @@ async fn a_pooler_that_is_replaced_while_nobody_needs_it_is_not_missed() {
 }
 
 #[tokio::test]
-async fn a_pooler_that_dies_under_requests_leaves_each_done_once_or_put_off() {
+async fn pooler_crash_executes_no_statement_twice() {
     let (env, mut pooler) = start(|_| ()).await;
     for is_back_at_once in [true, false] {
         let cases = two_of_each(&env).await;
         env.database.lock_tasks().await;
         let responses = TestEnv::send_together(&cases);
         env.database.wait_for_blocked_statements(2).await;
-        // What is executed now goes on without anybody to answer to; the others have not reached the server.
+        // Two statements are being executed. The others have not reached the server.
         pooler.kill().await;
         if is_back_at_once {
             pooler.restart().await.unwrap();
@@ -127,7 +127,7 @@ async fn a_pooler_that_dies_under_requests_leaves_each_done_once_or_put_off() {
             let responses = responses.await.unwrap();
             assert!(responses.iter().all(|response| response.status == 503), "{responses:?}");
             env.database.run("commit").await;
-            // It learns at its next word that nobody listens.
+            // The server notices the closed connection when it sends its response.
             wait_until("the server has ended what it was at", async || server_processes(&env).await == 0).await;
             all_done_or_refused(&env, &cases, &responses).await;
             pooler.restart().await.unwrap();
@@ -136,7 +136,7 @@ async fn a_pooler_that_dies_under_requests_leaves_each_done_once_or_put_off() {
     }
 }
 
-/// How many were told that there is no room, with nothing done; the others were done.
+/// Asserts that each case was done, or got 503 and was not executed. Returns how many got 503.
 async fn put_off_by_the_pooler(env: &TestEnv, cases: &[Arc<TaskCase>], responses: &[TestResponse]) -> usize {
     let mut put_off = 0;
     for (case, response) in cases.iter().zip(responses) {
@@ -152,7 +152,7 @@ async fn put_off_by_the_pooler(env: &TestEnv, cases: &[Arc<TaskCase>], responses
 }
 
 #[tokio::test]
-async fn whoever_waits_too_long_for_a_connection_of_the_pooler_is_put_off() {
+async fn pooler_queue_timeout_returns_503() {
     let (env, _pooler) = start(|settings| settings.query_wait_timeout = Duration::from_secs(1)).await;
     let cases = two_of_each(&env).await;
     env.database.lock_tasks().await;
@@ -167,7 +167,7 @@ async fn whoever_waits_too_long_for_a_connection_of_the_pooler_is_put_off() {
 }
 
 #[tokio::test]
-async fn whoever_finds_the_pooler_full_is_put_off() {
+async fn full_pooler_returns_503() {
     let (database, mut pooler) = pool(FaultDatabase::new().await, |_| ()).await;
     let env = Arc::new(TestEnv::start_on(database, "127.0.0.1", "sslmode=disable", |settings| settings).await);
     env.warm_up().await;
@@ -186,21 +186,21 @@ async fn whoever_finds_the_pooler_full_is_put_off() {
 }
 
 #[tokio::test]
-async fn a_server_that_starts_again_behind_the_pooler_has_every_statement_once_or_not_at_all() {
-    // One that nobody else uses: a crash ends everybody's connections.
+async fn server_crash_behind_pooler_executes_nothing_twice() {
+    // Its own server, because a crash closes all connections.
     let server = TestServer::start().await;
     let (database, _pooler) = pool(FaultDatabase::on(&server).await, |_| ()).await;
     let mut env = TestEnv::start_on(database, "127.0.0.1", "sslmode=disable", |settings| settings).await;
     env.warm_up().await;
 
-    // While nobody needs it.
+    // While the functions are idle.
     env.database.crash_server().await;
     env.database.reconnect().await;
     let connections = env.proxy.accepted_connections();
     env.assert_works(&ALL_OPERATIONS).await;
     assert_eq!(env.proxy.accepted_connections(), connections, "the pooler keeps its clients");
 
-    // In the middle of statements.
+    // During statements.
     let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     env.database.lock_tasks().await;
     let shared = Arc::new(env);
@@ -211,7 +211,7 @@ async fn a_server_that_starts_again_behind_the_pooler_has_every_statement_once_o
     env = Arc::into_inner(shared).unwrap();
     env.database.reconnect().await;
     all_done_or_refused(&env, &cases, &responses).await;
-    // The pooler asks a server that has refused it again after a second.
+    // The pooler waits a second before it connects again to a server that refused it.
     let works_again = async { while cases[0].user.get("/api/tasks").await.status != 200 {} };
     tokio::time::timeout(Duration::from_secs(10), works_again).await.unwrap();
     env.assert_works(&ALL_OPERATIONS).await;
@@ -220,7 +220,7 @@ async fn a_server_that_starts_again_behind_the_pooler_has_every_statement_once_o
 }
 
 #[tokio::test]
-async fn a_pooler_that_does_not_know_direct_tls_is_asked_in_the_old_way_and_that_is_remembered() {
+async fn pooler_without_direct_tls_gets_ssl_requests() {
     let (database, pooler) = pool(FaultDatabase::new().await, |_| ()).await;
     let trusted = |settings: Settings| settings.with("SSL_CERT_FILE", pooler.ca_file().to_str().unwrap());
     let parameters = "sslmode=require&sslnegotiation=direct";

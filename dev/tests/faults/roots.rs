@@ -1,4 +1,4 @@
-//! Who vouches for the database: the authorities that a deployment brings, and the system's if they do not suffice.
+//! TLS roots: those that a deployment contains, and those of the system as a fallback.
 
 use std::path::{Path, PathBuf};
 
@@ -8,17 +8,16 @@ use tempfile::TempDir;
 
 use crate::env::{FaultDatabase, ONE_OF_EACH_FUNCTION, TestEnv};
 
-/// Where functions find the system's authorities.
+/// The files of the system's roots that functions read.
 const BUNDLES: [&str; 2] = ["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.crt"];
 
-/// Puts the deployment's authorities there.
+/// Writes the roots of a deployment to this path.
 fn write_roots(path: PathBuf) -> PathBuf {
     std::fs::write(&path, include_str!("../../../shared/roots.pem")).unwrap();
     path
 }
 
-/// A machine whose own authorities are those of the tests' PostgreSQL: a mount namespace, in which they take the place
-/// of the real ones.
+/// Runs the stack in a mount namespace in which the system's roots are replaced by those of the test server.
 async fn in_another_system(settings: Settings, roots: &Path) -> Settings {
     let bundle = BUNDLES.into_iter().find(|path| Path::new(path).exists()).unwrap();
     let script = format!(
@@ -31,8 +30,8 @@ async fn in_another_system(settings: Settings, roots: &Path) -> Settings {
 }
 
 #[tokio::test]
-async fn namespace_where_the_brought_authorities_do_not_suffice_the_systems_are_asked_once() {
-    // Where Lambda unpacks a deployment: the folder of the functions.
+async fn namespace_system_roots_are_the_fallback_for_bundled_roots() {
+    // In the folder of the functions, as in a deployment.
     let roots = write_roots(Path::new(env!("CARGO_BIN_EXE_dev")).with_file_name("roots.pem"));
     let settings = in_another_system(Settings::new(), &roots).await;
     let parameters = "sslmode=require&hostaddr=127.0.0.1";
@@ -41,7 +40,7 @@ async fn namespace_where_the_brought_authorities_do_not_suffice_the_systems_are_
     let warnings = || env.stack.logs().matches("an authority is missing in roots.pem").count();
     let before = warnings();
     assert!(before >= ONE_OF_EACH_FUNCTION.len(), "{}", env.stack.logs());
-    // From then on they are asked at once.
+    // Later connections use the system's roots immediately.
     env.database.terminate().await;
     let connections = env.proxy.accepted_connections();
     env.assert_works(&ONE_OF_EACH_FUNCTION).await;
@@ -49,7 +48,7 @@ async fn namespace_where_the_brought_authorities_do_not_suffice_the_systems_are_
 }
 
 #[tokio::test]
-async fn namespace_authorities_that_somebody_has_chosen_are_not_widened() {
+async fn namespace_configured_roots_have_no_fallback() {
     let folder = TempDir::new().unwrap();
     let roots = write_roots(folder.path().join("roots.pem"));
     let database = FaultDatabase::new().await;

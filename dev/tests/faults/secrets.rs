@@ -1,4 +1,4 @@
-//! What nobody may read in an output or an answer, whatever goes wrong.
+//! Secrets that must not be in outputs and responses, whatever fails.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -13,14 +13,14 @@ use tokio::time::timeout;
 
 use crate::env::{DirectFunction, Operation, SECRET, TestEnv};
 
-/// The password as a URL has it, and parts of it that are found by no accident, however it is written.
+/// The password, encoded for a URL and decoded, and parts of it that identify it in any encoding.
 const ENCODED: &str = "zebra%40%2F%20quagga";
 const DECODED: &str = "zebra@/ quagga";
 const PARTS: [&str; 3] = ["zebra", "quagga", SECRET];
-/// Of the base64 of the password, in each of the three ways in which it can lie in a longer text.
+/// Parts of the password in base64, at each of the three offsets that it can have in a longer text.
 const IN_BASE64: [&str; 3] = ["emVicmFA", "plYnJhQ", "6ZWJyYU"];
 
-/// A connection string, and what becomes of a request with it.
+/// A database URL, and the status of a request with it.
 struct Scenario {
     name: &'static str,
     url: String,
@@ -35,7 +35,7 @@ fn tells_nothing(name: &str, text: &str) {
     }
 }
 
-/// A database whose role has the password.
+/// A stack, and a role with the password.
 async fn env() -> TestEnv {
     let env = TestEnv::start_cold(|settings| settings).await;
     env.database.run(&format!("alter role {} password '{DECODED}'", env.database.name)).await;
@@ -69,19 +69,18 @@ fn scenarios(env: &TestEnv) -> Vec<Scenario> {
 }
 
 #[tokio::test]
-async fn no_answer_and_no_log_of_a_function_tells_a_secret() {
+async fn responses_and_function_logs_contain_no_secrets() {
     let env = env().await;
     for Scenario { name, url, status, script } in scenarios(&env) {
         let variables = [("AWS_LAMBDA_LOG_LEVEL", "trace"), ("RUST_LOG", "trace"), ("RUST_BACKTRACE", "1")];
         script.iter().for_each(|script| env.proxy.play_script(script, 100));
         let mut function = DirectFunction::start(Operation::List, &url, &variables).await;
         let case = env.prepare(Operation::List).await;
-        // Someone who asks for the password would wait for it no longer than a function does.
         let response = function.send(&case).await;
         assert_eq!(response.status, status, "{name}: {response:?}\n{}", function.0.output());
         env.proxy.clear_faults().unwrap();
         if status == 200 {
-            // And with a connection that is lost under a statement.
+            // And with a connection that is lost during a statement.
             env.proxy.cut_next_statement(Cut { direction: Direction::ToClient, after_bytes: 0, end: End::Reset });
             assert_eq!(function.send(&case).await.status, 200);
         }
@@ -94,12 +93,12 @@ async fn no_answer_and_no_log_of_a_function_tells_a_secret() {
     assert!(String::from_utf8_lossy(&heard).contains(DECODED), "nobody has used the password");
 }
 
-/// Whether a program ends well, and everything it prints. One that serves is ended as soon as it does.
+/// Runs a program. Returns whether it succeeded, and its output. A server is stopped as soon as it is ready.
 async fn output_of(program: &str, arguments: &[&str], url: &str) -> (bool, String) {
     let binary = Path::new(env!("CARGO_BIN_EXE_dev")).with_file_name(program);
     let mut process = Command::new(binary)
         .args(arguments)
-        // Where no `.env` is.
+        // A folder without `.env`.
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
         .env_remove("DATABASE_URL_UNPOOLED")
         .envs([("DATABASE_URL", url), ("BETTER_AUTH_SECRET", SECRET), ("PORT", "0")])
@@ -126,9 +125,9 @@ async fn output_of(program: &str, arguments: &[&str], url: &str) -> (bool, Strin
 }
 
 #[tokio::test]
-async fn no_program_around_the_functions_tells_a_secret() {
+async fn other_programs_print_no_secrets() {
     let env = env().await;
-    // The one that may change the schema.
+    // The role must be allowed to change the schema.
     env.database.run(&format!("alter role {} superuser", env.database.name)).await;
     let scenarios = scenarios(&env).into_iter().filter(|scenario| scenario.script.is_none());
     let programs = scenarios.map(|Scenario { name, url, status, .. }| async move {
@@ -144,7 +143,7 @@ async fn no_program_around_the_functions_tells_a_secret() {
 }
 
 #[tokio::test]
-async fn no_word_about_a_connection_string_that_is_wrong_tells_a_secret() {
+async fn errors_about_database_urls_contain_no_secrets() {
     let port = TestServer::shared().await.postgres().url();
     let port = port.split('/').nth(2).unwrap().rsplit(':').next().unwrap();
     let here = format!("127.0.0.1:{port}");

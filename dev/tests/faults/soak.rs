@@ -1,7 +1,7 @@
-//! Many requests while everything goes wrong at once, and a model of what must be in the table afterwards.
+//! Random requests during random faults, and a model of what the table must contain afterwards.
 //!
-//! The faults and the requests are those of a seed, which is printed; how they meet is up to the machine. `SOAK_SEED`
-//! and `SOAK_REQUESTS` choose others.
+//! A seed, which is printed, determines the faults and the requests, but not their timing. `SOAK_SEED` and `SOAK_REQUESTS` set
+//! the seed and the number of requests.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -24,30 +24,30 @@ use crate::pooler::pool;
 use crate::env::{ALL_OPERATIONS, FaultDatabase, TestEnv};
 
 const WORKERS: usize = 6;
-/// So many of one user are known at most: fewer than the longest list has.
+/// The maximum number of known tasks of one user. A list can contain more.
 const TASKS: usize = 50;
-/// As many as it takes to meet each kind of fault many times.
+/// Enough to meet each kind of fault many times.
 const REQUESTS: usize = 1200;
 
-/// A task, as its row may be.
+/// The columns of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct State {
     title: String,
     completed: bool,
 }
 
-/// Every state in which a task may be; `None` is that it is gone. More than one only after a request without a clear
-/// answer, and until the next answer.
+/// The possible states of a task. `None`: it is deleted. There is more than one only between a 503 and the next other
+/// response.
 type States = Vec<Option<State>>;
 
-/// One user, all of whose requests come one after the other.
+/// One user, who sends one request after the other.
 struct Worker {
     user: TestUser,
-    /// Requests of all workers.
+    /// How many requests all workers have sent.
     asked: Arc<AtomicUsize>,
     random: SeededRandom,
     tasks: BTreeMap<i64, States>,
-    /// Titles of tasks that may have been stored.
+    /// Titles of tasks that may exist.
     perhaps_created: Vec<String>,
     titles: usize,
     unclear: usize,
@@ -55,7 +55,7 @@ struct Worker {
     journal: Journal,
 }
 
-/// What happened, in its order, for whoever looks for the cause of a failure.
+/// All requests, responses and faults in order, to find the cause of a failure.
 #[derive(Clone, Default)]
 struct Journal(Arc<Mutex<Vec<String>>>);
 
@@ -64,7 +64,7 @@ impl Journal {
         self.0.lock().unwrap().push(format!("{} {event}", Timestamp::now()));
     }
 
-    /// What is said of something, with all faults since it was first spoken of.
+    /// The matching events, and all faults after the first of them.
     fn about(&self, is_meant: impl Fn(&str) -> bool) -> String {
         let events = self.0.lock().unwrap();
         let events = events.iter().skip_while(|event| !is_meant(event));
@@ -136,7 +136,7 @@ impl Worker {
         }
     }
 
-    /// An operation that leads from each possible state to another.
+    /// Sends a request that changes each possible state in the same way.
     async fn one(&mut self, id: i64, method: &str, path: &str, body: Option<Value>, next: impl Fn(&State) -> State) {
         let before = self.tasks[&id].clone();
         let after: States = before.iter().map(|state| state.as_ref().map(&next)).collect();
@@ -181,7 +181,7 @@ impl Worker {
         self.agrees_with(&listed);
     }
 
-    /// The requests about a task, and the faults in the meantime.
+    /// The requests about a task, and the faults since the first of them.
     fn history_of(&self, id: i64) -> String {
         self.history(&[format!("/{id} "), format!("/{id}/"), format!("\"id\":{id},")])
     }
@@ -191,7 +191,7 @@ impl Worker {
         self.journal.about(|event| event.contains(&worker) && names.iter().any(|name| event.contains(name)))
     }
 
-    /// Remembers what is known of a task. One that is certainly gone stays gone.
+    /// Sets the possible states of a task. A task that is certainly deleted is forgotten.
     fn settle(&mut self, id: i64, states: States) {
         if states.iter().all(Option::is_none) {
             self.tasks.remove(&id);
@@ -200,7 +200,7 @@ impl Worker {
         }
     }
 
-    /// Everything that must be there is, once, and nothing else.
+    /// Asserts that the rows are possible, and that none exists twice.
     fn agrees_with(&self, rows: &BTreeMap<i64, State>) {
         for (id, states) in &self.tasks {
             let row = rows.get(id).cloned();
@@ -226,10 +226,10 @@ fn state_of(task: &Value) -> State {
     State { title: task["title"].as_str().unwrap().to_owned(), completed: task["completed"].as_bool().unwrap() }
 }
 
-/// What strikes, one fault after the other.
+/// Injects one fault after the other.
 struct Trouble {
     env: Arc<TestEnv>,
-    /// Of the server's owner, for locks.
+    /// A connection of the owner, for locks.
     locker: tokio_postgres::Client,
     pooler: Option<PgBouncer>,
     random: SeededRandom,
@@ -237,7 +237,7 @@ struct Trouble {
 }
 
 impl Trouble {
-    /// A fault every few requests, until all have been made. Returns how many there were.
+    /// Injects a fault every few requests until all requests are sent. Returns the number of faults.
     async fn run(mut self, asked: Arc<AtomicUsize>, requests: usize) -> usize {
         let mut faults = 0;
         let mut next = 0;
@@ -263,7 +263,7 @@ impl Trouble {
             0 => self.env.close_connections(end).await,
             1 => self.env.database.terminate().await,
             2..=4 => {
-                // Four in a row are more than a request survives.
+                // A request survives at most three in a row.
                 let strike = Cut { direction, after_bytes: self.random.below(120), end };
                 (0..1 + self.random.below(4)).for_each(|_| self.env.proxy.cut_next_statement(strike));
             }
@@ -309,7 +309,7 @@ impl Trouble {
         if self.random.below(2) == 0 { End::Close } else { End::Reset }
     }
 
-    /// From the side of the server, or of what is between.
+    /// Closes all connections, at the server or at the proxy.
     async fn lose_connections(&mut self) {
         let end = self.end();
         match self.random.below(2) {
@@ -328,12 +328,12 @@ fn setting(name: &str) -> Option<u64> {
 }
 
 #[tokio::test]
-async fn after_any_trouble_the_table_holds_what_was_answered() {
+async fn table_agrees_with_responses_after_random_faults() {
     soak(FaultDatabase::new().await, None).await;
 }
 
 #[tokio::test]
-async fn after_any_trouble_behind_a_pooler_the_table_holds_what_was_answered() {
+async fn table_agrees_with_responses_behind_a_pooler() {
     let (database, pooler) = pool(FaultDatabase::new().await, |settings| settings.server_connections = 6).await;
     soak(database, Some(pooler)).await;
 }
@@ -368,7 +368,7 @@ async fn soak(database: FaultDatabase, pooler: Option<PgBouncer>) {
         workers.push(tokio::spawn(worker.run(each)));
     }
     let (mut unclear, mut stored) = (0, 0);
-    // If a worker fails, so does all at once.
+    // If a worker fails, the test fails immediately.
     let trouble = async { Ok(trouble.run(asked, each * WORKERS).await) };
     let (faults, finished) = tokio::try_join!(trouble, try_join_all(workers)).unwrap();
     for worker in &finished {
@@ -382,6 +382,6 @@ async fn soak(database: FaultDatabase, pooler: Option<PgBouncer>) {
     let summary = format!("{faults} faults, {unclear} requests without a clear answer, {stored} tasks");
     println!("{summary}, {:?}", start.elapsed());
     assert_eq!(env.database.number("select count(*) from tasks").await, i64::try_from(stored).unwrap());
-    // Otherwise nothing was tried.
+    // The test must have tried enough.
     assert!(faults > requests / 10 && unclear < requests / 5 && stored > 20, "{summary}");
 }

@@ -1,4 +1,4 @@
-//! The path or the server is slow, or says nothing more.
+//! Slow and stalled connections.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use dev::testing::fault_proxy::{Direction, Flow};
 use crate::env::{ONE_OF_EACH_FUNCTION, TestEnv};
 
 #[tokio::test]
-async fn a_slow_path_is_left_alone() {
+async fn slow_network_causes_no_retry() {
     let env = Arc::new(TestEnv::start().await);
     let before = env.counts();
     env.proxy.set_flow(Direction::ToServer, Flow::Delay(Duration::from_millis(500)));
@@ -22,11 +22,11 @@ async fn a_slow_path_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_server_that_works_for_long_is_left_alone() {
+async fn slow_statement_causes_no_retry() {
     let env = Arc::new(TestEnv::start().await);
     let before = env.counts();
     env.database.lock_tasks().await;
-    // The owner of the lock sees through it.
+    // The owner of the lock can insert the rows.
     let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     env.database.run("commit; begin; lock table tasks in access exclusive mode").await;
     let responses = TestEnv::send_together(&cases);
@@ -38,7 +38,7 @@ async fn a_server_that_works_for_long_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_stall_that_ends_in_time_is_waited_for() {
+async fn short_stall_is_waited_for() {
     let env = Arc::new(TestEnv::start().await);
     for direction in [Direction::ToServer, Direction::ToClient] {
         let executed = env.proxy.answered_statements();
@@ -53,12 +53,12 @@ async fn a_stall_that_ends_in_time_is_waited_for() {
     }
 }
 
-/// What a stall beyond the time limit leaves of the statement that it held.
+/// What is executed of the statements that a long stall held back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Left {
     Everything,
     Nothing,
-    /// The request was under direction, and the server may get it when the stall ends.
+    /// The server may get the statement when the stall ends.
     Either,
 }
 
@@ -79,7 +79,7 @@ async fn is_answered_in_time(direction: Direction, flow: Flow, left: Left) {
         }
     }
     env.proxy.clear_faults().unwrap();
-    // What was held back arrives now, if it arrives at all, while these wait for their own answers.
+    // Late responses, if any, arrive now, while these requests wait for their own.
     env.proxy.set_flow(Direction::ToClient, Flow::Delay(Duration::from_millis(100)));
     for _ in 0..3 {
         env.assert_works(&ONE_OF_EACH_FUNCTION).await;
@@ -87,7 +87,7 @@ async fn is_answered_in_time(direction: Direction, flow: Flow, left: Left) {
 }
 
 #[tokio::test]
-async fn a_stall_beyond_the_time_limit_is_answered_and_the_next_request_gets_its_own_answer() {
+async fn long_stall_returns_503_and_mixes_no_responses() {
     tokio::join!(
         is_answered_in_time(Direction::ToClient, Flow::Stall, Left::Everything),
         is_answered_in_time(Direction::ToClient, Flow::Discard, Left::Everything),

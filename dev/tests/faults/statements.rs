@@ -1,4 +1,4 @@
-//! The database takes a statement and then gives it up.
+//! Statements that the database fails.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use dev::testing::wait::wait_until;
 
 use crate::env::{ALL_OPERATIONS, FaultDatabase, ONE_OF_EACH_FUNCTION, Operation, TaskCase, TestEnv};
 
-/// One of each function that writes.
+/// One operation of each function that writes.
 const WRITES: [Operation; 4] = [Operation::Create, Operation::Update, Operation::Toggle, Operation::Delete];
-/// All that takes a database that can be written.
+/// The operations that need a writable database.
 const CHANGING: [Operation; 5] =
     [Operation::Create, Operation::Update, Operation::Toggle, Operation::Complete, Operation::Delete];
-/// What changes a row that is there.
+/// The operations that change an existing row.
 const CHANGES: [Operation; 3] = [Operation::Update, Operation::Complete, Operation::Delete];
 
 async fn all_put_off(env: &TestEnv, cases: &[Arc<TaskCase>], responses: &[TestResponse]) {
@@ -26,7 +26,7 @@ async fn all_put_off(env: &TestEnv, cases: &[Arc<TaskCase>], responses: &[TestRe
 }
 
 #[tokio::test]
-async fn a_statement_whose_server_process_is_terminated_is_executed_once() {
+async fn statement_of_a_terminated_backend_executes_once() {
     let env = Arc::new(TestEnv::start().await);
     let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     let before = env.counts();
@@ -38,24 +38,24 @@ async fn a_statement_whose_server_process_is_terminated_is_executed_once() {
     env.database.wait_for_blocked_statements(6).await;
     env.database.run("commit").await;
     env.assert_all_done(&cases, &responses.await.unwrap()).await;
-    // Three of them brought a fence along.
+    // Three of the retries also sent a fence.
     assert_eq!(env.counts_since(before).1, 6 + 3);
 }
 
 #[tokio::test]
-async fn the_victim_of_a_deadlock_is_executed_again() {
+async fn deadlock_victim_is_retried() {
     let env = Arc::new(TestEnv::start().await);
     for others in [&WRITES[..], &[Operation::Complete]] {
         let cases = env.prepare_all(others).await;
         let connections = env.proxy.accepted_connections();
-        // The other one waits for ever, so that it is always a function that finds the deadlock. A new task needs the
-        // row of its user.
+        // The owner never checks for deadlocks, so that the victim is always a function. A new task locks the row of its
+        // user.
         env.database.run(r#"set deadlock_timeout = '1h'; begin; select from tasks for update"#).await;
         env.database.run(r#"select from "user" for update"#).await;
         let responses = TestEnv::send_together(&cases);
         env.database.wait_for_blocked_statements(i64::try_from(cases.len()).unwrap()).await;
         env.database.run("lock table tasks in share mode").await;
-        // It has the lock, so all others were victims.
+        // The owner has the lock, so all functions were victims.
         env.database.run("commit").await;
         env.assert_all_done(&cases, &responses.await.unwrap()).await;
         assert_eq!(env.proxy.accepted_connections(), connections, "a victim keeps its connection");
@@ -65,7 +65,7 @@ async fn the_victim_of_a_deadlock_is_executed_again() {
 }
 
 #[tokio::test]
-async fn a_statement_that_cannot_be_serialized_is_executed_again() {
+async fn serialization_failure_is_retried() {
     let env = Arc::new(TestEnv::start().await);
     let role = &env.database.name;
     env.database.run(&format!("alter role {role} set default_transaction_isolation = 'repeatable read'")).await;
@@ -74,7 +74,7 @@ async fn a_statement_that_cannot_be_serialized_is_executed_again() {
     for others in [&CHANGES[..], &[Operation::Toggle]] {
         let cases = env.prepare_all(others).await;
         let executed = env.proxy.answered_statements();
-        // A change that leaves the row as it was.
+        // An update without an effect.
         env.database.run("begin; update tasks set title = title").await;
         let responses = TestEnv::send_together(&cases);
         env.database.wait_for_blocked_statements(i64::try_from(cases.len()).unwrap()).await;
@@ -85,7 +85,7 @@ async fn a_statement_that_cannot_be_serialized_is_executed_again() {
 }
 
 #[tokio::test]
-async fn a_statement_that_waits_too_long_for_a_lock_or_works_too_long_is_given_up() {
+async fn lock_and_statement_timeouts_return_503() {
     let env = Arc::new(TestEnv::start().await);
     for limit in ["lock_timeout", "statement_timeout"] {
         let role = &env.database.name;
@@ -99,7 +99,7 @@ async fn a_statement_that_waits_too_long_for_a_lock_or_works_too_long_is_given_u
             let responses = TestEnv::send_together(&cases).await.unwrap();
             env.database.run("commit").await;
             all_put_off(&env, &cases, &responses).await;
-            // The same user's next request, on the same connection.
+            // The next requests, on the same connections.
             let responses = TestEnv::send_together(&cases).await.unwrap();
             env.assert_all_done(&cases, &responses).await;
             let counts = env.counts_since(before);
@@ -109,7 +109,7 @@ async fn a_statement_that_waits_too_long_for_a_lock_or_works_too_long_is_given_u
 }
 
 #[tokio::test]
-async fn a_database_that_takes_no_changes_is_left_after_one_repeat() {
+async fn read_only_database_is_left_after_one_retry() {
     let env = TestEnv::start().await;
     let role = &env.database.name;
     env.database.run(&format!("alter role {role} set default_transaction_read_only = on")).await;
@@ -124,20 +124,20 @@ async fn a_database_that_takes_no_changes_is_left_after_one_repeat() {
         assert_eq!(response.retry_after(), Some(1));
         assert_eq!(env.proxy.accepted_connections() - connections, 2, "{operation:?}");
     }
-    // They lead to a server of the past.
+    // They are connections to a former primary.
     wait_until("the connections are dropped", async || env.proxy.open_connections() == open).await;
     env.database.run(&format!("alter role {role} reset all")).await;
     env.assert_works(&ALL_OPERATIONS).await;
 }
 
 #[tokio::test]
-async fn a_change_that_finds_another_server_at_its_repeat_happens_once() {
+async fn retry_on_a_new_primary_executes_once() {
     let env = Arc::new(TestEnv::start().await);
     let role = &env.database.name;
     for operation in CHANGING {
         env.database.run(&format!("alter role {role} set default_transaction_read_only = on")).await;
         env.close_connections(End::Close).await;
-        // Time to change sides in.
+        // Time to make the role writable again.
         env.proxy.delay_first_reply(Duration::from_millis(300));
         let connections = env.proxy.accepted_connections();
         let cases = env.prepare_all(&[operation]).await;
@@ -151,8 +151,8 @@ async fn a_change_that_finds_another_server_at_its_repeat_happens_once() {
 }
 
 #[tokio::test]
-async fn a_server_that_crashes_and_recovers_has_every_statement_once_or_not_at_all() {
-    // One that nobody else uses: a crash ends everybody's connections.
+async fn server_crash_executes_nothing_twice() {
+    // Its own server, because a crash closes all connections.
     let server = TestServer::start().await;
     let database = FaultDatabase::on(&server).await;
     let mut env = TestEnv::start_on(database, "127.0.0.1", "sslmode=disable", |settings| settings).await;

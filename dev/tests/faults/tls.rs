@@ -1,4 +1,4 @@
-//! The way to the database is encrypted, and somebody else may be at its end.
+//! TLS to the database, and attackers between.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ use crate::idle;
 
 use crate::env::{ALL_OPERATIONS, DirectFunction, FaultDatabase, ONE_OF_EACH_FUNCTION, Operation, PASSWORD, TestEnv};
 
-/// Somebody who signs certificates.
+/// A certificate authority.
 struct Authority {
     pem: String,
     issuer: Issuer<'static, KeyPair>,
@@ -28,7 +28,7 @@ struct Authority {
 impl Authority {
     fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
-        // Named otherwise than those it signs, which would else be taken for signed by themselves.
+        // A distinct name, because a certificate with the name of its issuer counts as self-signed.
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
@@ -36,7 +36,7 @@ impl Authority {
         Self { pem, issuer: Issuer::new(params, key) }
     }
 
-    /// What a server needs to be taken for this name.
+    /// A key and a certificate for this host name.
     fn identity(&self, name: &str, is_expired: bool) -> Identity {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         if is_expired {
@@ -49,23 +49,23 @@ impl Authority {
     }
 }
 
-/// What the server of all tests is, and what nobody else should be.
+/// The key and the certificate of the test server.
 async fn identity_of_postgres() -> Identity {
     let authority = TestServer::shared().await.postgres().ca_file();
     let file = |name: &str| std::fs::read(authority.with_file_name(name)).unwrap();
     Identity::from_pkcs8(&file("server.crt"), &file("server.key")).unwrap()
 }
 
-/// Where what was encrypted goes on to.
+/// Where decrypted bytes are forwarded to.
 #[derive(Clone)]
 enum Onward {
     Nowhere,
     InClear(SocketAddr),
-    /// Encrypted again.
+    /// With TLS.
     ToPostgres(SocketAddr, TlsConnector),
 }
 
-/// A server that ends the encryption. It takes TLS that was asked for, and TLS without a word.
+/// Starts a server that terminates TLS, with and without an `SSLRequest`.
 async fn end_of_tls(identity: Identity, onward: Onward) -> SocketAddr {
     let acceptor = tokio_native_tls::TlsAcceptor::from(TlsAcceptor::new(identity).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -73,7 +73,7 @@ async fn end_of_tls(identity: Identity, onward: Onward) -> SocketAddr {
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
             let (acceptor, onward) = (acceptor.clone(), onward.clone());
-            // That a client does not like it is what tests are for.
+            // Some tests expect that the client rejects the connection.
             tokio::spawn(async move { take(client, &acceptor, onward).await.ok() });
         }
     });
@@ -108,7 +108,7 @@ async fn take(mut client: TcpStream, acceptor: &tokio_native_tls::TlsAcceptor, o
     Ok(())
 }
 
-/// To the server of all tests, as who knows it.
+/// Forwards to the test server with TLS.
 async fn to_postgres(database: &FaultDatabase) -> Onward {
     let authority = std::fs::read(TestServer::shared().await.postgres().ca_file()).unwrap();
     let authority = Certificate::from_pem(&authority).unwrap();
@@ -120,7 +120,7 @@ fn address(port: u16) -> SocketAddr {
     ([127, 0, 0, 1], port).into()
 }
 
-/// A stack that requires TLS and trusts the server of all tests, and this authority.
+/// Starts a stack that requires TLS and trusts the test server and this authority, and opens its connections.
 async fn site_that_trusts(authority: &Authority) -> TestEnv {
     let env = cold_site("", authority).await;
     env.warm_up().await;
@@ -132,7 +132,7 @@ async fn site_that_trusts(authority: &Authority) -> TestEnv {
     env
 }
 
-/// What `SSL_CERT_FILE` takes to trust the server of all tests, and this authority. It goes with that server.
+/// A file for `SSL_CERT_FILE` with the authorities to trust: of the test server and this one.
 async fn bundle(database: &FaultDatabase, authority: &Authority) -> PathBuf {
     let server = TestServer::shared().await.postgres().ca_file();
     let bundle = server.with_file_name(format!("{}.pem", database.name));
@@ -140,7 +140,7 @@ async fn bundle(database: &FaultDatabase, authority: &Authority) -> PathBuf {
     bundle
 }
 
-/// The same before its functions were used, with more parameters.
+/// Starts a stack that requires TLS and trusts the test server and this authority, with more URL parameters.
 async fn cold_site(parameters: &str, authority: &Authority) -> TestEnv {
     let database = FaultDatabase::new().await;
     let bundle = bundle(&database, authority).await;
@@ -149,7 +149,7 @@ async fn cold_site(parameters: &str, authority: &Authority) -> TestEnv {
     TestEnv::start_on(database, "localhost", &parameters, trusted).await
 }
 
-/// All operations are refused, and why is in the log.
+/// Asserts that all operations get 500, and that the cause is logged.
 async fn misconfigured(env: &Arc<TestEnv>, cause: &str) {
     let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     for (case, response) in cases.iter().zip(&TestEnv::send_together(&cases).await.unwrap()) {
@@ -161,7 +161,7 @@ async fn misconfigured(env: &Arc<TestEnv>, cause: &str) {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_the_one_it_should_be_is_told_nothing() {
+async fn invalid_certificate_prevents_the_connection() {
     let authority = Authority::new("Trusted");
     let env = Arc::new(site_that_trusts(&authority).await);
 
@@ -177,7 +177,7 @@ async fn a_server_that_is_not_the_one_it_should_be_is_told_nothing() {
         assert_eq!(env.proxy.accepted_connections() - connections, 6, "{cause}: tried more than once");
     }
 
-    // With nothing wrong in its certificate it is no impostor but a server that hangs up.
+    // With a valid certificate, it is a server that closes the connection.
     env.close_connections(End::Close).await;
     env.proxy.set_upstream(end_of_tls(authority.identity("localhost", false), Onward::Nowhere).await);
     let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
@@ -190,7 +190,7 @@ async fn a_server_that_is_not_the_one_it_should_be_is_told_nothing() {
 }
 
 #[tokio::test]
-async fn a_server_without_tls_is_told_nothing() {
+async fn server_without_tls_is_rejected() {
     let env = Arc::new(site_that_trusts(&Authority::new("Trusted")).await);
     env.close_connections(End::Close).await;
     env.proxy.play_script(&Script::RefuseTls, 6);
@@ -200,7 +200,7 @@ async fn a_server_without_tls_is_told_nothing() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_stalls_is_tried_again() {
+async fn stalled_handshake_is_retried() {
     let env = Arc::new(site_that_trusts(&Authority::new("Trusted")).await);
     for script in [Script::Silent, Script::SilentAfterTls] {
         env.close_connections(End::Close).await;
@@ -214,7 +214,7 @@ async fn a_handshake_that_stalls_is_tried_again() {
 }
 
 #[tokio::test]
-async fn an_encrypted_connection_that_ended_while_idle_is_replaced_without_a_word() {
+async fn tls_connection_closed_while_idle_is_replaced() {
     let env = site_that_trusts(&Authority::new("Trusted")).await;
     for ending in idle::ENDINGS {
         for operation in ONE_OF_EACH_FUNCTION {
@@ -228,14 +228,14 @@ async fn an_encrypted_connection_that_ended_while_idle_is_replaced_without_a_wor
 }
 
 #[tokio::test]
-async fn who_passes_everything_on_under_a_certificate_of_a_trusted_authority_is_noticed() {
+async fn channel_binding_detects_mitm() {
     let authority = Authority::new("Trusted");
     let env = Arc::new(site_that_trusts(&authority).await);
     let onward = to_postgres(&env.database).await;
     env.close_connections(End::Close).await;
     env.proxy.set_upstream(end_of_tls(authority.identity("localhost", false), onward).await);
     let connections = env.proxy.accepted_connections();
-    // The server's own words: what the client has signed is not what the server has shown.
+    // The error of PostgreSQL: the client has signed another certificate.
     misconfigured(&env, "SCRAM channel binding check failed").await;
     assert_eq!(env.proxy.accepted_connections() - connections, 6, "tried more than once");
     env.proxy.set_upstream(address(env.database.port));
@@ -243,13 +243,13 @@ async fn who_passes_everything_on_under_a_certificate_of_a_trusted_authority_is_
 }
 
 #[tokio::test]
-async fn where_the_channel_must_be_bound_no_other_way_to_sign_in_is_taken_and_the_password_stays_here() {
+async fn required_channel_binding_rejects_other_authentication() {
     let authority = Authority::new("Trusted");
     let env = TestEnv::start_cold(|settings| settings).await;
     let on_neon = "ep-test-pooler.eu-central-1.aws.neon.tech";
     for (name, parameters) in [("localhost", "&channel_binding=require"), (on_neon, "")] {
         let parameters = format!("sslmode=require&hostaddr=127.0.0.1{parameters}");
-        // Encrypted as it should be, and behind that a server that wants something else than SCRAM.
+        // The certificate is valid, and behind it is a server that requests something other than SCRAM.
         let scripted = env.database.start_proxy().await;
         let end = end_of_tls(authority.identity(name, false), Onward::InClear(address(scripted.port()))).await;
         let url = env.database.url(end.port(), name, &parameters);
@@ -257,8 +257,8 @@ async fn where_the_channel_must_be_bound_no_other_way_to_sign_in_is_taken_and_th
         for operation in ONE_OF_EACH_FUNCTION {
             let mut function =
                 DirectFunction::start(operation, &url, &[("SSL_CERT_FILE", bundle.to_str().unwrap())]).await;
-            // And at last the real one, which offers SCRAM alone where it is not encrypted: so does who has stripped
-            // the binding off.
+            // The last one is the real server, which offers SCRAM without channel binding on an unencrypted connection, like
+            // an attacker who removed it.
             for demand in
                 [Some(AuthRequest::CleartextPassword), Some(AuthRequest::Md5Password), Some(AuthRequest::None), None]
             {
@@ -284,7 +284,7 @@ async fn where_the_channel_must_be_bound_no_other_way_to_sign_in_is_taken_and_th
 }
 
 #[tokio::test]
-async fn a_server_that_may_ask_for_the_password_is_told_it_and_so_it_would_have_been_heard() {
+async fn password_is_sent_when_channel_binding_is_optional() {
     let authority = Authority::new("Trusted");
     let env = Arc::new(site_that_trusts(&authority).await);
     let scripted = env.database.start_proxy().await;
@@ -298,14 +298,14 @@ async fn a_server_that_may_ask_for_the_password_is_told_it_and_so_it_would_have_
     assert!(String::from_utf8_lossy(&scripted.received()).contains(PASSWORD));
 }
 
-/// A stack that was asked to begin with TLS at once.
+/// Starts a stack with `sslnegotiation=direct`.
 async fn direct_site() -> Arc<TestEnv> {
     Arc::new(cold_site("&sslnegotiation=direct", &Authority::new("Trusted")).await)
 }
 
 #[tokio::test]
-async fn a_server_that_knows_no_direct_tls_is_asked_for_tls_instead_and_that_is_remembered() {
-    // As PostgreSQL 15 does it, and as PgBouncer.
+async fn ssl_request_fallback_is_remembered() {
+    // The reactions of PostgreSQL 15 and of PgBouncer, and no reaction.
     for refusal in [Script::End(End::Reset), Script::End(End::Close), Script::Silent] {
         let env = direct_site().await;
         env.proxy.play_script_on_direct_tls(refusal.clone());
@@ -323,7 +323,7 @@ async fn a_server_that_knows_no_direct_tls_is_asked_for_tls_instead_and_that_is_
 }
 
 #[tokio::test]
-async fn a_server_that_knows_direct_tls_is_never_asked_for_tls() {
+async fn direct_tls_sends_no_ssl_request() {
     let env = direct_site().await;
     let onward = to_postgres(&env.database).await;
     env.proxy.set_upstream(end_of_tls(identity_of_postgres().await, onward).await);
@@ -340,7 +340,7 @@ async fn a_server_that_knows_direct_tls_is_never_asked_for_tls() {
 }
 
 #[tokio::test]
-async fn a_refusal_over_direct_tls_does_not_speak_against_direct_tls() {
+async fn refusal_over_direct_tls_keeps_direct_tls() {
     let authority = Authority::new("Trusted");
     let env = Arc::new(cold_site("&sslnegotiation=direct", &authority).await);
     let scripted = env.database.start_proxy().await;
@@ -348,7 +348,7 @@ async fn a_refusal_over_direct_tls_does_not_speak_against_direct_tls() {
     env.kill_functions().await;
     env.proxy.set_upstream(end);
     let refusal = Script::Refuse { state: "28P01".to_owned(), message: "password authentication failed".to_owned() };
-    // At the start, and when the request tries again.
+    // For the connection at the start, and for that of the request.
     scripted.play_script(&refusal, 12);
     let (connections, direct) = (env.proxy.accepted_connections(), env.proxy.direct_tls_connections());
     misconfigured(&env, "password authentication failed").await;
@@ -357,7 +357,7 @@ async fn a_refusal_over_direct_tls_does_not_speak_against_direct_tls() {
         (12, 12),
         "asked once more"
     );
-    // Nor does a sign-in that breaks off, and the next connection begins directly again.
+    // The same after an interrupted sign-in: the next connection is direct again.
     for operation in ONE_OF_EACH_FUNCTION {
         scripted.play_script(&Script::End(End::Close), 1);
         env.assert_works(&[operation]).await;

@@ -1,4 +1,4 @@
-//! What happens before the first request, and after the last.
+//! Connections before the first request, and after the last.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use crate::env::{ONE_OF_EACH_FUNCTION, Operation, TestEnv};
 
 #[tokio::test]
-async fn the_connection_is_there_before_the_first_request() {
+async fn function_connects_before_the_first_request() {
     let env = TestEnv::start_cold(|settings| settings).await;
     wait_until("each function has connected", async || env.database.function_connections().await == 6).await;
     let connections = env.proxy.accepted_connections();
@@ -19,10 +19,10 @@ async fn the_connection_is_there_before_the_first_request() {
 }
 
 #[tokio::test]
-async fn a_database_that_wakes_up_slowly_is_not_woken_twice() {
+async fn slow_wake_up_is_not_started_twice() {
     let env = Arc::new(TestEnv::start_cold(|settings| settings).await);
     wait_until("each function has connected", async || env.database.function_connections().await == 6).await;
-    // New instances, of which each finds a database that sleeps for longer than a start may take.
+    // New instances, and a database that wakes up later than a start may take.
     env.proxy.delay_first_reply(Duration::from_secs(4));
     env.kill_functions().await;
     let connections = env.proxy.accepted_connections();
@@ -34,7 +34,7 @@ async fn a_database_that_wakes_up_slowly_is_not_woken_twice() {
 }
 
 #[tokio::test]
-async fn a_start_without_a_database_is_a_start() {
+async fn function_starts_without_a_database() {
     let env = TestEnv::start().await;
     env.proxy.play_script(&Script::End(End::Reset), 1000);
     let [function] = &env.instances_of("get-task")[..] else { unreachable!("one instance") };
@@ -48,7 +48,7 @@ async fn a_start_without_a_database_is_a_start() {
 }
 
 #[tokio::test]
-async fn a_function_that_is_told_to_end_says_goodbye_to_the_database() {
+async fn sigterm_closes_the_connection_cleanly() {
     let env = TestEnv::start().await;
     let sessions = "select sessions_abandoned from pg_stat_database where datname = current_database()";
     let before = env.database.number(sessions).await;
@@ -58,12 +58,12 @@ async fn a_function_that_is_told_to_end_says_goodbye_to_the_database() {
         }
     }
     wait_until("all are gone", async || env.database.function_connections().await == 0).await;
-    // The server counts a session when its process ends, a moment later.
+    // The server counts a session when its process exits, which is slightly later.
     let ended = "select sessions from pg_stat_database where datname = current_database()";
     assert!(env.database.number(ended).await > 0);
     env.database.run("select pg_stat_force_next_flush(); select pg_stat_clear_snapshot()").await;
     assert_eq!(env.database.number(sessions).await, before);
-    // Whoever says nothing is noticed, so the count above can be believed.
+    // Killed functions are counted, so the check above is meaningful.
     env.assert_works(&ONE_OF_EACH_FUNCTION).await;
     for function in env.instances_of("get-task") {
         function.kill();

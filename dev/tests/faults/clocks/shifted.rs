@@ -1,5 +1,4 @@
-//! A library that is loaded before all others, and whose clocks are ahead of the system's: by as many seconds as a file
-//! says, for the wall clock and for all others.
+//! A preloaded library that shifts the clocks. A file contains the seconds, for the wall clock and for all other clocks.
 
 use std::ffi::{c_int, c_long};
 
@@ -19,10 +18,10 @@ const CLOCK_GETTIME: c_long = 228;
 const CLOCK_GETTIME: c_long = 113;
 const WALL: c_int = 0;
 
-/// Takes the place of the one in libc.
+/// Replaces the function of libc.
 ///
 /// # Safety
-/// `time` is as clock_gettime(2) wants it.
+/// `time` is valid for clock_gettime(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn clock_gettime(clock: c_int, time: *mut Time) -> c_int {
     let result = unsafe { syscall(CLOCK_GETTIME, c_long::from(clock), time) };
