@@ -106,8 +106,8 @@ impl Default for Settings {
 }
 
 impl Stack {
-    /// Starts a stack and waits until it is ready. This blocks the thread: use [`Stack::start_async`] in a test that itself
-    /// serves something to the stack, such as a proxy of its database.
+    /// Starts a stack and waits until it is ready. This blocks the thread: use [`Stack::start_async`] in a test that
+    /// itself serves something to the stack, such as a proxy of its database.
     ///
     /// # Errors
     /// [`StartError`].

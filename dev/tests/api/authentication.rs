@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::kit::{api, database, path, routes, task_routes, valid_body};
 
 #[track_caller]
-fn is_unauthenticated(response: TestResponse) -> TestResponse {
+fn assert_unauthenticated(response: TestResponse) -> TestResponse {
     let response = response.expect_problem(401, "unauthenticated", "Not authenticated");
     assert_eq!(response.header("www-authenticate"), Some("Bearer"));
     response
@@ -19,7 +19,7 @@ async fn every_route_except_health_requires_a_token() {
     let ada = api.new_user().await;
     let id = ada.create_id(json!({"title": "Buy milk"})).await;
     let before = database::rows_of(&ada).await;
-    let mut wanted = 0;
+    let mut is_expected = 0;
     for (method, route) in routes() {
         let body = valid_body(&method, &route);
         let response =
@@ -27,11 +27,11 @@ async fn every_route_except_health_requires_a_token() {
         if route.starts_with("/health") {
             response.expect_status(200);
         } else {
-            is_unauthenticated(response);
-            wanted += 1;
+            assert_unauthenticated(response);
+            is_expected += 1;
         }
     }
-    assert_eq!(wanted, 18);
+    assert_eq!(is_expected, 18);
     assert_eq!(database::rows_of(&ada).await, before);
 }
 
@@ -62,10 +62,10 @@ fn bad_tokens(secret: &str, user_id: &str) -> Vec<(&'static str, String)> {
 async fn invalid_tokens_get_identical_responses() {
     let api = api();
     let ada = api.new_user().await;
-    let without = is_unauthenticated(api.client.get("/api/tasks").await).without_request_id();
+    let without = assert_unauthenticated(api.client.get("/api/tasks").await).without_request_id();
     for (fault, token) in bad_tokens(api.stack().secret(), &ada.id) {
         let response = api.client.send(TestRequest::new("GET", "/api/tasks").bearer(&token)).await;
-        assert_eq!(is_unauthenticated(response).without_request_id(), without, "{fault}");
+        assert_eq!(assert_unauthenticated(response).without_request_id(), without, "{fault}");
     }
 }
 
@@ -79,7 +79,7 @@ async fn invalid_token_reaches_no_operation() {
     for (method, route) in task_routes() {
         let body = valid_body(&method, &route);
         let request = TestRequest::new(&method, &path(&route, &ada.id, &id)).bearer(&expired);
-        is_unauthenticated(api.client.send(request.maybe_json(body.as_ref())).await);
+        assert_unauthenticated(api.client.send(request.maybe_json(body.as_ref())).await);
     }
     assert_eq!(database::rows_of(&ada).await, before);
 }
@@ -100,7 +100,7 @@ async fn missing_token_is_checked_first() {
         TestRequest::new("POST", "/api/tasks").json(&json!({"user_id": "nobody"})),
         TestRequest::new("PATCH", &format!("{task}/complete")).typed("application/json", vec![b' '; 70_000]),
     ] {
-        is_unauthenticated(api.client.send(request).await);
+        assert_unauthenticated(api.client.send(request).await);
     }
 }
 
@@ -109,17 +109,17 @@ async fn only_bearer_tokens_are_accepted() {
     let api = api();
     let ada = api.new_user().await;
     for authorization in ["", "Bearer", "Bearer ", &ada.token, &format!("Basic {}", ada.token)] {
-        is_unauthenticated(
+        assert_unauthenticated(
             api.client.send(TestRequest::new("GET", "/api/tasks").header("authorization", authorization)).await,
         );
     }
     let beside = [("x-authorization", "Bearer "), ("cookie", "better-auth.session_token="), ("x-user-id", "")];
     for (name, value) in beside {
-        is_unauthenticated(
+        assert_unauthenticated(
             api.client.send(TestRequest::new("GET", "/api/tasks").header(name, format!("{value}{}", ada.token))).await,
         );
     }
-    is_unauthenticated(api.client.get(&format!("/api/tasks?token={0}&access_token={0}", ada.token)).await);
+    assert_unauthenticated(api.client.get(&format!("/api/tasks?token={0}&access_token={0}", ada.token)).await);
 }
 
 #[tokio::test]
@@ -135,9 +135,9 @@ async fn bearer_scheme_is_case_insensitive() {
 async fn two_authorization_headers_are_rejected() {
     let api = api();
     let ada = api.new_user().await;
-    is_unauthenticated(ada.send(ada.request("GET", "/api/tasks").bearer(&ada.token)).await);
-    is_unauthenticated(ada.send(ada.request("GET", "/api/tasks").bearer("garbage")).await);
-    is_unauthenticated(
+    assert_unauthenticated(ada.send(ada.request("GET", "/api/tasks").bearer(&ada.token)).await);
+    assert_unauthenticated(ada.send(ada.request("GET", "/api/tasks").bearer("garbage")).await);
+    assert_unauthenticated(
         api.client.send(TestRequest::new("GET", "/api/tasks").bearer("garbage").bearer(&ada.token)).await,
     );
 }
@@ -157,7 +157,7 @@ async fn cookie_cache_of_better_auth_is_accepted() {
         TestRequest::new("GET", "/api/tasks").bearer(&tokens::mint_claims(api.stack().secret(), &header, &claims))
     };
     assert_eq!(ada.send(cached(&ada.id, &ada.id)).await.expect_status(200).json, json!([task]));
-    is_unauthenticated(api.client.send(cached(&ada.id, "somebody else")).await);
+    assert_unauthenticated(api.client.send(cached(&ada.id, "somebody else")).await);
 }
 
 #[tokio::test]
@@ -165,7 +165,7 @@ async fn unknown_user_has_no_tasks_and_cannot_create() {
     let api = api();
     let nobody = api.unknown_user();
     let someones = api.new_user().await.create_path(json!({"title": "Buy milk"})).await;
-    is_unauthenticated(nobody.post("/api/tasks", &json!({"title": "Buy milk"})).await);
+    assert_unauthenticated(nobody.post("/api/tasks", &json!({"title": "Buy milk"})).await);
     assert_eq!(nobody.get("/api/tasks").await.expect_status(200).json, json!([]));
     for task in ["/api/tasks/1", &someones] {
         nobody.get(task).await.expect_problem(404, "task_not_found", "Task not found");
@@ -180,7 +180,7 @@ async fn deleted_user_cannot_create_tasks() {
     let ada = api().new_user().await;
     let task = ada.create_path(json!({"title": "Buy milk"})).await;
     database::delete_user(&ada).await;
-    is_unauthenticated(ada.post("/api/tasks", &json!({"title": "Buy milk"})).await);
+    assert_unauthenticated(ada.post("/api/tasks", &json!({"title": "Buy milk"})).await);
     assert_eq!(ada.get("/api/tasks").await.expect_status(200).json, json!([]));
     ada.get(&task).await.expect_status(404);
 }

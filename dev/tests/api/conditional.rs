@@ -1,4 +1,5 @@
-//! `ETag`, `If-Match`, `If-None-Match` and `expected_updated_at`: no change overwrites a version that the client has not seen.
+//! `ETag`, `If-Match`, `If-None-Match` and `expected_updated_at`: no change overwrites a version that the client has
+//! not seen.
 
 use dev::testing::client::{TaskId, TestRequest, TestResponse, TestUser};
 use serde_json::{Value, json};
@@ -98,10 +99,10 @@ async fn missing_task_is_not_found_with_any_etag() {
 async fn malformed_if_match_is_rejected() {
     let ada = api().new_user().await;
     let (path, _) = new_task(&ada).await;
-    let sentence = "The header If-Match is malformed: entity tags are quoted, as in If-Match: \"7\"";
+    let message = "The header If-Match is malformed: entity tags are quoted, as in If-Match: \"7\"";
     for header in ["1", "", "\"1", "\"1\" \"2\"", "'1'", "*, \"1\""] {
         for request in changes(&ada, &path) {
-            ada.send(request.header("if-match", header)).await.expect_problem(400, "malformed_request", sentence);
+            ada.send(request.header("if-match", header)).await.expect_problem(400, "malformed_request", message);
         }
     }
     ada.get(&path).await.expect_status(200);
@@ -201,9 +202,9 @@ async fn if_match_can_be_required() {
     let ada = strict.new_user().await;
     let (path, _) = new_task(&ada).await;
     let stored = database::rows_of(&ada).await;
-    let sentence = "The header If-Match is required: send the ETag of the task that you read";
+    let message = "The header If-Match is required: send the ETag of the task that you read";
     for request in changes(&ada, &path) {
-        ada.send(request).await.expect_problem(428, "precondition_required", sentence);
+        ada.send(request).await.expect_problem(428, "precondition_required", message);
     }
     assert_eq!(database::rows_of(&ada).await, stored);
     for request in changes(&ada, &path) {

@@ -7,7 +7,7 @@ use crate::kit::{Api, api, api_with};
 
 /// The default of `CORS_ORIGINS`.
 const FRONT_END: &str = "http://localhost:3000";
-const FOREIGN: [&str; 8] = [
+const OTHER_ORIGINS: [&str; 8] = [
     "https://evil.example",
     "http://localhost:3001",
     "http://localhost",
@@ -32,7 +32,7 @@ fn list(response: &TestResponse, name: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn is_shared_with(response: &TestResponse, origin: &str) {
+fn assert_allows_origin(response: &TestResponse, origin: &str) {
     assert_eq!(response.header("access-control-allow-origin"), Some(origin), "{}", response.request);
     assert_eq!(response.header("access-control-allow-credentials"), Some("true"));
     let exposed = ["etag", "location", "retry-after", "x-request-id"];
@@ -41,7 +41,7 @@ fn is_shared_with(response: &TestResponse, origin: &str) {
 }
 
 #[track_caller]
-fn is_shared_with_nobody(response: &TestResponse) {
+fn assert_allows_no_origin(response: &TestResponse) {
     let names: Vec<_> = response.headers.keys().filter(|name| name.as_str().starts_with("access-control-")).collect();
     assert!(names.is_empty(), "{}: {names:?}", response.request);
 }
@@ -52,7 +52,7 @@ async fn preflight_needs_no_token() {
     for path in ["/api/tasks", "/api/ada/tasks/42", "/api/tasks/42/complete", "/nowhere"] {
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
             let response = api.client.send_unchecked(preflight(path, FRONT_END, method)).await.expect_status(204);
-            is_shared_with(&response, FRONT_END);
+            assert_allows_origin(&response, FRONT_END);
             assert!(response.body.is_empty());
             let methods = ["delete", "get", "patch", "post", "put"];
             assert_eq!(list(&response, "access-control-allow-methods"), methods);
@@ -67,12 +67,12 @@ async fn preflight_needs_no_token() {
 async fn other_origins_are_not_allowed() {
     let api = api();
     let ada = api.new_user().await;
-    for origin in FOREIGN {
-        is_shared_with_nobody(&api.client.send_unchecked(preflight("/api/tasks", origin, "GET")).await);
+    for origin in OTHER_ORIGINS {
+        assert_allows_no_origin(&api.client.send_unchecked(preflight("/api/tasks", origin, "GET")).await);
         let response = ada.send(ada.request("GET", "/api/tasks").header("origin", origin)).await;
-        is_shared_with_nobody(&response.expect_status(200));
+        assert_allows_no_origin(&response.expect_status(200));
     }
-    is_shared_with_nobody(&ada.get("/api/tasks").await.expect_status(200));
+    assert_allows_no_origin(&ada.get("/api/tasks").await.expect_status(200));
 }
 
 #[tokio::test]
@@ -95,7 +95,10 @@ async fn every_response_allows_the_configured_origin() {
         (415, ada.request("POST", "/api/tasks").typed("text/plain", "{}")),
         (422, ada.request("POST", "/api/tasks").json(&json!({}))),
     ] {
-        is_shared_with(&api.client.send(request.header("origin", FRONT_END)).await.expect_status(status), FRONT_END);
+        assert_allows_origin(
+            &api.client.send(request.header("origin", FRONT_END)).await.expect_status(status),
+            FRONT_END,
+        );
     }
 }
 
@@ -104,18 +107,18 @@ async fn each_configured_origin_is_echoed_alone() {
     let origins = ["https://one.example", "https://two.example:8443", "http://localhost:5173"];
     let api: Api = api_with(&[("CORS_ORIGINS", &format!("{},{}, {}", origins[0], origins[1], origins[2]))]);
     for origin in origins {
-        is_shared_with(
+        assert_allows_origin(
             &api.client.send_unchecked(preflight("/api/tasks", origin, "PATCH")).await.expect_status(204),
             origin,
         );
-        is_shared_with(
+        assert_allows_origin(
             &api.client.send(TestRequest::new("GET", "/api/tasks").header("origin", origin)).await.expect_status(401),
             origin,
         );
     }
     for origin in [FRONT_END, "https://one.example:443", "https://two.example", "https://one.example,"] {
-        is_shared_with_nobody(&api.client.send_unchecked(preflight("/api/tasks", origin, "GET")).await);
-        is_shared_with_nobody(
+        assert_allows_no_origin(&api.client.send_unchecked(preflight("/api/tasks", origin, "GET")).await);
+        assert_allows_no_origin(
             &api.client.send(TestRequest::new("GET", "/health").header("origin", origin)).await.expect_status(200),
         );
     }

@@ -8,7 +8,7 @@ use crate::kit::{api, database};
 const DUE_DATE: &str = "due_date must be a date or a time such as 2026-11-21 or 2026-11-21T17:30:00Z";
 
 /// Asserts that the value of a member is returned and stored as `kept`.
-async fn becomes(ada: &TestUser, member: &str, sent: Value, kept: Value) {
+async fn assert_kept(ada: &TestUser, member: &str, sent: Value, kept: Value) {
     let mut body = json!({"title": "Buy milk"});
     body[member] = sent;
     let task = ada.create(body.clone()).await;
@@ -18,7 +18,7 @@ async fn becomes(ada: &TestUser, member: &str, sent: Value, kept: Value) {
 }
 
 /// Asserts that the value of a member is rejected with this message.
-async fn is_refused(ada: &TestUser, member: &str, sent: Value, detail: &str) {
+async fn assert_rejected(ada: &TestUser, member: &str, sent: Value, detail: &str) {
     let mut body = json!({"title": "Buy milk"});
     body[member] = sent;
     let pointer = format!("/{member}").replace("dueDate", "due_date");
@@ -92,20 +92,20 @@ async fn server_generated_members_are_ignored() {
 #[tokio::test]
 async fn trimmed_title_has_1_to_200_code_points() {
     let ada = api().new_user().await;
-    becomes(&ada, "title", json!("  \t Buy milk \r\n"), json!("Buy milk")).await;
-    becomes(&ada, "title", json!("\u{a0}\u{2003}Buy  milk\u{3000}"), json!("Buy  milk")).await;
+    assert_kept(&ada, "title", json!("  \t Buy milk \r\n"), json!("Buy milk")).await;
+    assert_kept(&ada, "title", json!("\u{a0}\u{2003}Buy  milk\u{3000}"), json!("Buy  milk")).await;
     for longest in ["x".repeat(200), "ü".repeat(200), "🥛".repeat(200), "e\u{301}".repeat(100)] {
-        becomes(&ada, "title", json!(longest), json!(longest)).await;
-        becomes(&ada, "title", json!(format!("  {longest}  ")), json!(longest)).await;
-        is_refused(&ada, "title", json!(format!("{longest}x")), "title must have at most 200 characters").await;
+        assert_kept(&ada, "title", json!(longest), json!(longest)).await;
+        assert_kept(&ada, "title", json!(format!("  {longest}  ")), json!(longest)).await;
+        assert_rejected(&ada, "title", json!(format!("{longest}x")), "title must have at most 200 characters").await;
     }
-    becomes(&ada, "title", json!("x"), json!("x")).await;
+    assert_kept(&ada, "title", json!("x"), json!("x")).await;
     for empty in ["", " ", "\n\t \u{a0}\u{2003}"] {
-        is_refused(&ada, "title", json!(empty), "title must not be empty").await;
+        assert_rejected(&ada, "title", json!(empty), "title must not be empty").await;
     }
-    is_refused(&ada, "title", json!(null), "title is required").await;
+    assert_rejected(&ada, "title", json!(null), "title is required").await;
     for wrong in [json!(5), json!(true), json!(["a"]), json!({"a": 1}), json!(1.5)] {
-        is_refused(&ada, "title", wrong, "title must be a text").await;
+        assert_rejected(&ada, "title", wrong, "title must be a text").await;
     }
     let response = ada.post("/api/tasks", &json!({"description": "no title"})).await;
     assert_eq!(response.expect_invalid_at(&["/title"])["detail"], "title is required");
@@ -115,15 +115,15 @@ async fn trimmed_title_has_1_to_200_code_points() {
 async fn description_has_at_most_1000_code_points() {
     let ada = api().new_user().await;
     for longest in ["x".repeat(1000), "🥛".repeat(1000)] {
-        becomes(&ada, "description", json!(longest), json!(longest)).await;
+        assert_kept(&ada, "description", json!(longest), json!(longest)).await;
         let detail = "description must have at most 1000 characters";
-        is_refused(&ada, "description", json!(format!("{longest}x")), detail).await;
+        assert_rejected(&ada, "description", json!(format!("{longest}x")), detail).await;
     }
     for kept in [json!(null), json!(""), json!("  with spaces\n")] {
-        becomes(&ada, "description", kept.clone(), kept).await;
+        assert_kept(&ada, "description", kept.clone(), kept).await;
     }
     for wrong in [json!(5), json!(false), json!([]), json!({})] {
-        is_refused(&ada, "description", wrong, "description must be a text").await;
+        assert_rejected(&ada, "description", wrong, "description must be a text").await;
     }
 }
 
@@ -131,10 +131,10 @@ async fn description_has_at_most_1000_code_points() {
 async fn completed_is_a_boolean() {
     let ada = api().new_user().await;
     for (sent, kept) in [(json!(true), true), (json!(false), false), (json!(null), false)] {
-        becomes(&ada, "completed", sent, json!(kept)).await;
+        assert_kept(&ada, "completed", sent, json!(kept)).await;
     }
     for wrong in [json!("true"), json!(1), json!(0), json!([true]), json!({}), json!("")] {
-        is_refused(&ada, "completed", wrong, "completed must be true or false").await;
+        assert_rejected(&ada, "completed", wrong, "completed must be true or false").await;
     }
 }
 
@@ -148,10 +148,10 @@ async fn priority_is_case_insensitive() {
         (json!(""), json!(null)),
         (json!(null), json!(null)),
     ] {
-        becomes(&ada, "priority", sent, kept).await;
+        assert_kept(&ada, "priority", sent, kept).await;
     }
     for wrong in [json!("urgent"), json!(" low"), json!("lo"), json!(1), json!(true), json!([]), json!({"a": "low"})] {
-        is_refused(&ada, "priority", wrong, "priority must be low, medium or high").await;
+        assert_rejected(&ada, "priority", wrong, "priority must be low, medium or high").await;
     }
 }
 
@@ -174,10 +174,10 @@ async fn due_date_accepts_common_formats() {
         ("1899-12-31T23:59:59Z", "1899-12-31T23:59:59.000000Z"),
         ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z"),
     ] {
-        becomes(&ada, "due_date", json!(sent), json!(kept)).await;
+        assert_kept(&ada, "due_date", json!(sent), json!(kept)).await;
     }
     for empty in [json!(null), json!("")] {
-        becomes(&ada, "due_date", empty, json!(null)).await;
+        assert_kept(&ada, "due_date", empty, json!(null)).await;
     }
     for wrong in [
         json!("tomorrow"),
@@ -196,15 +196,15 @@ async fn due_date_accepts_common_formats() {
         json!([2026, 11, 21]),
         json!({"date": "2026-11-21"}),
     ] {
-        is_refused(&ada, "due_date", wrong, DUE_DATE).await;
+        assert_rejected(&ada, "due_date", wrong, DUE_DATE).await;
     }
 }
 
 #[tokio::test]
 async fn camel_case_members_are_accepted() {
     let ada = api().new_user().await;
-    becomes(&ada, "dueDate", json!("2026-11-21"), json!("2026-11-21T00:00:00.000000Z")).await;
-    is_refused(&ada, "dueDate", json!("soon"), DUE_DATE).await;
+    assert_kept(&ada, "dueDate", json!("2026-11-21"), json!("2026-11-21T00:00:00.000000Z")).await;
+    assert_rejected(&ada, "dueDate", json!("soon"), DUE_DATE).await;
     let body = json!({"title": "Buy milk", "dueDate": "2026-01-01", "due_date": "2026-02-02", "userId": ada.id});
     assert_eq!(ada.create(body).await["due_date"], "2026-02-02T00:00:00.000000Z");
 }
@@ -227,11 +227,11 @@ async fn all_errors_are_reported_together() {
 async fn nul_is_rejected_in_every_string() {
     let ada = api().new_user().await;
     for text in ["\0", "Buy\0milk", "Buy milk\0"] {
-        is_refused(&ada, "title", json!(text), "title must not contain U+0000").await;
-        is_refused(&ada, "description", json!(text), "description must not contain U+0000").await;
+        assert_rejected(&ada, "title", json!(text), "title must not contain U+0000").await;
+        assert_rejected(&ada, "description", json!(text), "description must not contain U+0000").await;
     }
-    is_refused(&ada, "priority", json!("low\0"), "priority must be low, medium or high").await;
-    is_refused(&ada, "due_date", json!("2026-11-21\0"), DUE_DATE).await;
+    assert_rejected(&ada, "priority", json!("low\0"), "priority must be low, medium or high").await;
+    assert_rejected(&ada, "due_date", json!("2026-11-21\0"), DUE_DATE).await;
 }
 
 #[tokio::test]
@@ -248,7 +248,7 @@ async fn other_characters_are_preserved() {
         "a\nb\r\nc\td",
         "👩‍👩‍👧‍👦 ẞß Ǆ ﷺ",
     ] {
-        becomes(&ada, "title", json!(text), json!(text)).await;
-        becomes(&ada, "description", json!(text), json!(text)).await;
+        assert_kept(&ada, "title", json!(text), json!(text)).await;
+        assert_kept(&ada, "description", json!(text), json!(text)).await;
     }
 }

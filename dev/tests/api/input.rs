@@ -24,18 +24,18 @@ async fn requests(ada: &TestUser) -> Vec<TestRequest> {
 }
 
 #[track_caller]
-fn is_malformed(response: TestResponse) {
+fn assert_malformed(response: TestResponse) {
     response.expect_problem(400, "malformed_request", "The request body is not valid JSON");
 }
 
 #[track_caller]
-fn is_of_wrong_type(response: TestResponse) {
+fn assert_wrong_content_type(response: TestResponse) {
     response.expect_problem(415, "unsupported_media_type", "The request body must be application/json");
 }
 
 #[track_caller]
-fn is_good(response: &TestResponse) {
-    assert!([200, 201].contains(&response.status), "{} was answered with {}", response.request, response.json);
+fn assert_success(response: &TestResponse) {
+    assert!([200, 201].contains(&response.status), "{}: {}", response.request, response.json);
 }
 
 #[tokio::test]
@@ -68,8 +68,8 @@ async fn invalid_json_is_malformed() {
     ];
     for request in requests(&ada).await {
         for body in bodies {
-            is_malformed(ada.send(request.clone().typed("application/json", body)).await);
-            is_malformed(ada.send(request.clone().body(body)).await);
+            assert_malformed(ada.send(request.clone().typed("application/json", body)).await);
+            assert_malformed(ada.send(request.clone().body(body)).await);
         }
     }
     assert_eq!(database::rows_of(&ada).await.len(), 1);
@@ -94,7 +94,7 @@ async fn missing_body_is_malformed_unless_optional() {
         for empty in [&b""[..], b" ", b"\r\n\t "] {
             for request in [request.clone().body(empty), request.clone().typed("application/json", empty)] {
                 let response = ada.send(request).await;
-                if is_optional { is_good(&response) } else { is_malformed(response) }
+                if is_optional { assert_success(&response) } else { assert_malformed(response) }
             }
         }
     }
@@ -109,14 +109,14 @@ async fn body_has_at_most_64_kib() {
             body.resize(length, b' ');
             body
         };
-        is_good(&ada.send(request.clone().typed("application/json", padded(LIMIT))).await);
+        assert_success(&ada.send(request.clone().typed("application/json", padded(LIMIT))).await);
         for length in [LIMIT + 1, 200_000] {
             let response = ada.send(request.clone().typed("application/json", padded(length))).await;
             response.expect_problem(413, "body_too_large", "The request body is larger than 64 KiB");
         }
         let blank = request.path.ends_with("/complete").then(|| request.clone().body(vec![b' '; LIMIT + 1]));
         if let Some(blank) = blank {
-            is_good(&ada.send(blank).await);
+            assert_success(&ada.send(blank).await);
         }
     }
 }
@@ -131,7 +131,7 @@ async fn body_size_is_measured_after_decoding() {
         body.extend(b"\xff\"}");
         body
     };
-    is_malformed(ada.send(ada.request("POST", "/api/tasks").body(of(LIMIT))).await);
+    assert_malformed(ada.send(ada.request("POST", "/api/tasks").body(of(LIMIT))).await);
     ada.send(ada.request("POST", "/api/tasks").body(of(LIMIT + 1))).await.expect_status(413);
 }
 
@@ -140,7 +140,7 @@ async fn content_type_is_json_or_absent() {
     let ada = api().new_user().await;
     let body = r#"{"title": "t", "completed": true}"#;
     for request in requests(&ada).await {
-        is_good(&ada.send(request.clone().body(body)).await);
+        assert_success(&ada.send(request.clone().body(body)).await);
         for good in [
             "application/json",
             "application/json; charset=utf-8",
@@ -149,7 +149,7 @@ async fn content_type_is_json_or_absent() {
             "application/merge-patch+json",
             "application/vnd.api+json; v=1",
         ] {
-            is_good(&ada.send(request.clone().typed(good, body)).await);
+            assert_success(&ada.send(request.clone().typed(good, body)).await);
         }
         for wrong in [
             "text/plain",
@@ -163,7 +163,7 @@ async fn content_type_is_json_or_absent() {
             "image/svg+json",
             "json",
         ] {
-            is_of_wrong_type(ada.send(request.clone().typed(wrong, body)).await);
+            assert_wrong_content_type(ada.send(request.clone().typed(wrong, body)).await);
         }
     }
 }
@@ -175,7 +175,9 @@ async fn base64_body_is_decoded() {
     let task = json!({"title": "Bücher & \u{1f4da}"});
     let request = ada.request("POST", "/api/tasks").typed("", task.to_string());
     assert_eq!(ada.send(request).await.expect_status(201)["title"], task["title"]);
-    is_of_wrong_type(ada.send(ada.request("POST", "/api/tasks").typed("application/octet-stream", "\u{0}")).await);
+    assert_wrong_content_type(
+        ada.send(ada.request("POST", "/api/tasks").typed("application/octet-stream", "\u{0}")).await,
+    );
 }
 
 #[tokio::test]
@@ -199,7 +201,7 @@ async fn json_escapes_are_decoded() {
         send(r#"{"\u0074itle": "\ud83e\udd5b \u00fc \/ \"\\"}"#).await.expect_status(201)["title"],
         "🥛 ü / \"\\"
     );
-    is_malformed(send("\u{feff}{\"title\": \"t\"}").await);
+    assert_malformed(send("\u{feff}{\"title\": \"t\"}").await);
     send(r#"{"title": "a\u0000b"}"#).await.expect_invalid_at(&["/title"]);
 }
 

@@ -13,16 +13,16 @@ fn routes_of_one_task() -> Vec<(String, String)> {
 }
 
 /// The id with upper and lower case swapped.
-fn in_another_case(id: &str) -> String {
-    let turned = |letter: char| match letter.is_lowercase() {
+fn swap_case(id: &str) -> String {
+    let in_order = |letter: char| match letter.is_lowercase() {
         true => letter.to_ascii_uppercase(),
         false => letter.to_ascii_lowercase(),
     };
-    id.chars().map(turned).collect()
+    id.chars().map(in_order).collect()
 }
 
 /// Another user with tasks, and the rows of these tasks.
-async fn victim() -> (TestUser, Vec<Value>) {
+async fn other_user() -> (TestUser, Vec<Value>) {
     let bob = api().new_user().await;
     bob.create(json!({"title": "Bob's secret", "description": "Bob's", "priority": "high"})).await;
     bob.create(json!({"title": "Bob's other", "completed": true, "due_date": "2026-11-21"})).await;
@@ -32,7 +32,7 @@ async fn victim() -> (TestUser, Vec<Value>) {
 
 #[tokio::test]
 async fn another_users_task_is_not_found() {
-    let (bob, before) = victim().await;
+    let (bob, before) = other_user().await;
     let ada = api().new_user().await;
     let id = TaskId::from_task(&before[0]).to_string();
     for (method, route) in routes_of_one_task() {
@@ -47,7 +47,7 @@ async fn another_users_task_is_not_found() {
 /// The responses are equal in status, headers and body, so they do not reveal whether the task exists.
 #[tokio::test]
 async fn another_users_task_looks_like_a_missing_one() {
-    let (bob, before) = victim().await;
+    let (bob, before) = other_user().await;
     let ada = api().new_user().await;
     let foreign = TaskId::from_task(&before[0]).to_string();
     let never = (i64::from(i32::MAX) - 1).to_string();
@@ -122,7 +122,7 @@ async fn another_users_task_looks_like_a_missing_one() {
 /// Errors about the body do not depend on the owner of the task.
 #[tokio::test]
 async fn invalid_body_does_not_reveal_the_owner() {
-    let (bob, before) = victim().await;
+    let (bob, before) = other_user().await;
     let ada = api().new_user().await;
     let own = ada.create_id(json!({"title": "Buy milk"})).await;
     for (method, route) in routes_of_one_task().into_iter().filter(|(method, _)| method.starts_with('P')) {
@@ -147,13 +147,13 @@ async fn invalid_body_does_not_reveal_the_owner() {
 
 #[tokio::test]
 async fn another_user_in_the_path_is_forbidden() {
-    let (bob, before) = victim().await;
+    let (bob, before) = other_user().await;
     let ada = api().new_user().await;
     let own = ada.create_id(json!({"title": "Buy milk"})).await;
     let own_before = database::rows_of(&ada).await;
     let others = [
         bob.id.clone(),
-        in_another_case(&ada.id),
+        swap_case(&ada.id),
         format!("{}x", ada.id),
         format!("{}%20", ada.id),
         format!("%20{}", ada.id),
@@ -195,7 +195,7 @@ async fn own_user_id_may_be_percent_encoded() {
 
 #[tokio::test]
 async fn another_user_in_the_body_is_forbidden() {
-    let (bob, before) = victim().await;
+    let (bob, before) = other_user().await;
     let ada = api().new_user().await;
     let own = ada.create_id(json!({"title": "Buy milk"})).await;
     let own_before = database::rows_of(&ada).await;
@@ -207,7 +207,7 @@ async fn another_user_in_the_body_is_forbidden() {
             for other in [
                 json!(bob.id),
                 json!(""),
-                json!(in_another_case(&ada.id)),
+                json!(swap_case(&ada.id)),
                 json!(format!(" {}", ada.id)),
                 json!(5),
                 json!(0),
@@ -250,7 +250,7 @@ async fn own_user_id_in_the_body_is_allowed() {
 
 #[tokio::test]
 async fn list_contains_only_own_tasks() {
-    let (bob, before) = victim().await;
+    let (bob, before) = other_user().await;
     let ada = api().new_user().await;
     let own = ada.create(json!({"title": "Buy milk", "priority": "high"})).await;
     for path in ["/api/tasks".to_owned(), format!("/api/{}/tasks", ada.id)] {
@@ -274,7 +274,7 @@ async fn list_contains_only_own_tasks() {
 /// Headers that proxies and clients add do not change the user.
 #[tokio::test]
 async fn headers_do_not_change_the_user() {
-    let (bob, before) = victim().await;
+    let (bob, before) = other_user().await;
     let ada = api().new_user().await;
     for name in
         ["x-user-id", "x-forwarded-user", "user-id", "x-original-url", "x-http-method-override", "x-amzn-oidc-identity"]

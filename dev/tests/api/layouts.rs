@@ -176,7 +176,7 @@ impl OldBackEnd {
     }
 
     /// Title, completion and time of the last change, as the back end reads them. `None` if it does not find the task.
-    async fn sees(&self, id: &TaskId) -> Option<(String, bool, String)> {
+    async fn find(&self, id: &TaskId) -> Option<(String, bool, String)> {
         let select = format!("execute old_select('{}')", self.layout.user);
         let messages = self.sql.simple_query(&select).await.expect("rows");
         messages.iter().find_map(|message| match message {
@@ -214,12 +214,12 @@ async fn old_back_end_and_functions_share_tasks() {
         let [task] = titled("Old").await;
         assert_eq!(task["updated_at"], "2025-11-21T02:51:49.233112Z", "{name}");
         let (id, path) = (TaskId::from_task(&task), format!("/api/tasks/{}", TaskId::from_task(&task)));
-        let (_, _, first) = old.sees(&id).await.expect("its own task");
+        let (_, _, first) = old.find(&id).await.expect("its own task");
 
         ada.put(&path, &json!({"title": "New"})).await.expect_status(200);
         let changed = ada.patch(&format!("{path}/complete"), &json!({})).await.expect_status(200).json;
         assert!(changed["updated_at"].as_str() > task["updated_at"].as_str(), "{name}: {changed}");
-        let (title, completed, second) = old.sees(&id).await.expect("its own task");
+        let (title, completed, second) = old.find(&id).await.expect("its own task");
         assert_eq!((title.as_str(), completed), ("New", true), "{name}");
         assert!(second > first, "{name}: {second} after {first}");
 
@@ -229,13 +229,13 @@ async fn old_back_end_and_functions_share_tasks() {
         assert_eq!((&again["title"], &again["completed"]), (&json!("Old again"), &json!(true)), "{name}");
         assert!(again["updated_at"].as_str() > changed["updated_at"].as_str(), "{name}: {again}");
         assert_eq!(version(&id).await, 4, "{name}");
-        let (_, _, third) = old.sees(&id).await.expect("its own task");
+        let (_, _, third) = old.find(&id).await.expect("its own task");
         assert!(third > second, "{name}: {third} after {second}");
 
         let theirs = ada.create(json!({"title": "Theirs", "priority": "high", "due_date": "2026-11-21"})).await;
         let their_id = TaskId::from_task(&theirs);
         assert!(
-            old.sees(&their_id).await.is_some_and(|(title, completed, _)| title == "Theirs" && !completed),
+            old.find(&their_id).await.is_some_and(|(title, completed, _)| title == "Theirs" && !completed),
             "{name}"
         );
         old.update(&their_id, "Ours", "2001-01-01 00:00:00").await;
@@ -246,6 +246,6 @@ async fn old_back_end_and_functions_share_tasks() {
         old.delete(&their_id).await;
         ada.get(&format!("/api/tasks/{their_id}")).await.expect_status(404);
         ada.delete(&path).await.expect_status(204);
-        assert_eq!(old.sees(&id).await, None, "{name}");
+        assert_eq!(old.find(&id).await, None, "{name}");
     }
 }

@@ -13,7 +13,7 @@ async fn list(ada: &TestUser, query: &str) -> TestResponse {
 }
 
 /// A user with tasks of every kind. Many of them have equal sort keys.
-async fn with_thirty_tasks() -> (TestUser, Vec<Value>) {
+async fn user_with_30_tasks() -> (TestUser, Vec<Value>) {
     let ada = api().new_user().await;
     let columns = "title, completed, priority, due_date, created_at, updated_at";
     let values = "(array['beta', 'Beta', 'alpha', 'Gamma 2', 'gamma 10', 'ALPHA'])[1 + n % 6], n % 3 = 0,
@@ -49,14 +49,14 @@ fn due(task: &Value, like: fn(&str) -> bool) -> bool {
 }
 
 /// Whether a task must be in the response.
-type Wanted = Box<dyn Fn(&Value) -> bool>;
+type Condition = Box<dyn Fn(&Value) -> bool>;
 
 #[tokio::test]
 async fn filters_keep_the_order() {
-    let (ada, tasks) = with_thirty_tasks().await;
-    let completed = |wanted: bool| move |task: &Value| task["completed"] == wanted;
-    let priority = |wanted: &'static str| move |task: &Value| task["priority"] == wanted;
-    let cases: Vec<(&str, Wanted)> = vec![
+    let (ada, tasks) = user_with_30_tasks().await;
+    let completed = |is_expected: bool| move |task: &Value| task["completed"] == is_expected;
+    let priority = |is_expected: &'static str| move |task: &Value| task["priority"] == is_expected;
+    let cases: Vec<(&str, Condition)> = vec![
         ("?status=all", Box::new(|_| true)),
         ("?status=ALL", Box::new(|_| true)),
         ("?status=pending", Box::new(completed(false))),
@@ -104,8 +104,8 @@ async fn filters_keep_the_order() {
         ("?Status=pending", Box::new(|_| true)),
         ("?statuses=x&page=2&per_page=5&skip=1&_=123&flag&=x&%ff=%ff", Box::new(|_| true)),
     ];
-    for (query, wanted) in cases {
-        let expected: Vec<&Value> = tasks.iter().filter(|task| wanted(task)).collect();
+    for (query, is_expected) in cases {
+        let expected: Vec<&Value> = tasks.iter().filter(|task| is_expected(task)).collect();
         assert!(!expected.is_empty());
         assert_eq!(list(&ada, query).await.ids(), TaskId::from_tasks(expected), "{query}");
     }
@@ -186,13 +186,13 @@ fn key(sort: &str, task: &Value) -> Option<String> {
 
 fn sorted(tasks: &[Value], sort: &str, order: &str) -> Vec<TaskId> {
     let mut tasks: Vec<&Value> = tasks.iter().collect();
-    let turned = |ordering: Ordering| if order == "desc" { ordering.reverse() } else { ordering };
+    let in_order = |ordering: Ordering| if order == "desc" { ordering.reverse() } else { ordering };
     tasks.sort_by(|one, other| {
         let by_key = match (key(sort, one), key(sort, other)) {
-            (Some(one), Some(other)) => turned(one.cmp(&other)),
+            (Some(one), Some(other)) => in_order(one.cmp(&other)),
             (one, other) => other.is_some().cmp(&one.is_some()),
         };
-        by_key.then(turned(TaskId::from_task(one).cmp(&TaskId::from_task(other))))
+        by_key.then(in_order(TaskId::from_task(one).cmp(&TaskId::from_task(other))))
     });
     TaskId::from_tasks(tasks)
 }
@@ -264,7 +264,7 @@ async fn search_matches_all_words_literally() {
 
 #[tokio::test]
 async fn every_spelling_of_an_order_sorts_alike() {
-    let (ada, tasks) = with_thirty_tasks().await;
+    let (ada, tasks) = user_with_30_tasks().await;
     for (sort, usual_order, spellings) in SORTS {
         for (order, order_spellings) in [("asc", ["asc", "ASC"]), ("desc", ["desc", "Desc"])] {
             let expected = sorted(&tasks, sort, order);
@@ -289,7 +289,7 @@ async fn every_spelling_of_an_order_sorts_alike() {
 
 #[tokio::test]
 async fn null_values_come_last_in_both_orders() {
-    let (ada, _) = with_thirty_tasks().await;
+    let (ada, _) = user_with_30_tasks().await;
     for name in ["due_date", "priority"] {
         for order in ["asc", "desc"] {
             let response = list(&ada, &format!("?sort={name}&order={order}")).await;
@@ -328,7 +328,7 @@ async fn pages_neither_repeat_nor_skip_tasks() {
 
 #[tokio::test]
 async fn page_beyond_the_end_is_empty() {
-    let (ada, _) = with_thirty_tasks().await;
+    let (ada, _) = user_with_30_tasks().await;
     for query in ["?offset=30", "?offset=4294967295", "?limit=1000&offset=31", "?status=completed&offset=10"] {
         assert_eq!(list(&ada, query).await.json, json!([]), "{query}");
     }

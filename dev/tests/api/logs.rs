@@ -10,12 +10,12 @@ use crate::kit::{Api, proxied_database};
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// Waits for a line about a request and returns the logs.
-fn logs_about(api: &Api, request_id: &str) -> String {
+fn wait_for_logs_about(api: &Api, request_id: &str) -> String {
     api.stack().logs_when(LIMIT, |logs| logs.contains(request_id)).expect("a line about the request")
 }
 
 #[track_caller]
-fn tells_none_of(logs: &str, secrets: &[&str]) {
+fn assert_contains_none(logs: &str, secrets: &[&str]) {
     for secret in secrets {
         let line = logs.lines().find(|line| line.contains(secret));
         assert!(line.is_none(), "{secret} is in the log: {line:?}");
@@ -24,17 +24,17 @@ fn tells_none_of(logs: &str, secrets: &[&str]) {
 
 #[tokio::test]
 async fn log_contains_no_secrets() {
-    no_secret_is_logged_with(&[]).await;
+    assert_no_secrets_are_logged(&[]).await;
 }
 
 #[tokio::test]
 async fn log_of_any_level_contains_no_secrets() {
     for level in ["DEBUG", "TRACE"] {
-        no_secret_is_logged_with(&[("AWS_LAMBDA_LOG_LEVEL", level)]).await;
+        assert_no_secrets_are_logged(&[("AWS_LAMBDA_LOG_LEVEL", level)]).await;
     }
 }
 
-async fn no_secret_is_logged_with(variables: &[(&str, &str)]) {
+async fn assert_no_secrets_are_logged(variables: &[(&str, &str)]) {
     let (proxy, proxied_url) = proxied_database().await;
     let api = Api::start(&proxied_url, variables).await;
     let ada = api.new_user().await;
@@ -58,12 +58,12 @@ async fn no_secret_is_logged_with(variables: &[(&str, &str)]) {
             proxy.clear_faults().expect("its own port");
         }
     }
-    let logs = logs_about(&api, &last);
+    let logs = wait_for_logs_about(&api, &last);
     let password = &proxied_url.split([':', '@']).nth(2).expect("a password");
     let signature = ada.token.rsplit('.').next().expect("a signature");
     let secrets = [&ada.token, signature, api.stack().secret(), password, &proxied_url, title, description, query];
-    tells_none_of(&logs, &secrets);
-    tells_none_of(&logs, &["priority-nobody-logs", "Bearer "]);
+    assert_contains_none(&logs, &secrets);
+    assert_contains_none(&logs, &["priority-nobody-logs", "Bearer "]);
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn failure_is_logged_once_with_its_cause() {
     ] {
         let response = api.client.send(request).await.expect_status(status);
         let id = response.header("x-request-id").expect("an id");
-        let logs = logs_about(&api, id);
+        let logs = wait_for_logs_about(&api, id);
         let lines: Vec<&str> = logs.lines().filter(|line| line.contains(id)).collect();
         assert_eq!(lines.len(), 1, "{lines:?}");
         let event: Value = serde_json::from_str(lines[0]).expect("JSON");

@@ -1,7 +1,7 @@
 //! The API from outside: HTTP requests to the functions as they are deployed, with a real PostgreSQL behind them.
 //!
-//! A module tests one operation, or something that concerns all operations. [`kit`] starts the stack that the tests share
-//! and checks every response against `openapi.yaml`. Each test creates its own users.
+//! A module tests one operation, or something that concerns all operations. [`kit`] starts the stack that the tests
+//! share and checks every response against `openapi.yaml`. Each test creates its own users.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
 

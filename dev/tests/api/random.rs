@@ -18,15 +18,15 @@ const ENOUGH_TASKS: usize = 40;
 
 /// What the responses have shown of the tasks of a user.
 #[derive(Debug, Default)]
-struct Known {
+struct KnownTasks {
     created: BTreeSet<TaskId>,
     deleted: BTreeSet<TaskId>,
     /// The newest version of each task in the responses.
     newest: BTreeMap<TaskId, Value>,
 }
 
-impl Known {
-    fn learn(&mut self, request: &TestRequest, response: &TestResponse) {
+impl KnownTasks {
+    fn record(&mut self, request: &TestRequest, response: &TestResponse) {
         for task in response.tasks() {
             let id = TaskId::from_task(task);
             let newest = self.newest.entry(id.clone()).or_insert_with(|| task.clone());
@@ -46,18 +46,18 @@ impl Known {
         }
     }
 
-    fn alive(&self) -> BTreeSet<TaskId> {
+    fn current(&self) -> BTreeSet<TaskId> {
         self.created.difference(&self.deleted).cloned().collect()
     }
 }
 
 /// The users, and what their requests are made of.
-struct World {
+struct RandomTest {
     callers: [TestUser; 2],
     bystander: TestUser,
     bystanders_task: String,
     routes: Vec<(String, String)>,
-    known: Mutex<[Known; 2]>,
+    known: Mutex<[KnownTasks; 2]>,
 }
 
 const ODD_IDS: &[&str] = &[
@@ -191,8 +191,8 @@ const MALFORMED: &[&[u8]] = &[
     b"{\"n\":1e400}",
 ];
 
-impl World {
-    fn known(&self) -> std::sync::MutexGuard<'_, [Known; 2]> {
+impl RandomTest {
+    fn known(&self) -> std::sync::MutexGuard<'_, [KnownTasks; 2]> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -207,7 +207,7 @@ impl World {
         let known = self.known();
         let of = &known[if random.percent(70) { user } else { 1 - user }];
         let ids: Vec<TaskId> =
-            if random.percent(80) { of.alive().into_iter().collect() } else { of.created.iter().cloned().collect() };
+            if random.percent(80) { of.current().into_iter().collect() } else { of.created.iter().cloned().collect() };
         if ids.is_empty() { "1".to_owned() } else { ids[random.below(ids.len())].to_string() }
     }
 
@@ -287,7 +287,7 @@ impl World {
         if route.ends_with("/tasks") && method == "GET" && random.percent(40) {
             "POST".clone_into(&mut method);
         }
-        if method == "POST" && self.known()[user].alive().len() > ENOUGH_TASKS {
+        if method == "POST" && self.known()[user].current().len() > ENOUGH_TASKS {
             (method, route) = ("DELETE".to_owned(), "/api/tasks/{id}".to_owned());
         }
         if random.percent(5) {
@@ -324,17 +324,17 @@ impl World {
         for _ in 0..requests {
             let (request, user, is_authenticated) = self.request(&mut random);
             let response = self.callers[user].send(request.clone()).await;
-            assert!(response.status < 500, "{request:?} was answered with {}", response.json);
+            assert!(response.status < 500, "{request:?}: {}", response.json);
             if !is_authenticated {
                 assert!(response.json.is_null() || [200, 401, 404, 405].contains(&response.status), "{request:?}");
                 // The response to HEAD has no body.
-                let is_told = request.method == "HEAD" || response["code"] == "route_not_found";
-                assert!(response.status != 404 || is_told, "{request:?}");
+                let has_no_other_code = request.method == "HEAD" || response["code"] == "route_not_found";
+                assert!(response.status != 404 || has_no_other_code, "{request:?}");
                 assert!(response.status != 200 || request.path.starts_with("/health"), "{request:?}");
             }
             let allowed = response.header("allow").unwrap_or_default();
             assert!(!allowed.split(", ").any(|method| method == request.method), "{request:?}");
-            self.known()[user].learn(&request, &response);
+            self.known()[user].record(&request, &response);
             *statuses.entry(response.status).or_default() += 1;
         }
         statuses
@@ -367,13 +367,13 @@ async fn random_requests_break_nothing_and_leak_nothing() {
     bystander.create(json!({"title": "Nor this", "completed": true})).await;
     let before = database::rows_of(&bystander).await;
     let known = Mutex::default();
-    let world = World { callers: [ada, bob], bystander, bystanders_task, routes: routes(), known };
-    let world = Arc::new(world);
+    let test = RandomTest { callers: [ada, bob], bystander, bystanders_task, routes: routes(), known };
+    let test = Arc::new(test);
     let mut random = SeededRandom::new(seed);
     let mut workers = tokio::task::JoinSet::new();
     for _ in 0..WORKERS {
-        let (world, random) = (Arc::clone(&world), SeededRandom::new(random.number()));
-        workers.spawn(async move { world.work(random, REQUESTS / WORKERS).await });
+        let (test, random) = (Arc::clone(&test), SeededRandom::new(random.number()));
+        workers.spawn(async move { test.work(random, REQUESTS / WORKERS).await });
     }
     let mut statuses: BTreeMap<u16, usize> = BTreeMap::new();
     while let Some(worker) = workers.join_next().await {
@@ -387,11 +387,11 @@ async fn random_requests_break_nothing_and_leak_nothing() {
     for status in [200, 201, 204, 400, 401, 403, 404, 405, 413, 415, 422] {
         assert!(statuses.get(&status).is_some_and(|count| *count >= 10), "{status} in {statuses:?}");
     }
-    assert_eq!(database::rows_of(&world.bystander).await, before);
-    for (user, caller) in world.callers.iter().enumerate() {
-        let stored = world.stored(caller).await;
-        let known = &world.known()[user];
-        assert_eq!(stored.keys().cloned().collect::<BTreeSet<_>>(), known.alive());
+    assert_eq!(database::rows_of(&test.bystander).await, before);
+    for (user, caller) in test.callers.iter().enumerate() {
+        let stored = test.stored(caller).await;
+        let known = &test.known()[user];
+        assert_eq!(stored.keys().cloned().collect::<BTreeSet<_>>(), known.current());
         assert!(known.newest.keys().all(|id| known.created.contains(id)));
         for (id, row) in stored {
             assert_eq!(row, known.newest[&id]);

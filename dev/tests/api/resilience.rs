@@ -15,7 +15,7 @@ const DIRECTIONS: [Direction; 2] = [Direction::ToServer, Direction::ToClient];
 
 /// Asserts that the response is a 503 with `Retry-After`.
 #[track_caller]
-fn is_unavailable(response: TestResponse) {
+fn assert_unavailable(response: TestResponse) {
     let response = response.expect_problem(503, "database_unavailable", "The database is not available at the moment");
     let seconds: u32 = response.header("retry-after").expect("a header").parse().expect("seconds");
     assert!((1..=30).contains(&seconds));
@@ -44,7 +44,7 @@ async fn unreachable_database_returns_503_immediately() {
     assert_eq!(requests.len(), 19);
     for request in requests {
         let start = Instant::now();
-        is_unavailable(ada.send(request).await);
+        assert_unavailable(ada.send(request).await);
         assert!(start.elapsed() < Duration::from_secs(3));
     }
     // Requests that do not reach the database work.
@@ -83,7 +83,7 @@ async fn unresponsive_database_returns_503() {
         ada.delete(&path),
     );
     for response in [list, created, ready, deleted] {
-        is_unavailable(response);
+        assert_unavailable(response);
     }
     assert!(start.elapsed() < Duration::from_secs(14));
     for direction in DIRECTIONS {
@@ -131,12 +131,12 @@ async fn killed_function_is_replaced() {
     let ada = api.new_user().await;
     let id = ada.create_id(json!({"title": "Buy milk"})).await;
     for request in requests(&ada, &id).into_iter().filter(|request| request.method != "DELETE") {
-        let functions = functions(&api);
-        assert_eq!(functions.len(), 7);
-        for function in &functions {
+        let function_processes = function_processes(&api);
+        assert_eq!(function_processes.len(), 7);
+        for function in &function_processes {
             function.kill();
         }
-        while functions.iter().any(Process::is_running) {
+        while function_processes.iter().any(Process::is_running) {
             tokio::task::yield_now().await;
         }
         let response = ada.send(request).await;
@@ -149,13 +149,13 @@ async fn killed_function_is_replaced() {
     }
 }
 
-fn functions(api: &Api) -> Vec<Process> {
-    let names: Vec<String> = routes_functions();
+fn function_processes(api: &Api) -> Vec<Process> {
+    let names: Vec<String> = function_names();
     let of_the_stack = descendants(api.stack().ready().pid);
     of_the_stack.into_iter().filter(|process| names.contains(&process.name)).collect()
 }
 
-fn routes_functions() -> Vec<String> {
+fn function_names() -> Vec<String> {
     shared::routes::ROUTES.iter().map(|route| route.function.to_owned()).collect()
 }
 
@@ -180,7 +180,7 @@ async fn concurrent_requests_use_several_instances() {
         rows.iter().map(|row| row["title"].as_str().and_then(|title| title.parse().ok()).expect("a number")).collect();
     titles.sort_unstable();
     assert_eq!(titles, (0..20).collect::<Vec<_>>());
-    let instances = functions(&api).iter().filter(|process| process.name == "create-task").count();
+    let instances = function_processes(&api).iter().filter(|process| process.name == "create-task").count();
     assert!((2..=10).contains(&instances), "{instances}");
 }
 
@@ -189,7 +189,7 @@ async fn instance_survives_invalid_requests() {
     let api = Api::start(api().stack().database_url(), &[("LAMBDA_CONCURRENCY", "1")]).await;
     let ada = api.new_user().await;
     let id = ada.create_id(json!({"title": "Buy milk"})).await;
-    let before = functions(&api);
+    let before = function_processes(&api);
     assert_eq!(before.len(), 7);
     let deep = "[".repeat(60_000);
     for _ in 0..3 {
@@ -211,7 +211,7 @@ async fn instance_survives_invalid_requests() {
             assert!(response.status < 300, "{} {}", response.request, response.json);
         }
     }
-    assert_eq!(functions(&api), before);
+    assert_eq!(function_processes(&api), before);
     assert!(!api.stack().logs().contains("panicked"));
 }
 
@@ -222,11 +222,11 @@ async fn signal_stops_all_processes() {
         let stack = dev::testing::stack::Stack::start_async(Settings::new()).await.expect("a stack");
         let children = descendants(stack.ready().pid);
         assert!(children.iter().any(|process| process.name == "postgres"));
-        assert!(children.iter().filter(|process| routes_functions().contains(&process.name)).count() >= 7);
+        assert!(children.iter().filter(|process| function_names().contains(&process.name)).count() >= 7);
         stack.signal(signal).expect("a running stack");
         let status = tokio::task::spawn_blocking(|| stack.wait()).await.expect("a thread").expect("an end");
         assert!(status.success(), "{status}");
-        gone(&children).await;
+        assert_all_end(&children).await;
     }
 }
 
@@ -238,11 +238,11 @@ async fn stack_stops_when_stdin_closes() {
     let stack = api.into_stack();
     let status = tokio::task::spawn_blocking(|| stack.stop()).await.expect("a thread").expect("an end");
     assert!(status.success(), "{status}");
-    gone(&children).await;
+    assert_all_end(&children).await;
 }
 
 /// Asserts that all processes end within some seconds.
-async fn gone(processes: &[Process]) {
+async fn assert_all_end(processes: &[Process]) {
     let end = Instant::now() + Duration::from_secs(5);
     while let Some(process) = processes.iter().find(|process| process.is_running()) {
         assert!(Instant::now() < end, "{process:?} is left");

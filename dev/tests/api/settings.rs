@@ -11,7 +11,7 @@ const CAMEL_CASE: [(&str, &str); 4] =
     [("userId", "user_id"), ("dueDate", "due_date"), ("createdAt", "created_at"), ("updatedAt", "updated_at")];
 
 #[track_caller]
-fn has_both_cases(task: &Value) {
+fn assert_both_cases(task: &Value) {
     for (camel_case, snake_case) in CAMEL_CASE {
         assert!(task.get(camel_case).is_some(), "{camel_case} is not in {task}");
         assert_eq!(task[camel_case], task[snake_case]);
@@ -23,12 +23,12 @@ fn has_both_cases(task: &Value) {
 async fn camel_case_members_can_be_added() {
     let ada = api_with(&[("TASK_JSON_CASE", "both")]).new_user().await;
     let task = ada.create(json!({"title": "Buy milk", "dueDate": "2026-11-21"})).await;
-    has_both_cases(&task);
+    assert_both_cases(&task);
     let path = format!("/api/tasks/{}", TaskId::from_task(&task));
-    has_both_cases(&ada.get(&path).await.json);
-    has_both_cases(&ada.put(&path, &json!({"due_date": null})).await.expect_status(200).json);
-    has_both_cases(&ada.patch(&format!("{path}/complete"), &json!({})).await.expect_status(200).json);
-    has_both_cases(&ada.get("/api/tasks").await.json[0]);
+    assert_both_cases(&ada.get(&path).await.json);
+    assert_both_cases(&ada.put(&path, &json!({"due_date": null})).await.expect_status(200).json);
+    assert_both_cases(&ada.patch(&format!("{path}/complete"), &json!({})).await.expect_status(200).json);
+    assert_both_cases(&ada.get("/api/tasks").await.json[0]);
 }
 
 #[tokio::test]

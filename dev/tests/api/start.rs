@@ -12,14 +12,14 @@ const PASSWORD: &str = "sekrit-pa55word";
 
 /// Asserts that the start failed with one line, and returns it.
 #[track_caller]
-fn sentence_of(start: Result<Stack, StartError>) -> String {
+fn error_of(start: Result<Stack, StartError>) -> String {
     let StartError { status, stdout, stderr } = start.expect_err("it starts");
     assert!(status.is_some_and(|status| status.code().is_some_and(|code| code != 0)), "{status:?} {stderr}");
     assert_eq!(stdout, "");
-    let sentence = stderr.trim_end_matches('\n');
-    assert!(!sentence.is_empty() && !sentence.contains('\n'), "not one line: {stderr}");
-    assert!(!sentence.contains(PASSWORD), "{sentence}");
-    sentence.to_owned()
+    let message = stderr.trim_end_matches('\n');
+    assert!(!message.is_empty() && !message.contains('\n'), "not one line: {stderr}");
+    assert!(!message.contains(PASSWORD), "{message}");
+    message.to_owned()
 }
 
 fn with_database() -> Settings {
@@ -28,7 +28,7 @@ fn with_database() -> Settings {
 
 #[test]
 fn invalid_settings_are_named() {
-    for (name, value, sentence) in [
+    for (name, value, message) in [
         ("TASK_TITLE_MAX", "256", "TASK_TITLE_MAX must be a number from 1 to 255"),
         ("TASK_TITLE_MAX", "0", "TASK_TITLE_MAX must be a number from 1 to 255"),
         ("TASK_DESCRIPTION_MAX", "many", "TASK_DESCRIPTION_MAX must be a number from 0 to 16000"),
@@ -38,23 +38,23 @@ fn invalid_settings_are_named() {
         ("PORT", "65536", "PORT must be a whole number from 0 to 65535"),
         ("LAMBDA_CONCURRENCY", "0", "LAMBDA_CONCURRENCY must be a whole number from 1 to 1000"),
     ] {
-        assert_eq!(sentence_of(Stack::start(with_database().with(name, value))), sentence);
+        assert_eq!(error_of(Stack::start(with_database().with(name, value))), message);
     }
 }
 
 #[test]
 fn short_secret_is_named_but_not_printed() {
-    let sentence = sentence_of(Stack::start(with_database().with("BETTER_AUTH_SECRET", PASSWORD)));
-    assert!(sentence.starts_with("BETTER_AUTH_SECRET is too short"), "{sentence}");
+    let message = error_of(Stack::start(with_database().with("BETTER_AUTH_SECRET", PASSWORD)));
+    assert!(message.starts_with("BETTER_AUTH_SECRET is too short"), "{message}");
 }
 
 /// The stack generates missing settings, so the functions are started without it.
 #[test]
 fn missing_setting_is_named() {
     let ready = api().stack().ready().clone();
-    let functions: BTreeSet<&str> = shared::routes::ROUTES.iter().map(|route| route.function).collect();
-    assert_eq!(functions.len(), 7);
-    for function in functions {
+    let function_processes: BTreeSet<&str> = shared::routes::ROUTES.iter().map(|route| route.function).collect();
+    assert_eq!(function_processes.len(), 7);
+    for function in function_processes {
         for (name, variables) in [
             ("DATABASE_URL", [("BETTER_AUTH_SECRET", ready.secret.as_str()), ("DATABASE_URL", "")]),
             ("BETTER_AUTH_SECRET", [("DATABASE_URL", ready.database_url.as_str()), ("AUTH_MODE", "hs256")]),
@@ -71,7 +71,7 @@ fn missing_setting_is_named() {
 
 #[test]
 fn invalid_database_url_is_explained_without_the_password() {
-    for (url, sentence) in [
+    for (url, message) in [
         (format!("ada:{PASSWORD}@127.0.0.1/todo"), "DATABASE_URL must begin with postgres:// or postgresql://"),
         (format!("mysql://ada:{PASSWORD}@127.0.0.1/todo"), "DATABASE_URL must begin with postgres:// or postgresql://"),
         (format!("postgres://ada:{PASSWORD}@127.0.0.1"), "DATABASE_URL names no database: it must end with /database"),
@@ -81,14 +81,14 @@ fn invalid_database_url_is_explained_without_the_password() {
             "DATABASE_URL has an invalid value for sslmode",
         ),
     ] {
-        assert_eq!(sentence_of(Stack::start(Settings::new().with_database(&url))), sentence);
+        assert_eq!(error_of(Stack::start(Settings::new().with_database(&url))), message);
     }
 }
 
 #[test]
 fn wildcard_origin_is_rejected() {
-    let sentence = sentence_of(Stack::start(with_database().with("CORS_ORIGINS", "*")));
-    assert!(sentence.contains("CORS_ORIGINS"), "{sentence}");
+    let message = error_of(Stack::start(with_database().with("CORS_ORIGINS", "*")));
+    assert!(message.contains("CORS_ORIGINS"), "{message}");
 }
 
 #[test]
@@ -99,8 +99,8 @@ fn used_port_is_named() {
     let by_setting = with_database().with_arguments(&arguments).with("PORT", &port);
     let by_argument = with_database().with_arguments(&[&arguments[..], &["--port", &port]].concat());
     for settings in [by_setting, by_argument] {
-        let sentence = sentence_of(Stack::start(settings));
-        assert!(sentence.starts_with(&format!("port {port} is taken")) && sentence.contains("PORT"), "{sentence}");
+        let message = error_of(Stack::start(settings));
+        assert!(message.starts_with(&format!("port {port} is taken")) && message.contains("PORT"), "{message}");
     }
 }
 
@@ -108,15 +108,15 @@ fn used_port_is_named() {
 fn malformed_env_file_is_named_but_not_printed() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join(".env"), format!("BETTER_AUTH_SECRET={PASSWORD} {PASSWORD}\n")).expect("a file");
-    let sentence = sentence_of(Stack::start(with_database().in_folder(folder.path())));
-    assert!(sentence.contains(".env"), "{sentence}");
+    let message = error_of(Stack::start(with_database().in_folder(folder.path())));
+    assert!(message.contains(".env"), "{message}");
 }
 
 #[tokio::test]
 async fn missing_table_is_explained() {
     let url = new_database().await;
-    let sentence = sentence_of(Stack::start_async(Settings::new().with_database(&url)).await);
-    assert!(sentence.contains("make migrate"), "{sentence}");
+    let message = error_of(Stack::start_async(Settings::new().with_database(&url)).await);
+    assert!(message.contains("make migrate"), "{message}");
 }
 
 /// The stack retries these errors for some seconds, so that the four starts run at the same time.
@@ -125,21 +125,21 @@ async fn failed_connection_is_explained_without_the_password() {
     let url = api().stack().database_url().to_owned();
     let (before, after) = url.split_once('@').expect("a user");
     let (user, _) = before.rsplit_once(':').expect("a password");
-    let start = |url: String| async move { sentence_of(Stack::start_async(Settings::new().with_database(&url)).await) };
+    let start = |url: String| async move { error_of(Stack::start_async(Settings::new().with_database(&url)).await) };
     let (wrong_password, no_database, no_server, no_authority) = tokio::join!(
         start(format!("{user}:{PASSWORD}@{after}")),
         start(url.replace("/todo?", "/nowhere?")),
         start(format!("postgres://ada:{PASSWORD}@127.0.0.1:1/todo?sslmode=disable")),
         start(url.replace("sslmode=disable", "sslmode=require")),
     );
-    for (sentence, cause) in [
+    for (message, cause) in [
         (wrong_password, "password authentication failed"),
         (no_database, "\"nowhere\" does not exist"),
         (no_server, "onnection refused"),
         (no_authority, "certificate verify failed"),
     ] {
-        assert!(sentence.contains(cause), "{sentence}");
+        assert!(message.contains(cause), "{message}");
         let secret = url.split([':', '@']).nth(2).expect("the password");
-        assert!(!sentence.contains(secret), "{sentence}");
+        assert!(!message.contains(secret), "{message}");
     }
 }

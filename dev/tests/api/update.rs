@@ -19,7 +19,7 @@ fn path_of(task: &Value) -> String {
 
 /// Asserts that `updated_at` is later, that the `expected` members have changed, and no others.
 #[track_caller]
-fn is_changed(response: &Value, before: &Value, expected: &[(&str, Value)]) {
+fn assert_changed(response: &Value, before: &Value, expected: &[(&str, Value)]) {
     assert!(response["updated_at"].as_str() > before["updated_at"].as_str(), "{response} after {before}");
     let mut whole = before.clone();
     whole["updated_at"] = response["updated_at"].clone();
@@ -44,7 +44,7 @@ async fn only_sent_members_change() {
             let before = full(&ada).await;
             let response =
                 ada.send(ada.request(method, &path_of(&before)).json(&json!({name: sent}))).await.expect_status(200);
-            is_changed(&response.json, &before, &[(name, kept)]);
+            assert_changed(&response.json, &before, &[(name, kept)]);
             assert_eq!(ada.get(&path_of(&before)).await.json, response.json);
         }
     }
@@ -60,7 +60,7 @@ async fn every_route_updates_a_task() {
             let change = json!({"title": "Buy oat milk", "completed": true, "dueDate": "2027-01-01"});
             let response = ada.send(ada.request(method, &path).json(&change)).await.expect_status(200);
             let due_date = ("due_date", json!("2027-01-01T00:00:00.000000Z"));
-            is_changed(
+            assert_changed(
                 &response.json,
                 &before,
                 &[("title", json!("Buy oat milk")), ("completed", json!(true)), due_date],
@@ -84,7 +84,7 @@ async fn null_and_empty_clear_optional_members() {
             let before = full(&ada).await;
             let response =
                 ada.send(ada.request(method, &path_of(&before)).json(&json!({name: empty}))).await.expect_status(200);
-            is_changed(&response.json, &before, &[(&name.replace("dueDate", "due_date"), json!(null))]);
+            assert_changed(&response.json, &before, &[(&name.replace("dueDate", "due_date"), json!(null))]);
         }
     }
 }
@@ -95,14 +95,14 @@ async fn null_keeps_title_and_completed() {
     let before = full(&ada).await;
     let change = json!({"title": null, "completed": null, "priority": "medium"});
     let response = ada.put(&path_of(&before), &change).await.expect_status(200);
-    is_changed(&response.json, &before, &[("priority", json!("medium"))]);
+    assert_changed(&response.json, &before, &[("priority", json!("medium"))]);
 }
 
 #[tokio::test]
 async fn update_without_known_members_is_rejected() {
     let ada = api().new_user().await;
     let before = full(&ada).await;
-    let sentence = "at least one of title, description, completed, priority and due_date must be given";
+    let message = "at least one of title, description, completed, priority and due_date must be given";
     for change in [
         json!({}),
         json!({"title": null}),
@@ -113,7 +113,7 @@ async fn update_without_known_members_is_rejected() {
     ] {
         for method in METHODS {
             let response = ada.send(ada.request(method, &path_of(&before)).json(&change)).await;
-            assert_eq!(response.expect_invalid_at(&[""])["detail"], sentence, "{change}");
+            assert_eq!(response.expect_invalid_at(&[""])["detail"], message, "{change}");
         }
     }
     assert_eq!(ada.get(&path_of(&before)).await.json, before);
@@ -129,7 +129,7 @@ async fn server_generated_members_cannot_be_changed() {
         "updatedAt": old, "version": 70
     });
     let response = ada.put(&path_of(&before), &change).await.expect_status(200);
-    is_changed(&response.json, &before, &[("title", json!("Buy oat milk"))]);
+    assert_changed(&response.json, &before, &[("title", json!("Buy oat milk"))]);
     let row = &database::rows_of(&ada).await[0];
     assert_eq!((&row["id"], &row["version"]), (&before["id"], &json!(2)));
 }
@@ -157,7 +157,7 @@ async fn every_change_advances_updated_at() {
     for round in 0..10 {
         let response =
             ada.patch(&path_of(&before), &json!({"title": format!("Round {round}")})).await.expect_status(200);
-        is_changed(&response.json, &before, &[("title", json!(format!("Round {round}")))]);
+        assert_changed(&response.json, &before, &[("title", json!(format!("Round {round}")))]);
         before = response.json;
     }
 }
@@ -189,7 +189,7 @@ async fn update_validates_like_create() {
             let task = full(&ada).await;
             let response =
                 ada.send(ada.request(method, &path_of(&task)).json(&json!({name: longest}))).await.expect_status(200);
-            is_changed(&response.json, &task, &[(name, json!(longest))]);
+            assert_changed(&response.json, &task, &[(name, json!(longest))]);
         }
     }
     assert_eq!(ada.get(&path_of(&before)).await.json, before);
@@ -205,6 +205,6 @@ async fn task_with_an_overlong_title_can_be_changed() {
     database::insert_tasks(&ada, "title", "repeat('x', 255)").await;
     let task = ada.get("/api/tasks").await.json[0].clone();
     let response = ada.patch(&path_of(&task), &json!({"description": "d"})).await.expect_status(200);
-    is_changed(&response.json, &task, &[("description", json!("d"))]);
+    assert_changed(&response.json, &task, &[("description", json!("d"))]);
     ada.patch(&path_of(&task), &json!({"title": task["title"]})).await.expect_invalid_at(&["/title"]);
 }

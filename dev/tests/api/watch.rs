@@ -41,8 +41,10 @@ async fn cargo_lambda_watch_serves_the_api() {
         }
         assert_eq!(send("GET", &task).await.expect_status(200)["completed"], true);
         send("DELETE", &task).await.expect_status(204);
-        for gone in [task.clone(), format!("{tasks}/abc"), format!("{tasks}/%00"), format!("{tasks}/%27%20or%201")] {
-            send("GET", &gone).await.expect_problem(404, "task_not_found", "Task not found");
+        for assert_all_end in
+            [task.clone(), format!("{tasks}/abc"), format!("{tasks}/%00"), format!("{tasks}/%27%20or%201")]
+        {
+            send("GET", &assert_all_end).await.expect_problem(404, "task_not_found", "Task not found");
         }
         api.client.send_unchecked(TestRequest::new("GET", &tasks)).await.expect_problem(
             401,

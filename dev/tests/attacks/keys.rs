@@ -1,9 +1,9 @@
 //! Keys that are used in these tests only.
 //!
-//! `keys/signing.json` contains private keys (PKCS #8, and PKCS #1 for RSA) and their public keys as another library wrote
-//! them. They are fixed because generating an RSA key takes seconds. `keys/odd.json` contains public keys that most
-//! libraries refuse to generate, each with a token for [`ADA`](crate::token::ADA) that is valid until the year 2100. The
-//! signature of each token matches the key, so that a refusal can only be about the key itself.
+//! `keys/signing.json` contains private keys (PKCS #8, and PKCS #1 for RSA) and their public keys as another library
+//! wrote them. They are fixed because generating an RSA key takes seconds. `keys/odd.json` contains public keys that
+//! most libraries refuse to generate, each with a token for [`ADA`](crate::token::ADA) that is valid until the year
+//! 2100. The signature of each token matches the key, so that a refusal can only be about the key itself.
 
 use std::sync::LazyLock;
 

@@ -1,7 +1,7 @@
 //! Attacks on authentication: hundreds of tokens, in many places of a request, sent to a real function.
 //!
-//! [`cases`] contains the requests that need no preparation. In [`key_sources`] and [`live_sessions`] something changes while
-//! the function runs. A new way to impersonate a user belongs in [`cases`].
+//! [`cases`] contains the requests that need no preparation. In [`key_sources`] and [`live_sessions`] something changes
+//! while the function runs. A new way to impersonate a user belongs in [`cases`].
 
 mod case;
 mod cases;

@@ -1,5 +1,5 @@
-//! `smoke` as the pre-traffic hook of CodeDeploy: with real functions, the real Better Auth and a real PostgreSQL, and with
-//! a server in place of Lambda and CodeDeploy.
+//! `smoke` as the pre-traffic hook of CodeDeploy: with real functions, the real Better Auth and a real PostgreSQL, and
+//! with a server in place of Lambda and CodeDeploy.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;

@@ -1,6 +1,7 @@
 //! Clocks: functions that were frozen for minutes, and wall clocks that jump.
 //!
-//! A preloaded library shifts the clocks of a function, so that the tests need not wait and the function needs no test code.
+//! A preloaded library shifts the clocks of a function, so that the tests need not wait and the function needs no test
+//! code.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -68,7 +69,7 @@ async fn send(function: &mut DirectFunction, case: &TaskCase, wall: i64) -> Test
 }
 
 /// Shifts the clocks, executes one operation, and returns how many connections it opened.
-async fn opens(
+async fn connections_opened(
     env: &TestEnv,
     clocks: &Clocks,
     function: &mut DirectFunction,
@@ -103,7 +104,11 @@ async fn long_idle_connection_is_replaced_by_either_clock() {
             ((800, 800), 1),
             ((800, 800), 0),
         ] {
-            assert_eq!(opens(&env, &clocks, &mut function, operation, to).await, opened, "{operation:?}, {to:?}");
+            assert_eq!(
+                connections_opened(&env, &clocks, &mut function, operation, to).await,
+                opened,
+                "{operation:?}, {to:?}"
+            );
         }
     }
 }
@@ -116,7 +121,7 @@ async fn old_connection_is_replaced_even_when_busy() {
     let mut opened = Vec::new();
     for minute in (0..=33).step_by(3) {
         let to = (minute * MINUTE, minute * MINUTE);
-        if opens(&env, &clocks, &mut function, Operation::List, to).await > 0 {
+        if connections_opened(&env, &clocks, &mut function, Operation::List, to).await > 0 {
             opened.push(minute);
         }
     }
@@ -133,7 +138,7 @@ async fn wall_clock_jump_costs_at_most_one_reconnect() {
         let mut function = clocks.function(&env, operation).await;
         let mut opened = Vec::new();
         for hours in [0, 3, 3, 0, -5, -5, 0, 20] {
-            opened.push(opens(&env, &clocks, &mut function, operation, (hours * HOUR, 0)).await);
+            opened.push(connections_opened(&env, &clocks, &mut function, operation, (hours * HOUR, 0)).await);
         }
         // A connection from the future has no age.
         assert_eq!(opened, [0, 1, 0, 0, 0, 0, 1, 1], "{operation:?}");
@@ -151,12 +156,12 @@ async fn wall_clock_jump_does_not_affect_a_running_statement() {
             let case = env.prepare(operation).await;
             let executed = env.proxy.answered_statements();
             env.database.lock_tasks().await;
-            let happens = async {
+            let apply = async {
                 env.database.wait_for_blocked_statements(1).await;
                 clocks.shift(hours * HOUR, 0);
                 env.database.run("commit").await;
             };
-            let (response, ()) = tokio::join!(function.send(&case), happens);
+            let (response, ()) = tokio::join!(function.send(&case), apply);
             env.assert_done(&case, &response).await;
             assert_eq!(env.proxy.answered_statements() - executed, 1, "{operation:?}, {hours} h");
         }

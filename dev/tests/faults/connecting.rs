@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::env::{ALL_OPERATIONS, DirectFunction, ONE_OF_EACH_FUNCTION, Operation, TestEnv};
 
 /// More connections than a request attempts.
-const ALWAYS: usize = 1000;
+const EVERY_ATTEMPT: usize = 1000;
 
 /// Transient refusals: SQLSTATE, message and `Retry-After`.
 const TRANSIENT: [(&str, &str, u32); 11] = [
@@ -25,7 +25,7 @@ const TRANSIENT: [(&str, &str, u32); 11] = [
     ),
     ("XX000", "Too many connections attempts", 2),
     ("XX000", "Control plane request failed", 1),
-    ("XX000", "something that nobody has heard of", 1),
+    ("XX000", "an unknown message", 1),
     ("57P03", "the database system is starting up", 1),
     ("57P03", "the database system is shutting down", 1),
     ("53300", "sorry, too many clients already", 2),
@@ -82,13 +82,13 @@ async fn lasting_refusal_returns_503_with_retry_after() {
     let env = TestEnv::start().await;
     for (number, (state, message, seconds)) in TRANSIENT.into_iter().enumerate() {
         env.close_connections(End::Close).await;
-        env.proxy.play_script(&refusal(state, message), ALWAYS);
+        env.proxy.play_script(&refusal(state, message), EVERY_ATTEMPT);
         let case = env.prepare(in_turn(number)).await;
         let response = case.send().await;
         env.assert_unavailable_and_not_executed(&case, &response).await;
         assert_eq!(response.retry_after(), Some(seconds), "{message}");
         // When connections are exhausted there are fewer attempts.
-        assert_eq!(ALWAYS - env.proxy.pending_scripts(), if seconds > 1 { 5 } else { 6 }, "{message}: attempts");
+        assert_eq!(EVERY_ATTEMPT - env.proxy.pending_scripts(), if seconds > 1 { 5 } else { 6 }, "{message}: attempts");
         env.proxy.clear_faults().unwrap();
     }
     env.assert_works(&ALL_OPERATIONS).await;
@@ -116,7 +116,7 @@ async fn permanent_refusal_returns_500_without_retry() {
     let env = TestEnv::start().await;
     for (number, (state, message)) in PERMANENT.into_iter().enumerate() {
         env.close_connections(End::Close).await;
-        env.proxy.play_script(&refusal(state, message), ALWAYS);
+        env.proxy.play_script(&refusal(state, message), EVERY_ATTEMPT);
         let case = env.prepare(in_turn(number)).await;
         let response = case.send().await;
         assert_eq!(
@@ -124,7 +124,7 @@ async fn permanent_refusal_returns_500_without_retry() {
             (500, &json!("misconfigured")),
             "{message}: {response:?}"
         );
-        assert_eq!((response.retry_after(), ALWAYS - env.proxy.pending_scripts()), (None, 1), "{message}");
+        assert_eq!((response.retry_after(), EVERY_ATTEMPT - env.proxy.pending_scripts()), (None, 1), "{message}");
         assert!(!response.json.to_string().contains(message), "{response:?}");
         // The part before the quotation marks, which are escaped in the log.
         let cause = message.split('"').next().unwrap();
@@ -144,11 +144,11 @@ async fn exceeded_quota_returns_503_with_long_retry_after() {
     ] {
         for operation in ALL_OPERATIONS {
             env.close_connections(End::Close).await;
-            env.proxy.play_script(&refusal("XX000", message), ALWAYS);
+            env.proxy.play_script(&refusal("XX000", message), EVERY_ATTEMPT);
             let case = env.prepare(operation).await;
             let response = case.send().await;
             assert_eq!((response.status, response.retry_after()), (503, Some(60)), "{response:?}");
-            assert_eq!(ALWAYS - env.proxy.pending_scripts(), 1, "tried more than once");
+            assert_eq!(EVERY_ATTEMPT - env.proxy.pending_scripts(), 1, "tried more than once");
             env.assert_not_executed(&case).await;
             env.proxy.clear_faults().unwrap();
         }
@@ -203,7 +203,7 @@ async fn database_that_wakes_up_is_waited_for() {
 }
 
 /// The sign-in times out before the database is awake, and the request fails.
-async fn is_not_waited_for(wake_up: Duration) {
+async fn assert_gives_up(wake_up: Duration) {
     let env = Arc::new(TestEnv::start().await);
     env.close_connections(End::Close).await;
     env.proxy.delay_first_reply(wake_up);
@@ -226,16 +226,16 @@ async fn is_not_waited_for(wake_up: Duration) {
 
 #[tokio::test]
 async fn slow_wake_up_returns_503_before_the_timeout() {
-    tokio::join!(is_not_waited_for(Duration::from_secs(8)), is_not_waited_for(Duration::from_secs(20)));
+    tokio::join!(assert_gives_up(Duration::from_secs(8)), assert_gives_up(Duration::from_secs(20)));
 }
 
 /// An address at which connections are neither accepted nor refused until this is dropped.
-struct BlackHole {
+struct UnreachableAddress {
     _listener: TcpListener,
     _waiting: Vec<TcpStream>,
 }
 
-impl BlackHole {
+impl UnreachableAddress {
     /// The backlog is full and nothing accepts, so that the kernel drops further packets.
     async fn at(address: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
@@ -253,7 +253,7 @@ impl BlackHole {
 async fn unreachable_address_delays_only_by_the_head_start() {
     let env = TestEnv::start().await;
     let (first, second) = (Ipv4Addr::new(127, 0, 0, 2), Ipv4Addr::LOCALHOST);
-    let hole = BlackHole::at((first, env.proxy.port()).into()).await;
+    let unreachable = UnreachableAddress::at((first, env.proxy.port()).into()).await;
     let port = env.proxy.port();
     let addresses = env.database.url(port, "localhost", &format!("sslmode=disable&hostaddr={first},{second}"));
     let hosts = env.database.url(port, &format!("{first}:{port},{second}"), "sslmode=disable");
@@ -273,13 +273,13 @@ async fn unreachable_address_delays_only_by_the_head_start() {
         assert!(took > Duration::from_millis(140), "{operation:?}: {took:?}");
         assert_eq!(env.proxy.accepted_connections() - connections, 1);
     }
-    drop(hole);
+    drop(unreachable);
 }
 
-async fn is_given_up_in_time(script: Script) {
+async fn assert_gives_up_in_time(script: Script) {
     let env = Arc::new(TestEnv::start().await);
     env.close_connections(End::Close).await;
-    env.proxy.play_script(&script, ALWAYS);
+    env.proxy.play_script(&script, EVERY_ATTEMPT);
     let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     let start = Instant::now();
     let responses = TestEnv::send_together(&cases).await.unwrap();
@@ -293,5 +293,5 @@ async fn is_given_up_in_time(script: Script) {
 
 #[tokio::test]
 async fn unanswered_sign_in_returns_503_before_the_timeout() {
-    tokio::join!(is_given_up_in_time(Script::Silent), is_given_up_in_time(Script::SilentAfterStartup));
+    tokio::join!(assert_gives_up_in_time(Script::Silent), assert_gives_up_in_time(Script::SilentAfterStartup));
 }

@@ -1,7 +1,7 @@
 //! A network path that fails silently: nothing is acknowledged any more.
 //!
-//! A proxy cannot simulate this, because its own kernel acknowledges. So the tests create a network namespace, and a virtual
-//! cable to it that can be interrupted. This requires root and `ip` of Linux. Without them the tests fail.
+//! A proxy cannot simulate this, because its own kernel acknowledges. So the tests create a network namespace, and a
+//! virtual cable to it that can be interrupted. This requires root and `ip` of Linux. Without them the tests fail.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::env::{FaultDatabase, ONE_OF_EACH_FUNCTION, Operation, TestEnv};
 const RELAY: &str = "FAULTS_RELAY";
 
 /// A network namespace with a relay. The relay forwards connections through a Unix socket, which bypasses the cable.
-struct Island {
+struct NetworkNamespace {
     name: String,
     cable: String,
     /// The address of this end of the cable.
@@ -36,7 +36,7 @@ fn ip(arguments: &str) {
     assert!(done.status.success(), "these tests need root and network namespaces: ip {arguments}: {complaint}");
 }
 
-impl Island {
+impl NetworkNamespace {
     /// Port 5432 of the namespace is forwarded to the socket.
     fn new(number: u8, socket: &str) -> Self {
         let name = format!("faults-{}-{number}", std::process::id());
@@ -46,8 +46,8 @@ impl Island {
         let (here, address) =
             (format!("198.18.{third}.{}", number * 4 + 1), format!("198.18.{third}.{}", number * 4 + 2));
         ip(&format!("netns add {name}"));
-        let mut island = Self { name, cable, here, address, relay: None };
-        let Self { name, cable, here, address, .. } = &island;
+        let mut namespace = Self { name, cable, here, address, relay: None };
+        let Self { name, cable, here, address, .. } = &namespace;
         ip(&format!("link add {cable} type veth peer name inside netns {name}"));
         ip(&format!("address add {here}/30 dev {cable}"));
         ip(&format!("link set {cable} up"));
@@ -60,17 +60,17 @@ impl Island {
             .env(RELAY, format!("{socket} {address}:5432"))
             .stdout(Stdio::null())
             .spawn();
-        island.relay = Some(relay.unwrap());
-        island
+        namespace.relay = Some(relay.unwrap());
+        namespace
     }
 
     /// Both directions fail silently.
-    fn pull_the_cable(&self) {
+    fn interrupt(&self) {
         ip(&format!("-n {} link set inside down", self.name));
     }
 
     /// Requests arrive. Responses and acknowledgements are lost.
-    fn lose_answers(&self) {
+    fn lose_responses(&self) {
         ip(&format!("-n {} route add blackhole {}/32", self.name, self.here));
     }
 
@@ -82,7 +82,7 @@ impl Island {
         table.lines().count() - 2
     }
 
-    fn heal(&self) {
+    fn repair(&self) {
         ip(&format!("-n {} link set inside up", self.name));
         // It fails if the cable was interrupted instead.
         let delete = ["-n", &self.name, "route", "delete", "blackhole", &self.here];
@@ -90,7 +90,7 @@ impl Island {
     }
 }
 
-impl Drop for Island {
+impl Drop for NetworkNamespace {
     fn drop(&mut self) {
         if let Some(mut relay) = self.relay.take() {
             let _ = relay.kill();
@@ -123,7 +123,7 @@ async fn relay() {
 }
 
 /// Starts a stack whose database is in the namespace.
-async fn stranded(number: u8) -> (Arc<TestEnv>, Island) {
+async fn start_in_namespace(number: u8) -> (Arc<TestEnv>, NetworkNamespace) {
     let database = FaultDatabase::new().await;
     let proxy = database.start_proxy().await;
     let folder = tempfile::tempdir().unwrap();
@@ -138,8 +138,8 @@ async fn stranded(number: u8) -> (Arc<TestEnv>, Island) {
             tokio::spawn(async move { copy_bidirectional(&mut client, &mut server).await });
         }
     });
-    let island = Island::new(number, socket.to_str().unwrap());
-    let parameters = format!("sslmode=require&hostaddr={}", island.address);
+    let namespace = NetworkNamespace::new(number, socket.to_str().unwrap());
+    let parameters = format!("sslmode=require&hostaddr={}", namespace.address);
     let settings = Settings::new()
         .with_database(&database.url(5432, "localhost", &parameters))
         .with("SSL_CERT_FILE", TestServer::shared().await.postgres().ca_file().to_str().unwrap())
@@ -147,28 +147,28 @@ async fn stranded(number: u8) -> (Arc<TestEnv>, Island) {
     let stack = Stack::start_async(settings).await.unwrap();
     let env = TestEnv::new(stack, proxy, database);
     env.warm_up().await;
-    (Arc::new(env), island)
+    (Arc::new(env), namespace)
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Death {
-    BothWays,
-    Answers,
+enum PathFailure {
+    BothDirections,
+    ResponsesOnly,
 }
 
 /// Every operation meets an interrupted path, which is repaired after this time.
-async fn survives(number: u8, death: Death, heals_after: Duration) {
-    let (env, island) = stranded(number).await;
+async fn assert_survives(number: u8, failure: PathFailure, repaired_after: Duration) {
+    let (env, namespace) = start_in_namespace(number).await;
     for operations in [&ONE_OF_EACH_FUNCTION[..], &[Operation::Complete]] {
         let cases = env.prepare_all(operations).await;
-        match death {
-            Death::BothWays => island.pull_the_cable(),
-            Death::Answers => island.lose_answers(),
+        match failure {
+            PathFailure::BothDirections => namespace.interrupt(),
+            PathFailure::ResponsesOnly => namespace.lose_responses(),
         }
         let responses = TestEnv::send_together(&cases);
-        tokio::time::sleep(heals_after).await;
-        assert!(!responses.is_finished(), "{death:?}: answered on a dead path");
-        island.heal();
+        tokio::time::sleep(repaired_after).await;
+        assert!(!responses.is_finished(), "{failure:?}: a response on a failed path");
+        namespace.repair();
         env.assert_all_done(&cases, &responses.await.unwrap()).await;
     }
 }
@@ -177,20 +177,20 @@ async fn survives(number: u8, death: Death, heals_after: Duration) {
 async fn interrupted_network_path_is_survived() {
     let [moment, second, longer] = [300, 1000, 3000].map(Duration::from_millis);
     tokio::join!(
-        survives(0, Death::BothWays, moment),
-        survives(1, Death::Answers, moment),
-        survives(2, Death::BothWays, second),
-        survives(3, Death::Answers, second),
-        survives(4, Death::BothWays, longer),
-        survives(5, Death::Answers, longer),
+        assert_survives(0, PathFailure::BothDirections, moment),
+        assert_survives(1, PathFailure::ResponsesOnly, moment),
+        assert_survives(2, PathFailure::BothDirections, second),
+        assert_survives(3, PathFailure::ResponsesOnly, second),
+        assert_survives(4, PathFailure::BothDirections, longer),
+        assert_survives(5, PathFailure::ResponsesOnly, longer),
     );
 }
 
 #[tokio::test]
 async fn dead_network_path_returns_503_before_the_timeout() {
-    let (env, island) = stranded(6).await;
+    let (env, namespace) = start_in_namespace(6).await;
     let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
-    island.lose_answers();
+    namespace.lose_responses();
     let start = Instant::now();
     for (case, response) in cases.iter().zip(&TestEnv::send_together(&cases).await.unwrap()) {
         env.assert_unavailable(response);
@@ -198,23 +198,23 @@ async fn dead_network_path_returns_503_before_the_timeout() {
         env.assert_executed_once(case).await;
     }
     assert!(start.elapsed() < Duration::from_secs(12), "{:?}", start.elapsed());
-    island.heal();
+    namespace.repair();
     env.assert_works(&ONE_OF_EACH_FUNCTION).await;
 }
 
-/// The server closes all connections while the path is interrupted. After the repair it resets the connection, as soon as the
-/// function sends something.
-async fn is_answered_by_a_reset(number: u8, while_frozen: bool) {
-    let (env, island) = stranded(number).await;
+/// The server closes all connections while the path is interrupted. After the repair it resets the connection, as soon
+/// as the function sends something.
+async fn assert_replaced_after_reset(number: u8, while_frozen: bool) {
+    let (env, namespace) = start_in_namespace(number).await;
     for operations in [&ONE_OF_EACH_FUNCTION[..], &[Operation::Complete]] {
         let mut frozen = Vec::new();
         for operation in operations.iter().filter(|_| while_frozen) {
             frozen.push(env.freeze(*operation).await);
         }
-        island.pull_the_cable();
+        namespace.interrupt();
         env.close_connections(End::Close).await;
-        wait_until("the island has forgotten", async || island.connections() == 0).await;
-        island.heal();
+        wait_until("the namespace has no connections", async || namespace.connections() == 0).await;
+        namespace.repair();
         drop(frozen);
         let cases = env.prepare_all(operations).await;
         let connections = env.proxy.accepted_connections();
@@ -222,10 +222,10 @@ async fn is_answered_by_a_reset(number: u8, while_frozen: bool) {
         assert_eq!(env.proxy.accepted_connections() - connections, cases.len());
     }
     // At least some functions noticed the reset only after sending, and retried.
-    wait_until("some have tried again", async || env.stack.logs().contains("the database is asked again")).await;
+    wait_until("a function has retried", async || env.stack.logs().contains("the database is asked again")).await;
 }
 
 #[tokio::test]
 async fn connection_with_lost_close_is_replaced_after_reset() {
-    tokio::join!(is_answered_by_a_reset(7, false), is_answered_by_a_reset(8, true));
+    tokio::join!(assert_replaced_after_reset(7, false), assert_replaced_after_reset(8, true));
 }

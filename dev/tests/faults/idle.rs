@@ -12,10 +12,10 @@ pub(crate) enum Ending {
     Reset,
 }
 
-pub(crate) const ENDINGS: [Ending; 3] = [Ending::Terminated, Ending::Closed, Ending::Reset];
+pub(crate) const ALL_ENDINGS: [Ending; 3] = [Ending::Terminated, Ending::Closed, Ending::Reset];
 
 impl Ending {
-    pub(crate) async fn happens(self, env: &TestEnv) {
+    pub(crate) async fn apply(self, env: &TestEnv) {
         match self {
             Self::Terminated => {
                 env.database.terminate().await;
@@ -27,8 +27,8 @@ impl Ending {
     }
 }
 
-/// Asserts that the operation is done on a new connection with one execution. No fence is needed, because the first
-async fn is_done_on_a_new_connection(env: &TestEnv, operation: Operation) {
+/// Asserts that the operation is done on a new connection, with one execution and without a fence.
+async fn assert_done_on_new_connection(env: &TestEnv, operation: Operation) {
     let case = env.prepare(operation).await;
     let before = env.counts();
     let response = case.send().await;
@@ -39,11 +39,11 @@ async fn is_done_on_a_new_connection(env: &TestEnv, operation: Operation) {
 #[tokio::test]
 async fn connection_closed_while_idle_is_replaced() {
     let env = TestEnv::start().await;
-    for ending in ENDINGS {
+    for ending in ALL_ENDINGS {
         for operation in ALL_OPERATIONS {
             env.assert_works(&[operation]).await;
-            ending.happens(&env).await;
-            is_done_on_a_new_connection(&env, operation).await;
+            ending.apply(&env).await;
+            assert_done_on_new_connection(&env, operation).await;
         }
     }
 }
@@ -51,13 +51,13 @@ async fn connection_closed_while_idle_is_replaced() {
 #[tokio::test]
 async fn connection_closed_while_frozen_is_replaced() {
     let env = TestEnv::start().await;
-    for ending in ENDINGS {
+    for ending in ALL_ENDINGS {
         for operation in ALL_OPERATIONS {
             env.assert_works(&[operation]).await;
             let frozen = env.freeze(operation).await;
-            ending.happens(&env).await;
+            ending.apply(&env).await;
             drop(frozen);
-            is_done_on_a_new_connection(&env, operation).await;
+            assert_done_on_new_connection(&env, operation).await;
         }
     }
 }
@@ -65,11 +65,11 @@ async fn connection_closed_while_frozen_is_replaced() {
 #[tokio::test]
 async fn unsent_statement_is_not_treated_as_executed() {
     let env = TestEnv::start().await;
-    for ending in ENDINGS {
+    for ending in ALL_ENDINGS {
         let case = env.prepare(Operation::Delete).await;
         env.assert_done(&case, &case.send().await).await;
         let frozen = env.freeze(Operation::Delete).await;
-        ending.happens(&env).await;
+        ending.apply(&env).await;
         drop(frozen);
         // Otherwise the missing task would count as deleted by this request.
         let response = case.send().await;

@@ -37,32 +37,32 @@ async fn functions_recover_when_the_database_starts_later() {
 async fn response_of_a_disconnected_client_is_discarded() {
     let env = TestEnv::start().await;
     for operation in ALL_OPERATIONS {
-        let hung_up = env.prepare(operation).await;
+        let disconnected = env.prepare(operation).await;
         let next = env.prepare(operation).await;
         env.database.lock_tasks().await;
         tokio::select! {
-            _ = hung_up.send() => unreachable!("it was answered"),
+            _ = disconnected.send() => unreachable!("there is a response"),
             () = env.database.wait_for_blocked_statements(1) => {}
         }
         let (response, ()) = tokio::join!(next.send(), env.database.run("commit"));
         env.assert_done(&next, &response).await;
         // Lambda does not know that the client has disconnected.
-        env.assert_executed_once(&hung_up).await;
+        env.assert_executed_once(&disconnected).await;
     }
 }
 
 #[tokio::test]
 async fn connection_limit_returns_503_and_loses_nothing() {
-    const HERD: usize = 200;
+    const CLIENTS: usize = 200;
     let database = FaultDatabase::new().await;
     database.run(&format!("alter role {} connection limit 20", database.name)).await;
     // With the system's certificates, a cold start would mostly read certificates.
     let certificates = TestServer::shared().await.postgres().ca_file();
     let many = |settings: Settings| {
-        settings.with("LAMBDA_CONCURRENCY", &HERD.to_string()).with("SSL_CERT_FILE", certificates.to_str().unwrap())
+        settings.with("LAMBDA_CONCURRENCY", &CLIENTS.to_string()).with("SSL_CERT_FILE", certificates.to_str().unwrap())
     };
     let env = Arc::new(TestEnv::start_on(database, "127.0.0.1", "sslmode=disable", many).await);
-    let cases = env.prepare_all(&[Operation::Create; HERD]).await;
+    let cases = env.prepare_all(&[Operation::Create; CLIENTS]).await;
     let responses = TestEnv::send_together(&cases).await.unwrap();
     for (case, response) in cases.iter().zip(&responses) {
         if response.status == 503 && response.retry_after() == Some(2) {
@@ -75,10 +75,10 @@ async fn connection_limit_returns_503_and_loses_nothing() {
     }
     let created = responses.iter().filter(|response| response.status == 201).count();
     let full = responses.iter().filter(|response| response.retry_after() == Some(2)).count();
-    println!("{created} created, {full} of {HERD} found the house full");
-    assert!(created > 0 && full > 0, "{created} created, {full} found the house full");
+    println!("{created} of {CLIENTS} created, {full} refused for the connection limit");
+    assert!(created > 0 && full > 0, "{created} created, {full} refused for the connection limit");
     // Without the limit.
     env.database.run(&format!("alter role {} connection limit -1", env.database.name)).await;
-    let cases = env.prepare_all(&[Operation::Create; HERD]).await;
+    let cases = env.prepare_all(&[Operation::Create; CLIENTS]).await;
     env.assert_all_done(&cases, &TestEnv::send_together(&cases).await.unwrap()).await;
 }

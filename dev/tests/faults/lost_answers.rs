@@ -7,20 +7,20 @@ use crate::env::{ALL_OPERATIONS, Operation, TaskCase, TestEnv};
 const ENDS: [End; 2] = [End::Close, End::Reset];
 
 /// Cuts the connection of each operation this many times, and asserts that it is done with one execution.
-async fn survives(env: &TestEnv, operations: &[Operation], strike: Cut, times: usize) {
+async fn assert_survives(env: &TestEnv, operations: &[Operation], cut: Cut, times: usize) {
     for operation in operations {
-        case_survives(env, &env.prepare(*operation).await, strike, times).await;
+        assert_case_survives(env, &env.prepare(*operation).await, cut, times).await;
     }
 }
 
-async fn case_survives(env: &TestEnv, case: &TaskCase, strike: Cut, times: usize) {
+async fn assert_case_survives(env: &TestEnv, case: &TaskCase, cut: Cut, times: usize) {
     let operation = case.operation;
-    (0..times).for_each(|_| env.proxy.cut_next_statement(strike));
+    (0..times).for_each(|_| env.proxy.cut_next_statement(cut));
     let executed = env.proxy.answered_statements();
     let response = case.send().await;
     assert_eq!(env.proxy.pending_cuts(), 0, "{operation:?} was not struck");
     env.assert_done(case, &response).await;
-    let (executions, fences) = if strike.direction == Direction::ToClient { (times + 1, times) } else { (1, 1) };
+    let (executions, fences) = if cut.direction == Direction::ToClient { (times + 1, times) } else { (1, 1) };
     // A cut may come between the responses to the fence and to the statement.
     let most = if operation.is_fenced() { executions + fences } else { executions };
     let answers = env.proxy.answered_statements() - executed;
@@ -31,7 +31,7 @@ async fn case_survives(env: &TestEnv, case: &TaskCase, strike: Cut, times: usize
 async fn lost_response_is_retried_without_second_execution() {
     let env = TestEnv::start().await;
     for end in ENDS {
-        survives(&env, &ALL_OPERATIONS, Cut { direction: Direction::ToClient, after_bytes: 0, end }, 1).await;
+        assert_survives(&env, &ALL_OPERATIONS, Cut { direction: Direction::ToClient, after_bytes: 0, end }, 1).await;
     }
 }
 
@@ -46,7 +46,8 @@ async fn retried_conditional_change_recognizes_itself() {
             (Direction::ToServer, 5, 1),
         ] {
             let case = env.prepare(operation).await.if_unchanged();
-            case_survives(&env, &case, Cut { direction: direction, after_bytes: after, end: End::Reset }, times).await;
+            assert_case_survives(&env, &case, Cut { direction: direction, after_bytes: after, end: End::Reset }, times)
+                .await;
             // The version has changed, so the same request fails now. A delete finds no task.
             let status = if operation == Operation::Delete { 404 } else { 412 };
             assert_eq!(case.send().await.status, status, "{operation:?}");
@@ -59,7 +60,7 @@ async fn retried_conditional_change_recognizes_itself() {
 async fn response_lost_twice_is_retried_again() {
     let env = TestEnv::start().await;
     for end in ENDS {
-        survives(&env, &ALL_OPERATIONS, Cut { direction: Direction::ToClient, after_bytes: 0, end }, 2).await;
+        assert_survives(&env, &ALL_OPERATIONS, Cut { direction: Direction::ToClient, after_bytes: 0, end }, 2).await;
     }
 }
 
@@ -68,8 +69,13 @@ async fn truncated_response_is_retried() {
     let env = TestEnv::start().await;
     // In the first message, between messages, in a row, and before the last message.
     for after in [1, 5, 20, 60] {
-        survives(&env, &ALL_OPERATIONS, Cut { direction: Direction::ToClient, after_bytes: after, end: End::Close }, 1)
-            .await;
+        assert_survives(
+            &env,
+            &ALL_OPERATIONS,
+            Cut { direction: Direction::ToClient, after_bytes: after, end: End::Close },
+            1,
+        )
+        .await;
     }
 }
 
@@ -78,7 +84,8 @@ async fn truncated_statement_is_sent_again() {
     let env = TestEnv::start().await;
     for end in ENDS {
         for after in [0, 1, 5, 100] {
-            survives(&env, &ALL_OPERATIONS, Cut { direction: Direction::ToServer, after_bytes: after, end }, 1).await;
+            assert_survives(&env, &ALL_OPERATIONS, Cut { direction: Direction::ToServer, after_bytes: after, end }, 1)
+                .await;
         }
     }
 }

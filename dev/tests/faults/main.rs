@@ -1,5 +1,5 @@
-//! Failures of the database and of the network: real functions, a real PostgreSQL, and a proxy between them that injects faults
-//! at a chosen moment. Each test checks the table at the end.
+//! Failures of the database and of the network: real functions, a real PostgreSQL, and a proxy between them that
+//! injects faults at a chosen moment. Each test checks the table at the end.
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 mod clocks;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::env::{ALL_OPERATIONS, ONE_OF_EACH_FUNCTION, Operation, TaskCase, TestEnv};
 
-async fn site_with_metrics() -> TestEnv {
+async fn start_with_metrics() -> TestEnv {
     TestEnv::start_cold(|settings| settings.with("METRICS_NAMESPACE", "todo-test")).await
 }
 
@@ -23,12 +23,12 @@ fn metrics_of(env: &TestEnv, request_id: &str) -> Value {
     let logs = env.stack.logs_when(Duration::from_secs(5), |logs| !lines(logs).is_empty());
     let found = lines(&logs.unwrap_or_else(|| unreachable!("no metrics of {request_id}: {}", env.stack.logs())));
     assert_eq!(found.len(), 1, "{found:?}");
-    is_in_the_embedded_metric_format(&found[0]);
+    assert_embedded_metric_format(&found[0]);
     found[0].clone()
 }
 
 /// Asserts the format that CloudWatch requires. It silently ignores other lines.
-fn is_in_the_embedded_metric_format(line: &Value) {
+fn assert_embedded_metric_format(line: &Value) {
     assert!(line["_aws"]["Timestamp"].as_u64().is_some_and(|time| time > 1_700_000_000_000), "{line}");
     let [directive] = line["_aws"]["CloudWatchMetrics"].as_array().unwrap().as_slice() else { unreachable!("{line}") };
     assert_eq!(directive["Namespace"], "todo-test");
@@ -55,7 +55,7 @@ async fn done(env: &TestEnv, operation: Operation) -> (TaskCase, TestResponse) {
 
 #[tokio::test]
 async fn healthy_request_has_only_database_time() {
-    let env = site_with_metrics().await;
+    let env = start_with_metrics().await;
     env.warm_up().await;
     for operation in ALL_OPERATIONS {
         let (_, response) = done(&env, operation).await;
@@ -71,7 +71,7 @@ async fn healthy_request_has_only_database_time() {
 
 #[tokio::test]
 async fn first_request_reports_the_connection_setup() {
-    let env = site_with_metrics().await;
+    let env = start_with_metrics().await;
     let (_, response) = done(&env, Operation::Create).await;
     let line = metrics_of(&env, &response.request_id());
     assert!(names(&line).is_superset(&["ColdStarts", "ConnectTime", "Connects", "DatabaseTime"].into()), "{line}");
@@ -83,7 +83,7 @@ async fn first_request_reports_the_connection_setup() {
 
 #[tokio::test]
 async fn reconnects_are_counted_with_their_reason() {
-    let env = site_with_metrics().await;
+    let env = start_with_metrics().await;
     env.warm_up().await;
     env.close_connections(End::Close).await;
     let (_, response) = done(&env, Operation::Update).await;
@@ -101,7 +101,7 @@ async fn reconnects_are_counted_with_their_reason() {
 
 #[tokio::test]
 async fn slow_statement_is_logged_without_its_values() {
-    let env = Arc::new(site_with_metrics().await);
+    let env = Arc::new(start_with_metrics().await);
     env.warm_up().await;
     let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     env.database.lock_tasks().await;
@@ -123,7 +123,7 @@ async fn slow_statement_is_logged_without_its_values() {
 
 #[tokio::test]
 async fn failures_report_the_operator_action() {
-    let env = site_with_metrics().await;
+    let env = start_with_metrics().await;
     env.warm_up().await;
     let refuse = |state: &str, message: &str| Script::Refuse { state: state.to_owned(), message: message.to_owned() };
     for (script, status, retry_after, metric, remedy) in [
@@ -141,12 +141,12 @@ async fn failures_report_the_operator_action() {
         env.assert_not_executed(&case).await;
         let line = metrics_of(&env, &response.request_id());
         assert_eq!(line[metric], 1, "{line}");
-        let told = |line: &str| {
+        let is_expected = |line: &str| {
             line.contains(&response.request_id())
                 && line.contains(&format!("\"remedy\":\"{remedy}\""))
                 && retry_after.is_none_or(|seconds| line.contains(&format!("\"retry_after\":{seconds}")))
         };
-        let logs = env.stack.logs_when(Duration::from_secs(5), |logs| logs.lines().any(told));
+        let logs = env.stack.logs_when(Duration::from_secs(5), |logs| logs.lines().any(is_expected));
         assert!(logs.is_some(), "{}", env.stack.logs());
         env.proxy.clear_faults().unwrap();
     }

@@ -28,11 +28,10 @@ impl Backend {
     }
 
     /// Lets it read what it was sent, and waits until it exits.
-    async fn go_on(self) {
+    async fn resume(self) {
         let pid = self.0;
         drop(self);
-        wait_until("the process of the server has ended", async || !std::fs::exists(format!("/proc/{pid}")).unwrap())
-            .await;
+        wait_until("the server process has ended", async || !std::fs::exists(format!("/proc/{pid}")).unwrap()).await;
     }
 }
 
@@ -43,7 +42,7 @@ impl Drop for Backend {
 }
 
 /// Whether a connection to this port has unread bytes.
-fn is_unread(port: u16) -> bool {
+fn has_unread_bytes(port: u16) -> bool {
     let connections = std::fs::read_to_string("/proc/net/tcp").unwrap();
     connections.lines().skip(1).any(|line| {
         let fields: Vec<_> = line.split_whitespace().collect();
@@ -54,7 +53,7 @@ fn is_unread(port: u16) -> bool {
 }
 
 /// The response to a request whose first attempt is in the stopped process, and whose second attempt was executed.
-async fn answered_by_another(
+async fn send_with_delayed_attempt(
     env: &TestEnv,
     case: &TaskCase,
     method: &str,
@@ -62,7 +61,7 @@ async fn answered_by_another(
     body: Option<&Value>,
 ) -> TestResponse {
     let (response, ()) = tokio::join!(case.send_request(method, path, body), async {
-        wait_until("the statement has arrived", async || is_unread(env.database.port)).await;
+        wait_until("the statement has arrived", async || has_unread_bytes(env.database.port)).await;
         env.close_connections(End::Reset).await;
     });
     response
@@ -82,12 +81,12 @@ async fn delayed_attempt_does_not_undo_a_later_change() {
         let case = env.prepare(operation).await;
         let path = case.task_path() + path;
         let backend = Backend::stop(&env, operation.function()).await;
-        let response = answered_by_another(&env, &case, method, &path, first.as_ref()).await;
+        let response = send_with_delayed_attempt(&env, &case, method, &path, first.as_ref()).await;
         assert_eq!(response.status, 200, "{operation:?}: {response:?}");
         let response = case.send_request(method, &path, second.as_ref()).await;
         assert_eq!(response.status, 200, "{operation:?}: {response:?}");
         let rows = env.database.rows_of(&case.user).await;
-        backend.go_on().await;
+        backend.resume().await;
         assert_eq!(env.database.rows_of(&case.user).await, rows, "{operation:?}: {}", env.stack.logs());
     }
 }
@@ -97,11 +96,12 @@ async fn delayed_create_does_not_restore_a_deleted_task() {
     let env = TestEnv::start().await;
     let case = env.prepare(Operation::Create).await;
     let backend = Backend::stop(&env, "create-task").await;
-    let response = answered_by_another(&env, &case, "POST", "/api/tasks", Some(&json!({"title": "Buy milk"}))).await;
+    let response =
+        send_with_delayed_attempt(&env, &case, "POST", "/api/tasks", Some(&json!({"title": "Buy milk"}))).await;
     assert_eq!(response.status, 201, "{response:?}");
     let path = format!("/api/tasks/{}", response["id"]);
     assert_eq!(case.user.delete(&path).await.status, 204);
-    backend.go_on().await;
+    backend.resume().await;
     assert_eq!(env.database.rows_of(&case.user).await, []);
 }
 
@@ -113,7 +113,8 @@ async fn old_fences_are_deleted() {
     env.proxy.cut_next_statement(Cut { direction: Direction::ToClient, after_bytes: 0, end: End::Reset });
     env.assert_done(&case, &case.send().await).await;
     // The fence of the retried request, and the recent one.
-    wait_until("the fence is there", async || env.database.number("select count(*) from task_fences").await == 2).await;
+    wait_until("the fences are stored", async || env.database.number("select count(*) from task_fences").await == 2)
+        .await;
     assert_eq!(env.database.number("select count(*) from task_fences where attempt = 'old'").await, 0);
     tokio::time::timeout(Duration::from_secs(5), env.assert_works(&[Operation::Toggle])).await.unwrap();
 }

@@ -19,7 +19,7 @@ const INSTANCES: usize = 12;
 const SERVER_CONNECTIONS: usize = 2;
 
 /// Starts a pooler in front of the database, for the functions.
-pub(crate) async fn pool(
+pub(crate) async fn start_pooler(
     mut database: FaultDatabase,
     change: impl FnOnce(&mut PgBouncerSettings),
 ) -> (FaultDatabase, PgBouncer) {
@@ -32,14 +32,14 @@ pub(crate) async fn pool(
 
 /// Starts twelve instances, all connected, and their pooler.
 async fn start(change: impl FnOnce(&mut PgBouncerSettings)) -> (Arc<TestEnv>, PgBouncer) {
-    let (database, pooler) = pool(FaultDatabase::new().await, change).await;
+    let (database, pooler) = start_pooler(FaultDatabase::new().await, change).await;
     let two = |settings: Settings| settings.with("LAMBDA_CONCURRENCY", "2");
     let env = Arc::new(TestEnv::start_on(database, "127.0.0.1", "sslmode=disable", two).await);
     // The lock holds all responses until every instance has a request.
     let cases = two_of_each(&env).await;
     env.database.lock_tasks().await;
     let responses = TestEnv::send_together(&cases);
-    wait_until("everybody is connected", async || env.proxy.open_connections() >= INSTANCES).await;
+    wait_until("every instance is connected", async || env.proxy.open_connections() >= INSTANCES).await;
     env.database.run("commit").await;
     env.assert_all_done(&cases, &responses.await.unwrap()).await;
     (env, pooler)
@@ -51,7 +51,7 @@ async fn two_of_each(env: &TestEnv) -> Vec<Arc<TaskCase>> {
 }
 
 /// Asserts that each case was done, or got 503 and was executed at most once. Returns how many got 503.
-async fn all_done_or_refused(env: &TestEnv, cases: &[Arc<TaskCase>], responses: &[TestResponse]) -> usize {
+async fn assert_all_done_or_unavailable(env: &TestEnv, cases: &[Arc<TaskCase>], responses: &[TestResponse]) -> usize {
     for (case, response) in cases.iter().zip(responses) {
         env.assert_done_or_unavailable(case, response).await;
     }
@@ -122,14 +122,14 @@ async fn pooler_crash_executes_no_statement_twice() {
             pooler.restart().await.unwrap();
             env.database.wait_for_blocked_statements(4).await;
             env.database.run("commit").await;
-            all_done_or_refused(&env, &cases, &responses.await.unwrap()).await;
+            assert_all_done_or_unavailable(&env, &cases, &responses.await.unwrap()).await;
         } else {
             let responses = responses.await.unwrap();
             assert!(responses.iter().all(|response| response.status == 503), "{responses:?}");
             env.database.run("commit").await;
             // The server notices the closed connection when it sends its response.
-            wait_until("the server has ended what it was at", async || server_processes(&env).await == 0).await;
-            all_done_or_refused(&env, &cases, &responses).await;
+            wait_until("the server processes have ended", async || server_processes(&env).await == 0).await;
+            assert_all_done_or_unavailable(&env, &cases, &responses).await;
             pooler.restart().await.unwrap();
         }
         env.assert_works(&ALL_OPERATIONS).await;
@@ -137,18 +137,18 @@ async fn pooler_crash_executes_no_statement_twice() {
 }
 
 /// Asserts that each case was done, or got 503 and was not executed. Returns how many got 503.
-async fn put_off_by_the_pooler(env: &TestEnv, cases: &[Arc<TaskCase>], responses: &[TestResponse]) -> usize {
-    let mut put_off = 0;
+async fn assert_done_or_refused(env: &TestEnv, cases: &[Arc<TaskCase>], responses: &[TestResponse]) -> usize {
+    let mut refused = 0;
     for (case, response) in cases.iter().zip(responses) {
         if response.status == 503 {
             env.assert_unavailable_and_not_executed(case, response).await;
             assert_eq!(response.retry_after(), Some(2));
-            put_off += 1;
+            refused += 1;
         } else {
             env.assert_done(case, response).await;
         }
     }
-    put_off
+    refused
 }
 
 #[tokio::test]
@@ -157,18 +157,18 @@ async fn pooler_queue_timeout_returns_503() {
     let cases = two_of_each(&env).await;
     env.database.lock_tasks().await;
     let responses = TestEnv::send_together(&cases);
-    let put_off = INSTANCES - SERVER_CONNECTIONS;
-    let turned_away = || env.stack.logs().matches("query_wait_timeout").count();
-    wait_until("they are turned away twice", async || turned_away() >= 2 * put_off).await;
+    let refused = INSTANCES - SERVER_CONNECTIONS;
+    let count_refused = || env.stack.logs().matches("query_wait_timeout").count();
+    wait_until("the requests are refused twice", async || count_refused() >= 2 * refused).await;
     env.database.run("commit").await;
     let responses = responses.await.unwrap();
-    assert_eq!(put_off_by_the_pooler(&env, &cases, &responses).await, put_off);
+    assert_eq!(assert_done_or_refused(&env, &cases, &responses).await, refused);
     env.assert_works(&ALL_OPERATIONS).await;
 }
 
 #[tokio::test]
 async fn full_pooler_returns_503() {
-    let (database, mut pooler) = pool(FaultDatabase::new().await, |_| ()).await;
+    let (database, mut pooler) = start_pooler(FaultDatabase::new().await, |_| ()).await;
     let env = Arc::new(TestEnv::start_on(database, "127.0.0.1", "sslmode=disable", |settings| settings).await);
     env.warm_up().await;
     pooler.kill().await;
@@ -176,8 +176,8 @@ async fn full_pooler_returns_503() {
     pooler.restart().await.unwrap();
     let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     let responses = TestEnv::send_together(&cases).await.unwrap();
-    let put_off = put_off_by_the_pooler(&env, &cases, &responses).await;
-    assert!((1..cases.len()).contains(&put_off), "{put_off} were put off");
+    let refused = assert_done_or_refused(&env, &cases, &responses).await;
+    assert!((1..cases.len()).contains(&refused), "{refused} got 503");
 
     pooler.kill().await;
     pooler.allow_clients(100);
@@ -189,7 +189,7 @@ async fn full_pooler_returns_503() {
 async fn server_crash_behind_pooler_executes_nothing_twice() {
     // Its own server, because a crash closes all connections.
     let server = TestServer::start().await;
-    let (database, _pooler) = pool(FaultDatabase::on(&server).await, |_| ()).await;
+    let (database, _pooler) = start_pooler(FaultDatabase::on(&server).await, |_| ()).await;
     let mut env = TestEnv::start_on(database, "127.0.0.1", "sslmode=disable", |settings| settings).await;
     env.warm_up().await;
 
@@ -210,7 +210,7 @@ async fn server_crash_behind_pooler_executes_nothing_twice() {
     let responses = responses.await.unwrap();
     env = Arc::into_inner(shared).unwrap();
     env.database.reconnect().await;
-    all_done_or_refused(&env, &cases, &responses).await;
+    assert_all_done_or_unavailable(&env, &cases, &responses).await;
     // The pooler waits a second before it connects again to a server that refused it.
     let works_again = async { while cases[0].user.get("/api/tasks").await.status != 200 {} };
     tokio::time::timeout(Duration::from_secs(10), works_again).await.unwrap();
@@ -221,7 +221,7 @@ async fn server_crash_behind_pooler_executes_nothing_twice() {
 
 #[tokio::test]
 async fn pooler_without_direct_tls_gets_ssl_requests() {
-    let (database, pooler) = pool(FaultDatabase::new().await, |_| ()).await;
+    let (database, pooler) = start_pooler(FaultDatabase::new().await, |_| ()).await;
     let trusted = |settings: Settings| settings.with("SSL_CERT_FILE", pooler.ca_file().to_str().unwrap());
     let parameters = "sslmode=require&sslnegotiation=direct";
     let env = TestEnv::start_on(database, "localhost", &format!("{parameters}&hostaddr=127.0.0.1"), trusted).await;
@@ -233,7 +233,7 @@ async fn pooler_without_direct_tls_gets_ssl_requests() {
         assert_eq!(
             env.proxy.accepted_connections() - connections,
             ONE_OF_EACH_FUNCTION.len(),
-            "tried directly once more"
+            "direct TLS was tried again"
         );
     }
 }

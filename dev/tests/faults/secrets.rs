@@ -28,10 +28,10 @@ struct Scenario {
     script: Option<Script>,
 }
 
-fn tells_nothing(name: &str, text: &str) {
+fn assert_no_secrets(name: &str, text: &str) {
     for secret in PARTS.into_iter().chain(IN_BASE64) {
         let line = text.lines().find(|line| line.contains(secret));
-        assert!(line.is_none(), "{name}: {secret} is told: {line:?}");
+        assert!(line.is_none(), "{name}: {secret} is in {line:?}");
     }
 }
 
@@ -84,13 +84,13 @@ async fn responses_and_function_logs_contain_no_secrets() {
             env.proxy.cut_next_statement(Cut { direction: Direction::ToClient, after_bytes: 0, end: End::Reset });
             assert_eq!(function.send(&case).await.status, 200);
         }
-        tells_nothing(name, &format!("{response:?}"));
+        assert_no_secrets(name, &format!("{response:?}"));
         let printed = function.0.kill().await;
         assert!(status == 200 || printed.contains("\"status\":"), "{name}: {printed}");
-        tells_nothing(name, &printed);
+        assert_no_secrets(name, &printed);
     }
-    let heard = env.proxy.received();
-    assert!(String::from_utf8_lossy(&heard).contains(DECODED), "nobody has used the password");
+    let received = env.proxy.received();
+    assert!(String::from_utf8_lossy(&received).contains(DECODED), "the password was never sent");
 }
 
 /// Runs a program. Returns whether it succeeded, and its output. A server is stopped as soon as it is ready.
@@ -135,8 +135,8 @@ async fn other_programs_print_no_secrets() {
         for (program, arguments) in [("migrate", &["up"][..]), ("dev", &serve)] {
             let (is_well, text) = output_of(program, arguments, &url).await;
             assert_eq!(is_well, status == 200, "{name}: {program}: {text}");
-            assert!(!text.is_empty(), "{name}: {program} says nothing");
-            tells_nothing(&format!("{name}: {program}"), &text);
+            assert!(!text.is_empty(), "{name}: {program} prints nothing");
+            assert_no_secrets(&format!("{name}: {program}"), &text);
         }
     });
     join_all(programs).await;
@@ -170,7 +170,7 @@ async fn errors_about_database_urls_contain_no_secrets() {
             let is_named = text.contains("DATABASE_URL") || text.contains("database URL");
             assert!(!is_well && is_named, "{url}: {program}: {text}");
             assert_eq!(text.lines().count(), 1, "{url}: {program}: not one sentence: {text}");
-            tells_nothing(&format!("{url}: {program}"), &text);
+            assert_no_secrets(&format!("{url}: {program}"), &text);
         }
     }
 }

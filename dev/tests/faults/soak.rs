@@ -1,7 +1,7 @@
 //! Random requests during random faults, and a model of what the table must contain afterwards.
 //!
-//! A seed, which is printed, determines the faults and the requests, but not their timing. `SOAK_SEED` and `SOAK_REQUESTS` set
-//! the seed and the number of requests.
+//! A seed, which is printed, determines the faults and the requests, but not their timing. `SOAK_SEED` and
+//! `SOAK_REQUESTS` set the seed and the number of requests.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -19,7 +19,7 @@ use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::pooler::pool;
+use crate::pooler::start_pooler;
 
 use crate::env::{ALL_OPERATIONS, FaultDatabase, TestEnv};
 
@@ -44,13 +44,13 @@ type States = Vec<Option<State>>;
 struct Worker {
     user: TestUser,
     /// How many requests all workers have sent.
-    asked: Arc<AtomicUsize>,
+    sent: Arc<AtomicUsize>,
     random: SeededRandom,
     tasks: BTreeMap<i64, States>,
     /// Titles of tasks that may exist.
-    perhaps_created: Vec<String>,
+    maybe_created: Vec<String>,
     titles: usize,
-    unclear: usize,
+    unavailable: usize,
     number: usize,
     journal: Journal,
 }
@@ -76,15 +76,15 @@ impl Journal {
 
 impl Worker {
     async fn call(&mut self, method: &str, path: &str, body: Option<Value>) -> Option<TestResponse> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.sent.fetch_add(1, Ordering::Relaxed);
         let request = format!("worker {}: {method} {path} {}", self.number, body.as_ref().unwrap_or(&Value::Null));
         self.journal.note(&request);
         let sent = self.user.request(method, &format!("/api/tasks{path}")).maybe_json(body.as_ref());
         let response = self.user.send(sent).await;
-        self.journal.note(format_args!("{request} was answered {} {}", response.status, response.json));
+        self.journal.note(format_args!("{request} got {} {}", response.status, response.json));
         if response.status == 503 {
             assert!(response.retry_after().is_some(), "{response:?}");
-            self.unclear += 1;
+            self.unavailable += 1;
             return None;
         }
         Some(response)
@@ -118,7 +118,7 @@ impl Worker {
                     self.one(id, "PATCH", "/complete", Some(body), |state| State { completed, ..state.clone() }).await;
                 }
                 (_, Some(id)) => self.delete(id).await,
-                (_, None) => unreachable!("a worker without tasks makes one"),
+                (_, None) => unreachable!("a worker without tasks creates one"),
             }
         }
         self
@@ -132,7 +132,7 @@ impl Worker {
                 let id = response.json["id"].as_i64().unwrap();
                 assert!(self.tasks.insert(id, vec![Some(state_of(&response.json))]).is_none(), "{id} was there");
             }
-            None => self.perhaps_created.push(title),
+            None => self.maybe_created.push(title),
         }
     }
 
@@ -146,14 +146,14 @@ impl Worker {
                 assert!(response.status == if answered.is_some() { 200 } else { 404 }, "{response:?}");
                 assert!(
                     after.contains(&answered),
-                    "{id}{path} answered {answered:?}, expected {after:?}\n{}",
+                    "{id}{path} returned {answered:?}, expected {after:?}\n{}",
                     self.history_of(id)
                 );
                 vec![answered]
             }
             None => [before, after].concat(),
         };
-        self.settle(id, states);
+        self.set_states(id, states);
     }
 
     async fn delete(&mut self, id: i64) {
@@ -164,11 +164,11 @@ impl Worker {
                     response.status == 204 || response.status == 404 && before.contains(&None),
                     "{response:?} {before:?}"
                 );
-                self.settle(id, vec![None]);
+                self.set_states(id, vec![None]);
             }
             None => {
                 before.push(None);
-                self.settle(id, before);
+                self.set_states(id, before);
             }
         }
     }
@@ -178,7 +178,7 @@ impl Worker {
         assert_eq!(response.status, 200);
         let listed = response.json.as_array().unwrap();
         let listed = listed.iter().map(|task| (task["id"].as_i64().unwrap(), state_of(task))).collect();
-        self.agrees_with(&listed);
+        self.assert_agrees_with(&listed);
     }
 
     /// The requests about a task, and the faults since the first of them.
@@ -192,7 +192,7 @@ impl Worker {
     }
 
     /// Sets the possible states of a task. A task that is certainly deleted is forgotten.
-    fn settle(&mut self, id: i64, states: States) {
+    fn set_states(&mut self, id: i64, states: States) {
         if states.iter().all(Option::is_none) {
             self.tasks.remove(&id);
         } else {
@@ -201,21 +201,21 @@ impl Worker {
     }
 
     /// Asserts that the rows are possible, and that none exists twice.
-    fn agrees_with(&self, rows: &BTreeMap<i64, State>) {
+    fn assert_agrees_with(&self, rows: &BTreeMap<i64, State>) {
         for (id, states) in &self.tasks {
             let row = rows.get(id).cloned();
             assert!(states.contains(&row), "{id} is {row:?}, expected {states:?}\n{}", self.history_of(*id));
         }
-        let mut surprises: Vec<&String> =
+        let mut unknown: Vec<&String> =
             rows.iter().filter(|(id, _)| !self.tasks.contains_key(id)).map(|(_, state)| &state.title).collect();
-        let all = surprises.len();
-        surprises.sort();
-        surprises.dedup();
-        assert_eq!(surprises.len(), all, "something was stored twice: {surprises:?}");
-        for title in surprises {
+        let all = unknown.len();
+        unknown.sort();
+        unknown.dedup();
+        assert_eq!(unknown.len(), all, "stored twice: {unknown:?}");
+        for title in unknown {
             assert!(
-                self.perhaps_created.contains(title),
-                "{title} should not be there\n{}",
+                self.maybe_created.contains(title),
+                "{title} is unexpected\n{}",
                 self.history(&[format!("\"title\":\"{title}\"")])
             );
         }
@@ -227,7 +227,7 @@ fn state_of(task: &Value) -> State {
 }
 
 /// Injects one fault after the other.
-struct Trouble {
+struct FaultInjector {
     env: Arc<TestEnv>,
     /// A connection of the owner, for locks.
     locker: tokio_postgres::Client,
@@ -236,25 +236,25 @@ struct Trouble {
     journal: Journal,
 }
 
-impl Trouble {
+impl FaultInjector {
     /// Injects a fault every few requests until all requests are sent. Returns the number of faults.
-    async fn run(mut self, asked: Arc<AtomicUsize>, requests: usize) -> usize {
+    async fn run(mut self, sent: Arc<AtomicUsize>, requests: usize) -> usize {
         let mut faults = 0;
         let mut next = 0;
         while next < requests {
-            if asked.load(Ordering::Relaxed) < next {
+            if sent.load(Ordering::Relaxed) < next {
                 tokio::time::sleep(Duration::from_millis(1)).await;
                 continue;
             }
             next += 1 + self.random.below(8);
-            self.strike().await;
+            self.inject().await;
             faults += 1;
         }
         self.env.proxy.clear_faults().unwrap();
         faults
     }
 
-    async fn strike(&mut self) {
+    async fn inject(&mut self) {
         let end = self.end();
         let direction = if self.random.below(2) == 0 { Direction::ToServer } else { Direction::ToClient };
         let kind = self.random.below(13);
@@ -264,12 +264,12 @@ impl Trouble {
             1 => self.env.database.terminate().await,
             2..=4 => {
                 // A request survives at most three in a row.
-                let strike = Cut { direction, after_bytes: self.random.below(120), end };
-                (0..1 + self.random.below(4)).for_each(|_| self.env.proxy.cut_next_statement(strike));
+                let cut = Cut { direction, after_bytes: self.random.below(120), end };
+                (0..1 + self.random.below(4)).for_each(|_| self.env.proxy.cut_next_statement(cut));
             }
             5 | 6 => {
                 self.env.proxy.set_flow(direction, Flow::Stall);
-                self.a_while().await;
+                self.pause().await;
                 self.env.proxy.set_flow(direction, Flow::Pass);
             }
             7 => self.env.proxy.play_script(&Script::End(end), 1 + self.random.below(3)),
@@ -279,20 +279,20 @@ impl Trouble {
             }
             9 => {
                 self.env.proxy.refuse_connections().await;
-                self.a_while().await;
+                self.pause().await;
                 self.env.proxy.clear_faults().unwrap();
             }
             10 => {
                 let frozen = self.env.freeze_all(ALL_OPERATIONS[self.random.below(ALL_OPERATIONS.len())]).await;
-                self.lose_connections().await;
-                self.a_while().await;
+                self.close_all_connections().await;
+                self.pause().await;
                 drop(frozen);
             }
             11 => {
                 self.locker.batch_execute("begin; lock table tasks in share mode").await.unwrap();
-                self.a_while().await;
-                self.lose_connections().await;
-                self.a_while().await;
+                self.pause().await;
+                self.close_all_connections().await;
+                self.pause().await;
                 self.locker.batch_execute("commit").await.unwrap();
             }
             _ => match &mut self.pooler {
@@ -300,7 +300,7 @@ impl Trouble {
                     pooler.kill().await;
                     pooler.restart().await.unwrap();
                 }
-                None => self.lose_connections().await,
+                None => self.close_all_connections().await,
             },
         }
     }
@@ -310,7 +310,7 @@ impl Trouble {
     }
 
     /// Closes all connections, at the server or at the proxy.
-    async fn lose_connections(&mut self) {
+    async fn close_all_connections(&mut self) {
         let end = self.end();
         match self.random.below(2) {
             0 => self.env.database.terminate().await,
@@ -318,7 +318,7 @@ impl Trouble {
         }
     }
 
-    async fn a_while(&mut self) {
+    async fn pause(&mut self) {
         tokio::time::sleep(Duration::from_millis(self.random.below(100) as u64)).await;
     }
 }
@@ -334,7 +334,7 @@ async fn table_agrees_with_responses_after_random_faults() {
 
 #[tokio::test]
 async fn table_agrees_with_responses_behind_a_pooler() {
-    let (database, pooler) = pool(FaultDatabase::new().await, |settings| settings.server_connections = 6).await;
+    let (database, pooler) = start_pooler(FaultDatabase::new().await, |settings| settings.server_connections = 6).await;
     soak(database, Some(pooler)).await;
 }
 
@@ -345,43 +345,48 @@ async fn soak(database: FaultDatabase, pooler: Option<PgBouncer>) {
     let start = Instant::now();
     let few = |settings: Settings| settings.with("LAMBDA_CONCURRENCY", "3");
     let env = Arc::new(TestEnv::start_on(database, "127.0.0.1", "sslmode=disable", few).await);
-    let asked = Arc::new(AtomicUsize::new(0));
+    let sent = Arc::new(AtomicUsize::new(0));
     let locker = connect(&env.database.owner.url).await.unwrap();
     let journal = Journal::default();
-    let trouble =
-        Trouble { env: Arc::clone(&env), locker, pooler, random: SeededRandom::new(seed), journal: journal.clone() };
+    let injector = FaultInjector {
+        env: Arc::clone(&env),
+        locker,
+        pooler,
+        random: SeededRandom::new(seed),
+        journal: journal.clone(),
+    };
     let each = requests / WORKERS;
     let mut workers = Vec::new();
     for number in 1..=WORKERS {
         let user = env.new_user().await;
         let worker = Worker {
             user,
-            asked: Arc::clone(&asked),
+            sent: Arc::clone(&sent),
             random: SeededRandom::new(seed ^ (number as u64) << 32),
             tasks: BTreeMap::new(),
-            perhaps_created: Vec::new(),
+            maybe_created: Vec::new(),
             titles: 0,
-            unclear: 0,
+            unavailable: 0,
             number,
             journal: journal.clone(),
         };
         workers.push(tokio::spawn(worker.run(each)));
     }
-    let (mut unclear, mut stored) = (0, 0);
+    let (mut unavailable, mut stored) = (0, 0);
     // If a worker fails, the test fails immediately.
-    let trouble = async { Ok(trouble.run(asked, each * WORKERS).await) };
-    let (faults, finished) = tokio::try_join!(trouble, try_join_all(workers)).unwrap();
+    let injector = async { Ok(injector.run(sent, each * WORKERS).await) };
+    let (faults, finished) = tokio::try_join!(injector, try_join_all(workers)).unwrap();
     for worker in &finished {
         let rows = env.database.rows_of(&worker.user).await;
         let rows = rows.into_iter().map(|row| (row.id.into(), State { title: row.title, completed: row.completed }));
         let rows: BTreeMap<i64, State> = rows.collect();
-        worker.agrees_with(&rows);
+        worker.assert_agrees_with(&rows);
         stored += rows.len();
-        unclear += worker.unclear;
+        unavailable += worker.unavailable;
     }
-    let summary = format!("{faults} faults, {unclear} requests without a clear answer, {stored} tasks");
+    let summary = format!("{faults} faults, {unavailable} requests with 503, {stored} tasks");
     println!("{summary}, {:?}", start.elapsed());
     assert_eq!(env.database.number("select count(*) from tasks").await, i64::try_from(stored).unwrap());
     // The test must have tried enough.
-    assert!(faults > requests / 10 && unclear < requests / 5 && stored > 20, "{summary}");
+    assert!(faults > requests / 10 && unavailable < requests / 5 && stored > 20, "{summary}");
 }

@@ -55,14 +55,14 @@ async fn short_stall_is_waited_for() {
 
 /// What is executed of the statements that a long stall held back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Left {
+enum Executed {
     Everything,
     Nothing,
     /// The server may get the statement when the stall ends.
     Either,
 }
 
-async fn is_answered_in_time(direction: Direction, flow: Flow, left: Left) {
+async fn assert_unavailable_in_time(direction: Direction, flow: Flow, executed: Executed) {
     let env = Arc::new(TestEnv::start().await);
     env.proxy.set_flow(direction, flow);
     let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
@@ -72,10 +72,10 @@ async fn is_answered_in_time(direction: Direction, flow: Flow, left: Left) {
     assert!(took > Duration::from_secs(9) && took < Duration::from_secs(13), "{took:?}");
     for (case, response) in cases.iter().zip(&responses) {
         env.assert_unavailable(response);
-        match left {
-            Left::Everything => drop(env.assert_executed_once(case).await),
-            Left::Nothing => env.assert_not_executed(case).await,
-            Left::Either => {}
+        match executed {
+            Executed::Everything => drop(env.assert_executed_once(case).await),
+            Executed::Nothing => env.assert_not_executed(case).await,
+            Executed::Either => {}
         }
     }
     env.proxy.clear_faults().unwrap();
@@ -89,10 +89,10 @@ async fn is_answered_in_time(direction: Direction, flow: Flow, left: Left) {
 #[tokio::test]
 async fn long_stall_returns_503_and_mixes_no_responses() {
     tokio::join!(
-        is_answered_in_time(Direction::ToClient, Flow::Stall, Left::Everything),
-        is_answered_in_time(Direction::ToClient, Flow::Discard, Left::Everything),
-        is_answered_in_time(Direction::ToClient, Flow::Delay(Duration::from_secs(11)), Left::Everything),
-        is_answered_in_time(Direction::ToServer, Flow::Discard, Left::Nothing),
-        is_answered_in_time(Direction::ToServer, Flow::Stall, Left::Either),
+        assert_unavailable_in_time(Direction::ToClient, Flow::Stall, Executed::Everything),
+        assert_unavailable_in_time(Direction::ToClient, Flow::Discard, Executed::Everything),
+        assert_unavailable_in_time(Direction::ToClient, Flow::Delay(Duration::from_secs(11)), Executed::Everything),
+        assert_unavailable_in_time(Direction::ToServer, Flow::Discard, Executed::Nothing),
+        assert_unavailable_in_time(Direction::ToServer, Flow::Stall, Executed::Either),
     );
 }

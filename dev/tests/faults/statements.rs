@@ -18,7 +18,7 @@ const CHANGING: [Operation; 5] =
 /// The operations that change an existing row.
 const CHANGES: [Operation; 3] = [Operation::Update, Operation::Complete, Operation::Delete];
 
-async fn all_put_off(env: &TestEnv, cases: &[Arc<TaskCase>], responses: &[TestResponse]) {
+async fn assert_all_unavailable(env: &TestEnv, cases: &[Arc<TaskCase>], responses: &[TestResponse]) {
     for (case, response) in cases.iter().zip(responses) {
         env.assert_unavailable_and_not_executed(case, response).await;
         assert_eq!(response.retry_after(), Some(1), "{:?}", case.operation);
@@ -34,7 +34,7 @@ async fn statement_of_a_terminated_backend_executes_once() {
     let responses = TestEnv::send_together(&cases);
     env.database.wait_for_blocked_statements(6).await;
     env.database.terminate().await;
-    wait_until("everybody is back", async || env.counts_since(before).0 == 6).await;
+    wait_until("every function has reconnected", async || env.counts_since(before).0 == 6).await;
     env.database.wait_for_blocked_statements(6).await;
     env.database.run("commit").await;
     env.assert_all_done(&cases, &responses.await.unwrap()).await;
@@ -48,8 +48,8 @@ async fn deadlock_victim_is_retried() {
     for others in [&WRITES[..], &[Operation::Complete]] {
         let cases = env.prepare_all(others).await;
         let connections = env.proxy.accepted_connections();
-        // The owner never checks for deadlocks, so that the victim is always a function. A new task locks the row of its
-        // user.
+        // The owner never checks for deadlocks, so that the victim is always a function. A new task locks the row of
+        // its user.
         env.database.run(r#"set deadlock_timeout = '1h'; begin; select from tasks for update"#).await;
         env.database.run(r#"select from "user" for update"#).await;
         let responses = TestEnv::send_together(&cases);
@@ -98,7 +98,7 @@ async fn lock_and_statement_timeouts_return_503() {
             env.database.lock_tasks().await;
             let responses = TestEnv::send_together(&cases).await.unwrap();
             env.database.run("commit").await;
-            all_put_off(&env, &cases, &responses).await;
+            assert_all_unavailable(&env, &cases, &responses).await;
             // The next requests, on the same connections.
             let responses = TestEnv::send_together(&cases).await.unwrap();
             env.assert_all_done(&cases, &responses).await;
@@ -125,7 +125,7 @@ async fn read_only_database_is_left_after_one_retry() {
         assert_eq!(env.proxy.accepted_connections() - connections, 2, "{operation:?}");
     }
     // They are connections to a former primary.
-    wait_until("the connections are dropped", async || env.proxy.open_connections() == open).await;
+    wait_until("the connections are closed", async || env.proxy.open_connections() == open).await;
     env.database.run(&format!("alter role {role} reset all")).await;
     env.assert_works(&ALL_OPERATIONS).await;
 }
@@ -142,7 +142,7 @@ async fn retry_on_a_new_primary_executes_once() {
         let connections = env.proxy.accepted_connections();
         let cases = env.prepare_all(&[operation]).await;
         let responses = TestEnv::send_together(&cases);
-        wait_until("it has been refused", async || env.proxy.accepted_connections() - connections == 2).await;
+        wait_until("the function has retried", async || env.proxy.accepted_connections() - connections == 2).await;
         env.database.run(&format!("alter role {role} reset all")).await;
         env.assert_all_done(&cases, &responses.await.unwrap()).await;
         assert_eq!(env.proxy.accepted_connections() - connections, 2, "{operation:?}");

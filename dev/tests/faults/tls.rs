@@ -50,7 +50,7 @@ impl Authority {
 }
 
 /// The key and the certificate of the test server.
-async fn identity_of_postgres() -> Identity {
+async fn postgres_identity() -> Identity {
     let authority = TestServer::shared().await.postgres().ca_file();
     let file = |name: &str| std::fs::read(authority.with_file_name(name)).unwrap();
     Identity::from_pkcs8(&file("server.crt"), &file("server.key")).unwrap()
@@ -58,23 +58,23 @@ async fn identity_of_postgres() -> Identity {
 
 /// Where decrypted bytes are forwarded to.
 #[derive(Clone)]
-enum Onward {
-    Nowhere,
-    InClear(SocketAddr),
+enum Upstream {
+    None,
+    Plaintext(SocketAddr),
     /// With TLS.
-    ToPostgres(SocketAddr, TlsConnector),
+    Tls(SocketAddr, TlsConnector),
 }
 
 /// Starts a server that terminates TLS, with and without an `SSLRequest`.
-async fn end_of_tls(identity: Identity, onward: Onward) -> SocketAddr {
+async fn start_tls_server(identity: Identity, upstream: Upstream) -> SocketAddr {
     let acceptor = tokio_native_tls::TlsAcceptor::from(TlsAcceptor::new(identity).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
-            let (acceptor, onward) = (acceptor.clone(), onward.clone());
+            let (acceptor, upstream) = (acceptor.clone(), upstream.clone());
             // Some tests expect that the client rejects the connection.
-            tokio::spawn(async move { take(client, &acceptor, onward).await.ok() });
+            tokio::spawn(async move { take(client, &acceptor, upstream).await.ok() });
         }
     });
     address
@@ -82,7 +82,7 @@ async fn end_of_tls(identity: Identity, onward: Onward) -> SocketAddr {
 
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 
-async fn take(mut client: TcpStream, acceptor: &tokio_native_tls::TlsAcceptor, onward: Onward) -> io::Result<()> {
+async fn take(mut client: TcpStream, acceptor: &tokio_native_tls::TlsAcceptor, upstream: Upstream) -> io::Result<()> {
     let mut first = [0; 8];
     client.peek(&mut first).await?;
     if first == SSL_REQUEST {
@@ -90,13 +90,13 @@ async fn take(mut client: TcpStream, acceptor: &tokio_native_tls::TlsAcceptor, o
         client.write_all(b"S").await?;
     }
     let mut client = acceptor.accept(client).await.map_err(io::Error::other)?;
-    match onward {
-        Onward::Nowhere => {}
-        Onward::InClear(address) => {
+    match upstream {
+        Upstream::None => {}
+        Upstream::Plaintext(address) => {
             let mut server = TcpStream::connect(address).await?;
             copy_bidirectional(&mut client, &mut server).await?;
         }
-        Onward::ToPostgres(address, connector) => {
+        Upstream::Tls(address, connector) => {
             let mut server = TcpStream::connect(address).await?;
             server.write_all(&SSL_REQUEST).await?;
             server.read_u8().await?;
@@ -109,11 +109,11 @@ async fn take(mut client: TcpStream, acceptor: &tokio_native_tls::TlsAcceptor, o
 }
 
 /// Forwards to the test server with TLS.
-async fn to_postgres(database: &FaultDatabase) -> Onward {
+async fn tls_to_postgres(database: &FaultDatabase) -> Upstream {
     let authority = std::fs::read(TestServer::shared().await.postgres().ca_file()).unwrap();
     let authority = Certificate::from_pem(&authority).unwrap();
     let connector = TlsConnector::builder().add_root_certificate(authority).build().unwrap();
-    Onward::ToPostgres(address(database.port), connector)
+    Upstream::Tls(address(database.port), connector)
 }
 
 fn address(port: u16) -> SocketAddr {
@@ -121,8 +121,8 @@ fn address(port: u16) -> SocketAddr {
 }
 
 /// Starts a stack that requires TLS and trusts the test server and this authority, and opens its connections.
-async fn site_that_trusts(authority: &Authority) -> TestEnv {
-    let env = cold_site("", authority).await;
+async fn start_trusting(authority: &Authority) -> TestEnv {
+    let env = start_cold_trusting("", authority).await;
     env.warm_up().await;
     let encrypted = format!(
         "select count(*) from pg_stat_ssl join pg_stat_activity using (pid) where ssl and usename = '{}'",
@@ -141,7 +141,7 @@ async fn bundle(database: &FaultDatabase, authority: &Authority) -> PathBuf {
 }
 
 /// Starts a stack that requires TLS and trusts the test server and this authority, with more URL parameters.
-async fn cold_site(parameters: &str, authority: &Authority) -> TestEnv {
+async fn start_cold_trusting(parameters: &str, authority: &Authority) -> TestEnv {
     let database = FaultDatabase::new().await;
     let bundle = bundle(&database, authority).await;
     let trusted = |settings: Settings| settings.with("SSL_CERT_FILE", bundle.to_str().unwrap());
@@ -163,7 +163,7 @@ async fn misconfigured(env: &Arc<TestEnv>, cause: &str) {
 #[tokio::test]
 async fn invalid_certificate_prevents_the_connection() {
     let authority = Authority::new("Trusted");
-    let env = Arc::new(site_that_trusts(&authority).await);
+    let env = Arc::new(start_trusting(&authority).await);
 
     for (identity, cause) in [
         (authority.identity("wrong.example", false), "hostname mismatch"),
@@ -171,7 +171,7 @@ async fn invalid_certificate_prevents_the_connection() {
         (Authority::new("Nobody knows").identity("localhost", false), "unable to get local issuer certificate"),
     ] {
         env.close_connections(End::Close).await;
-        env.proxy.set_upstream(end_of_tls(identity, Onward::Nowhere).await);
+        env.proxy.set_upstream(start_tls_server(identity, Upstream::None).await);
         let connections = env.proxy.accepted_connections();
         misconfigured(&env, cause).await;
         assert_eq!(env.proxy.accepted_connections() - connections, 6, "{cause}: tried more than once");
@@ -179,7 +179,7 @@ async fn invalid_certificate_prevents_the_connection() {
 
     // With a valid certificate, it is a server that closes the connection.
     env.close_connections(End::Close).await;
-    env.proxy.set_upstream(end_of_tls(authority.identity("localhost", false), Onward::Nowhere).await);
+    env.proxy.set_upstream(start_tls_server(authority.identity("localhost", false), Upstream::None).await);
     let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     for (case, response) in cases.iter().zip(&TestEnv::send_together(&cases).await.unwrap()) {
         env.assert_unavailable_and_not_executed(case, response).await;
@@ -191,7 +191,7 @@ async fn invalid_certificate_prevents_the_connection() {
 
 #[tokio::test]
 async fn server_without_tls_is_rejected() {
-    let env = Arc::new(site_that_trusts(&Authority::new("Trusted")).await);
+    let env = Arc::new(start_trusting(&Authority::new("Trusted")).await);
     env.close_connections(End::Close).await;
     env.proxy.play_script(&Script::RefuseTls, 6);
     misconfigured(&env, "does not support TLS").await;
@@ -201,7 +201,7 @@ async fn server_without_tls_is_rejected() {
 
 #[tokio::test]
 async fn stalled_handshake_is_retried() {
-    let env = Arc::new(site_that_trusts(&Authority::new("Trusted")).await);
+    let env = Arc::new(start_trusting(&Authority::new("Trusted")).await);
     for script in [Script::Silent, Script::SilentAfterTls] {
         env.close_connections(End::Close).await;
         env.proxy.play_script(&script, 6);
@@ -215,12 +215,12 @@ async fn stalled_handshake_is_retried() {
 
 #[tokio::test]
 async fn tls_connection_closed_while_idle_is_replaced() {
-    let env = site_that_trusts(&Authority::new("Trusted")).await;
-    for ending in idle::ENDINGS {
+    let env = start_trusting(&Authority::new("Trusted")).await;
+    for ending in idle::ALL_ENDINGS {
         for operation in ONE_OF_EACH_FUNCTION {
             env.assert_works(&[operation]).await;
             let frozen = env.freeze(operation).await;
-            ending.happens(&env).await;
+            ending.apply(&env).await;
             drop(frozen);
             env.assert_works(&[operation]).await;
         }
@@ -230,10 +230,10 @@ async fn tls_connection_closed_while_idle_is_replaced() {
 #[tokio::test]
 async fn channel_binding_detects_mitm() {
     let authority = Authority::new("Trusted");
-    let env = Arc::new(site_that_trusts(&authority).await);
-    let onward = to_postgres(&env.database).await;
+    let env = Arc::new(start_trusting(&authority).await);
+    let upstream = tls_to_postgres(&env.database).await;
     env.close_connections(End::Close).await;
-    env.proxy.set_upstream(end_of_tls(authority.identity("localhost", false), onward).await);
+    env.proxy.set_upstream(start_tls_server(authority.identity("localhost", false), upstream).await);
     let connections = env.proxy.accepted_connections();
     // The error of PostgreSQL: the client has signed another certificate.
     misconfigured(&env, "SCRAM channel binding check failed").await;
@@ -251,22 +251,23 @@ async fn required_channel_binding_rejects_other_authentication() {
         let parameters = format!("sslmode=require&hostaddr=127.0.0.1{parameters}");
         // The certificate is valid, and behind it is a server that requests something other than SCRAM.
         let scripted = env.database.start_proxy().await;
-        let end = end_of_tls(authority.identity(name, false), Onward::InClear(address(scripted.port()))).await;
+        let end =
+            start_tls_server(authority.identity(name, false), Upstream::Plaintext(address(scripted.port()))).await;
         let url = env.database.url(end.port(), name, &parameters);
         let bundle = bundle(&env.database, &authority).await;
         for operation in ONE_OF_EACH_FUNCTION {
             let mut function =
                 DirectFunction::start(operation, &url, &[("SSL_CERT_FILE", bundle.to_str().unwrap())]).await;
-            // The last one is the real server, which offers SCRAM without channel binding on an unencrypted connection, like
-            // an attacker who removed it.
-            for demand in
+            // The last one is the real server, which offers SCRAM without channel binding on an unencrypted connection,
+            // like an attacker who removed it.
+            for request in
                 [Some(AuthRequest::CleartextPassword), Some(AuthRequest::Md5Password), Some(AuthRequest::None), None]
             {
                 let connections = scripted.accepted_connections();
-                demand.iter().for_each(|demand| scripted.play_script(&Script::RequestAuth(*demand), 1));
+                request.iter().for_each(|request| scripted.play_script(&Script::RequestAuth(*request), 1));
                 let case = env.prepare(operation).await;
                 let response = function.send(&case).await;
-                let what = format!("{name}, {operation:?}, {demand:?}: {response:?}");
+                let what = format!("{name}, {operation:?}, {request:?}: {response:?}");
                 assert_eq!((response.status, &response.json["code"]), (500, &json!("misconfigured")), "{what}");
                 assert_eq!(scripted.accepted_connections() - connections, 1, "{what}: tried more than once");
                 env.assert_not_executed(&case).await;
@@ -274,11 +275,11 @@ async fn required_channel_binding_rejects_other_authentication() {
             let printed = function.0.kill().await;
             assert_eq!(printed.matches("server did not use channel binding").count(), 5, "{printed}");
         }
-        let heard = scripted.received();
-        let heard = String::from_utf8_lossy(&heard);
-        assert_eq!(heard.matches(&format!("user\0{}\0", env.database.name)).count(), 18, "{name}: {heard:?}");
+        let received = scripted.received();
+        let received = String::from_utf8_lossy(&received);
+        assert_eq!(received.matches(&format!("user\0{}\0", env.database.name)).count(), 18, "{name}: {received:?}");
         for said in [PASSWORD, "md5", "tasks where"] {
-            assert!(!heard.contains(said), "{name}: {heard:?}");
+            assert!(!received.contains(said), "{name}: {received:?}");
         }
     }
 }
@@ -286,9 +287,10 @@ async fn required_channel_binding_rejects_other_authentication() {
 #[tokio::test]
 async fn password_is_sent_when_channel_binding_is_optional() {
     let authority = Authority::new("Trusted");
-    let env = Arc::new(site_that_trusts(&authority).await);
+    let env = Arc::new(start_trusting(&authority).await);
     let scripted = env.database.start_proxy().await;
-    let end = end_of_tls(authority.identity("localhost", false), Onward::InClear(address(scripted.port()))).await;
+    let end =
+        start_tls_server(authority.identity("localhost", false), Upstream::Plaintext(address(scripted.port()))).await;
     env.close_connections(End::Close).await;
     env.proxy.set_upstream(end);
     scripted.play_script(&Script::RequestAuth(AuthRequest::CleartextPassword), 1);
@@ -299,15 +301,15 @@ async fn password_is_sent_when_channel_binding_is_optional() {
 }
 
 /// Starts a stack with `sslnegotiation=direct`.
-async fn direct_site() -> Arc<TestEnv> {
-    Arc::new(cold_site("&sslnegotiation=direct", &Authority::new("Trusted")).await)
+async fn start_with_direct_tls() -> Arc<TestEnv> {
+    Arc::new(start_cold_trusting("&sslnegotiation=direct", &Authority::new("Trusted")).await)
 }
 
 #[tokio::test]
 async fn ssl_request_fallback_is_remembered() {
     // The reactions of PostgreSQL 15 and of PgBouncer, and no reaction.
     for refusal in [Script::End(End::Reset), Script::End(End::Close), Script::Silent] {
-        let env = direct_site().await;
+        let env = start_with_direct_tls().await;
         env.proxy.play_script_on_direct_tls(refusal.clone());
         env.kill_functions().await;
         let mut opened = Vec::new();
@@ -324,9 +326,9 @@ async fn ssl_request_fallback_is_remembered() {
 
 #[tokio::test]
 async fn direct_tls_sends_no_ssl_request() {
-    let env = direct_site().await;
-    let onward = to_postgres(&env.database).await;
-    env.proxy.set_upstream(end_of_tls(identity_of_postgres().await, onward).await);
+    let env = start_with_direct_tls().await;
+    let upstream = tls_to_postgres(&env.database).await;
+    env.proxy.set_upstream(start_tls_server(postgres_identity().await, upstream).await);
     env.kill_functions().await;
     for _ in 0..2 {
         env.close_connections(End::Close).await;
@@ -342,9 +344,10 @@ async fn direct_tls_sends_no_ssl_request() {
 #[tokio::test]
 async fn refusal_over_direct_tls_keeps_direct_tls() {
     let authority = Authority::new("Trusted");
-    let env = Arc::new(cold_site("&sslnegotiation=direct", &authority).await);
+    let env = Arc::new(start_cold_trusting("&sslnegotiation=direct", &authority).await);
     let scripted = env.database.start_proxy().await;
-    let end = end_of_tls(authority.identity("localhost", false), Onward::InClear(address(scripted.port()))).await;
+    let end =
+        start_tls_server(authority.identity("localhost", false), Upstream::Plaintext(address(scripted.port()))).await;
     env.kill_functions().await;
     env.proxy.set_upstream(end);
     let refusal = Script::Refuse { state: "28P01".to_owned(), message: "password authentication failed".to_owned() };

@@ -57,7 +57,7 @@ async fn sigterm_closes_the_connection_cleanly() {
             function.signal(Signal::SIGTERM);
         }
     }
-    wait_until("all are gone", async || env.database.function_connections().await == 0).await;
+    wait_until("all connections are closed", async || env.database.function_connections().await == 0).await;
     // The server counts a session when its process exits, which is slightly later.
     let ended = "select sessions from pg_stat_database where datname = current_database()";
     assert!(env.database.number(ended).await > 0);
@@ -68,7 +68,7 @@ async fn sigterm_closes_the_connection_cleanly() {
     for function in env.instances_of("get-task") {
         function.kill();
     }
-    wait_until("an end without a word is counted", async || {
+    wait_until("the killed function is counted", async || {
         env.database.run("select pg_stat_clear_snapshot()").await;
         env.database.number(sessions).await > before
     })

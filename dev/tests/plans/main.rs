@@ -32,13 +32,13 @@ const FILTERS: [(&str, &str); 9] = [
 ];
 const SORTS: [&str; 5] = ["created", "updated", "due_date", "title", "priority"];
 
-/// The maximum number of blocks for a page of 50 tasks from an index in the order of the page. Each task may be in a block
-/// of its own, and finding the first takes a few. An index over all users would add the tasks of other users.
+/// The maximum number of blocks for a page of 50 tasks from an index in the order of the page. Each task may be in a
+/// block of its own, and finding the first takes a few. An index over all users would add the tasks of other users.
 const MAX_PAGE_BLOCKS: u64 = 200;
 /// The maximum number of blocks for one task. A changed task is added to every index.
 const MAX_TASK_BLOCKS: u64 = 1000;
-/// The maximum time in milliseconds. It is far above what a healthy server must reach (10, 20 and 50), because the machine
-/// of the tests may be busy.
+/// The maximum time in milliseconds. It is far above what a healthy server must reach (10, 20 and 50), because the
+/// machine of the tests may be busy.
 const MAX_TIME: f64 = 1000.0;
 
 /// The results of all plans.
@@ -103,9 +103,9 @@ async fn check_list_statements(million: &MillionTasks, findings: &mut Findings) 
             }
         }
     }
-    // A list has only the conditions that were requested, so each combination of conditions and order has a statement of its
-    // own. The two filters by priority alone differ in a parameter only: they share
-    // a statement for each of the ten orders, so there are 9 * 10 - 10 = 80.
+    // A list has only the conditions that were requested, so each combination of conditions and order has a statement
+    // of its own. The two filters by priority alone differ in a parameter only: they share a statement for each of the
+    // ten orders, so there are 9 * 10 - 10 = 80.
     let orders = SORTS.len() * 2;
     assert_eq!(statements.len(), FILTERS.len() * orders - orders, "each filter and order has a statement of its own");
     // For a page far from the start, sorting is faster than counting up to the page.

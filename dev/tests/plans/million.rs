@@ -33,8 +33,8 @@ const EXPLAIN: [&str; 6] = [
 ];
 
 impl MillionTasks {
-    /// Creates the schema of an empty database, or the tables of another back end, which are adopted with nine tenths of the
-    /// tasks. The tasks of the one user are added later, so that they have values in all columns.
+    /// Creates the schema of an empty database, or the tables of another back end, which are adopted with nine tenths
+    /// of the tasks. The tasks of the one user are added later, so that they have values in all columns.
     pub(crate) async fn with_layout(layout: Option<&Layout>) -> Self {
         let name = layout.map_or("fresh", |layout| layout.name);
         let database = TestDatabase::empty().await;
@@ -106,7 +106,8 @@ impl MillionTasks {
         Self { name, database, stack, user }
     }
 
-    /// Sends a request. Returns the response and the plans of its statements about tasks, of which there must be this many.
+    /// Sends a request. Returns the response and the plans of its statements about tasks, of which there must be this
+    /// many.
     pub(crate) async fn send(
         &self,
         method: &str,
@@ -151,8 +152,8 @@ impl MillionTasks {
 /// The log of the server, relative to its data folder.
 const LOG: &str = "/../postgres.log";
 
-/// Inserts the tasks of the other users, nine tenths of all, with the columns of this layout. In every order, most of them
-/// come before the tasks of the one user, so that a scan over all users would have to skip them.
+/// Inserts the tasks of the other users, nine tenths of all, with the columns of this layout. In every order, most of
+/// them come before the tasks of the one user, so that a scan over all users would have to skip them.
 fn tasks_of_others(layout: Option<&Layout>, user: &str) -> String {
     let has = |column: &str| layout.is_none_or(|layout| layout.tables.contains(&format!("    {column} ")));
     let with =

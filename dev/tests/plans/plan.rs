@@ -46,8 +46,8 @@ impl Plan {
         count("Shared Hit Blocks") + count("Shared Read Blocks")
     }
 
-    /// Whether all rows are sorted before the first is returned. An incremental sort does not count: it sorts only rows with
-    /// equal keys.
+    /// Whether all rows are sorted before the first is returned. An incremental sort does not count: it sorts only rows
+    /// with equal keys.
     pub(crate) fn sorts(&self) -> bool {
         self.has(&|node| node["Node Type"] == "Sort")
     }

@@ -21,8 +21,8 @@ pub struct Layout {
     pub has_uuid_users: bool,
     /// The maximum number of characters of the column `title`.
     pub longest_title: usize,
-    /// An insert as SQLAlchemy and asyncpg send it. `$1` is the user, `$2` the title, `$3` the time, and `$4` the id where
-    /// the back end generates it.
+    /// An insert as SQLAlchemy and asyncpg send it. `$1` is the user, `$2` the title, `$3` the time, and `$4` the id
+    /// where the back end generates it.
     pub insert: &'static str,
     /// An update. `$1` is the id, `$2` the title, `$3` the time.
     pub update: &'static str,

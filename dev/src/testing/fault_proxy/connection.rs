@@ -145,7 +145,8 @@ async fn wait_while_stalled(direction: Direction, settings: &mut watch::Receiver
 }
 
 impl Link {
-    /// Looks at bytes of the client. Returns how many of them to forward, and whether to close the connection afterwards.
+    /// Looks at bytes of the client. Returns how many of them to forward, and whether to close the connection
+    /// afterwards.
     fn on_request(&mut self, bytes: &[u8], shared: &Shared) -> (usize, Option<End>) {
         if !std::mem::replace(&mut self.begun, true) {
             self.asked_for_tls = bytes.starts_with(&SSL_REQUEST);

@@ -88,8 +88,8 @@ impl FaultProxy {
         lock(&self.shared.open).len()
     }
 
-    /// How many statements the server has responded to, whether or not the responses reached the client. Each of them was
-    /// executed.
+    /// How many statements the server has responded to, whether or not the responses reached the client. Each of them
+    /// was executed.
     #[must_use]
     pub fn answered_statements(&self) -> usize {
         self.shared.answered.load(Ordering::SeqCst)

@@ -1,7 +1,7 @@
 //! The common database, which the tests also use without the functions.
 //!
-//! Its schema is the one that `migrate` creates in an empty database. With `LAYOUT=<name>` it is a layout of another back
-//! end, with its rows, after the migrations.
+//! Its schema is the one that `migrate` creates in an empty database. With `LAYOUT=<name>` it is a layout of another
+//! back end, with its rows, after the migrations.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,5 @@
-//! What only the API tests need: stacks that share one database, and the check of every response against `openapi.yaml`.
+//! What only the API tests need: stacks that share one database, and the check of every response against
+//! `openapi.yaml`.
 //!
 //! ```text
 //! let ada = api().new_user().await;                          a new user of the stack that all tests share

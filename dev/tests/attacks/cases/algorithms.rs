@@ -35,7 +35,7 @@ fn none() -> Vec<Case> {
     cases
 }
 
-/// Well signed, so that only the header can be wrong.
+/// The signature is valid, so only the header can be the reason for a refusal.
 fn not_a_name() -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, secret, ed) in [
@@ -63,7 +63,7 @@ fn not_a_name() -> Vec<Case> {
     cases
 }
 
-/// HMAC with what everybody can fetch, in every form in which a library might keep it.
+/// HMAC with the public key as the secret, in every format in which a library might store it.
 fn public_key_as_secret() -> Vec<Case> {
     let mut secrets: Vec<(&str, &str, Vec<u8>)> = Vec::new();
     let keys: [(&str, &Key, &str); 3] = [("ed", &ED25519, "x"), ("ec", &P256, "x"), ("rs", &RSA, "n")];
@@ -116,7 +116,7 @@ fn other_secrets() -> Vec<Case> {
         ("cut short", SECRET.as_bytes()[..SECRET.len() - 1].to_vec()),
         ("with a line break", format!("{SECRET}\n").into_bytes()),
         ("in lower case", SECRET.to_lowercase().into_bytes()),
-        // The secret looks like base64, and is not meant to be.
+        // The secret looks like base64, but it is used as it is.
         ("decoded", decode(SECRET)),
     ];
     let mut cases = Vec::new();
@@ -124,7 +124,7 @@ fn other_secrets() -> Vec<Case> {
         let token = by_hmac(Algorithm::HS256, &secret, hs256(), claims());
         cases.extend(Setup::WITH_SECRET.map(|setup| Case::refused(setup, &format!("a secret {name}"), &token)));
     }
-    // An HMAC pads its key with zeros, so these two are one key, and RFC 2104 wants it so.
+    // HMAC pads its key with zeros, so both are the same key according to RFC 2104.
     let padded = by_hmac(Algorithm::HS256, format!("{SECRET}\0").as_bytes(), hs256(), claims());
     cases.push(Case::accepted(Setup::Secret, "a secret padded as HMAC pads it", padded));
     cases
@@ -186,7 +186,7 @@ fn other_algorithms() -> Vec<Case> {
 /// The signature of a message.
 type Sign<'a> = &'a dyn Fn(&str) -> String;
 
-/// A signature of one family in a token that names the key, the algorithm or both of another.
+/// A signature of one key in a token that names the key or the algorithm of another, or both.
 fn other_families() -> Vec<Case> {
     let signers: [(&str, &str, Sign<'_>); 5] = [
         ("EdDSA", "ed", &|message| ED25519.sign(message)),
@@ -206,7 +206,7 @@ fn other_families() -> Vec<Case> {
             };
             add("alg and kid", header(other, other_kid));
             add("alg", header(other, own_kid));
-            // A token signed with the secret needs no kid, so a foreign one does not matter.
+            // A token signed with the secret needs no kid, so any kid is ignored.
             if own != "HS256" {
                 add("kid", header(own, other_kid));
             }

@@ -1,4 +1,4 @@
-//! Where a token may travel: in one `Authorization` header, and nowhere else.
+//! Places of a token in a request. Only a single `Authorization` header counts.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -8,7 +8,7 @@ use crate::case::{Case, Expected, SESSION, Setup};
 use crate::function::{anonymous, authorized, bearing};
 use crate::token::{ADA, EVE, by_secret, claims, claims_with, hs256};
 
-/// With the first, the second and the third form of good token.
+/// The setups for HS256 tokens, for keys, for session tokens, and for all of them.
 const SETUPS: [Setup; 4] = [Setup::Secret, Setup::Keys, Setup::Sessions, Setup::Everything];
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -26,7 +26,7 @@ pub(crate) fn cases() -> Vec<Case> {
             cases.push(Case::new(setup, name, Expected::Refused, event));
         }
     }
-    // What else a request says of its caller is not listened to.
+    // Other information about the user in a request is ignored.
     let mut event = bearing(&by_secret(hs256(), claims()));
     event["headers"]["x-user-id"] = EVE.into();
     event["headers"]["x-authorization"] =
@@ -134,7 +134,7 @@ fn elsewhere(good: &str) -> Vec<(&'static str, Value)> {
         ("no header at all", changed(&|event| event["headers"] = json!({}))),
         ("headers that are null", changed(&|event| event["headers"] = Value::Null)),
         ("nothing that says who is calling", anonymous()),
-        // The gateway writes all names in lower case.
+        // The gateway sends all names in lower case.
         ("a token in Authorization with a capital", header("Authorization")),
         ("a token in x-authorization", header("x-authorization")),
         ("a token in proxy-authorization", header("proxy-authorization")),

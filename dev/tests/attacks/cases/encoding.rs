@@ -1,4 +1,4 @@
-//! Tokens whose outer form is not quite that of a token.
+//! Tokens in almost the right encoding.
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE};
@@ -15,13 +15,13 @@ pub(crate) fn cases() -> Vec<Case> {
     [spellings(), parts(), lengths()].into_iter().flatten().collect()
 }
 
-/// Every setup in which the text could be some form of token.
+/// Adds a case for every setup in which the text could be a token.
 fn everywhere(cases: &mut Vec<Case>, name: &str, token: &str) {
     let setups = [Setup::Secret, Setup::Keys, Setup::Sessions, Setup::Everything];
     cases.extend(setups.map(|setup| Case::refused(setup, name, token)));
 }
 
-/// Base64 that a lenient decoder would read.
+/// Base64 that a lenient decoder would accept.
 fn spellings() -> Vec<Case> {
     let mut cases = Vec::new();
     let [head, payload, signature] = parts_of_good_token();
@@ -55,13 +55,13 @@ fn spellings() -> Vec<Case> {
             let name = format!("a {which} {name}");
             let mut parts = good;
             parts[index] = &spelling;
-            // White space around the whole is the header's, not the token's.
+            // White space around the token belongs to the header.
             let token = parts.join(".");
             if token.trim() == token {
                 everywhere(&mut cases, &name, &token);
             }
             if index < 2 {
-                // Signed as it stands, so that only the spelling is wrong.
+                // The signature matches the modified text, so only the encoding is wrong.
                 let message = format!("{}.{}", parts[0], parts[1]);
                 let signature = hmac(Algorithm::HS256, SECRET.as_bytes(), &message);
                 let token = with_signature(&message, &signature);
@@ -70,7 +70,7 @@ fn spellings() -> Vec<Case> {
             }
         }
     }
-    // The alphabet of plain base64, in parts that need it.
+    // The standard base64 alphabet, in parts where it differs.
     let (token, plain_token) = with_the_last_letters();
     cases.push(Case::accepted(Setup::Secret, "a token that needs - and _", token));
     cases.push(Case::refused(Setup::Secret, "the same in the alphabet of plain base64", plain_token));
@@ -137,7 +137,7 @@ fn parts() -> Vec<Case> {
     ] {
         everywhere(&mut cases, name, &token);
     }
-    // Whoever reads a nested token would have to ask for it, and then read it.
+    // Nested tokens are not supported.
     let nested = by_secret(json!({"alg": "HS256", "cty": "JWT"}), good);
     everywhere(&mut cases, "a token in a token", &nested);
     cases
@@ -160,7 +160,7 @@ fn lengths() -> Vec<Case> {
 }
 
 fn parts_of_good_token() -> [String; 3] {
-    // Lengths that are no multiple of three, so that each part has bits that mean nothing.
+    // Lengths that are not multiples of three, so that each part ends with unused bits.
     let payload = claims_with(&json!({"a": "bc"}));
     let token = by_secret(json!({"alg": "HS256", "a": "bcd"}), payload);
     let parts: Vec<&str> = token.split('.').collect();
@@ -168,7 +168,7 @@ fn parts_of_good_token() -> [String; 3] {
     [parts[0].to_owned(), parts[1].to_owned(), parts[2].to_owned()]
 }
 
-/// Another last letter, which stands for the same bytes.
+/// The same text with another last letter, which decodes to the same bytes.
 fn with_trailing_bits(part: &str) -> String {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let (rest, last) = part.split_at(part.len() - 1);
@@ -190,7 +190,7 @@ fn full_width(text: &str) -> String {
     text.chars().map(wide).collect()
 }
 
-/// A token with `-` or `_` in every part, and the same bytes in the other alphabet, signed so.
+/// A token with `-` or `_` in every part, and the same token in the standard alphabet, with a matching signature.
 fn with_the_last_letters() -> (String, String) {
     let plain = |part: &str| BASE64_STANDARD_NO_PAD.encode(crate::token::decode(part));
     (0..)
@@ -210,9 +210,9 @@ fn with_the_last_letters() -> (String, String) {
         .expect("a number")
 }
 
-/// A good token of exactly so many characters.
+/// A valid token with exactly this number of characters.
 fn of_length(length: usize) -> String {
-    // Base64 without padding has no length that is one more than a multiple of four: two parts make up for it.
+    // The length of unpadded base64 is never one more than a multiple of four, so two parts are adjusted.
     let with = |header: usize, payload: usize| {
         let header = json!({"alg": "HS256", "x": "x".repeat(header)});
         by_secret(header, claims_with(&json!({"x": "x".repeat(payload)})))

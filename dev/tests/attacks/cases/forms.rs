@@ -1,4 +1,4 @@
-//! Every form of token where it is accepted, and where it is not.
+//! Every kind of token, where it is accepted and where it is not.
 
 use dev::testing::better_auth::cookie_value;
 use jsonwebtoken::Algorithm;

@@ -1,4 +1,4 @@
-//! Headers that ask for something special, or are none. All of these tokens are signed well.
+//! Headers with extensions, and headers that are malformed. All signatures are valid.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ pub(crate) fn cases() -> Vec<Case> {
     [extensions(), types(), repeated_members(), not_an_object()].into_iter().flatten().collect()
 }
 
-/// A token with one more member in its header, in both forms.
+/// Adds a case with one more member in the header, for HS256 and for EdDSA.
 fn with_member(cases: &mut Vec<Case>, member: &str, value: &Value, is_good: bool) {
     let name = format!("{member}: {value}");
     let secret = by_secret(json!({"alg": "HS256", member: value}), claims());
@@ -83,7 +83,7 @@ fn types() -> Vec<Case> {
     cases
 }
 
-/// Two libraries read two tokens in one text.
+/// Two parsers may read two different headers from one text.
 fn repeated_members() -> Vec<Case> {
     let mut cases = Vec::new();
     for header in [
@@ -151,7 +151,7 @@ fn not_an_object() -> Vec<Case> {
     }
     let spaced = "\n\t { \"alg\" : \"HS256\" } \r\n";
     cases.push(Case::accepted(Setup::Secret, "a header: with white space", by_secret(spaced, claims())));
-    // What is not read may be as deep as it likes: skipping it takes no stack.
+    // Skipped values may have any depth: skipping them needs no stack.
     let deep = format!(r#"{{"alg":"HS256","jwk":{}1{}}}"#, "[".repeat(1500), "]".repeat(1500));
     cases.push(Case::accepted(Setup::Secret, "a header: whose jwk is deep", by_secret(deep, claims())));
     cases

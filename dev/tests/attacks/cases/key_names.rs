@@ -1,4 +1,4 @@
-//! Tokens that say where their key is: by a name that is no name, or by bringing it along.
+//! Tokens with an invalid key name, or with a key of their own.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -13,7 +13,7 @@ pub(crate) fn cases() -> Vec<Case> {
     [names(), missing_names(), brought_along()].into_iter().flatten().collect()
 }
 
-/// Signed by the good key, by another name.
+/// Tokens signed with the right key under another name.
 fn names() -> Vec<Case> {
     let long = "k".repeat(5000);
     let kids: Vec<Value> = vec![
@@ -71,7 +71,7 @@ fn missing_names() -> Vec<Case> {
     ]
 }
 
-/// Signed by the attacker, whose key the header offers in every way that there is.
+/// Tokens signed by the attacker, whose key the header contains or references in every possible way.
 fn brought_along() -> Vec<Case> {
     let mut cases = Vec::new();
     let attackers: [(&str, &str, &Key); 3] =
@@ -101,7 +101,7 @@ fn brought_along() -> Vec<Case> {
             }
         }
     }
-    // What is never followed does no harm either.
+    // References have no effect on valid tokens.
     for (member, value) in [
         ("jwk", ATTACKER_ED25519.jwk.clone()),
         ("jku", json!(trap::url("jku"))),

@@ -1,4 +1,4 @@
-//! Keys that must not be used, among good ones that must. Every token here is signed by the key that it names.
+//! Unusable keys among usable ones. Every token is signed with the key that it names.
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE};
@@ -9,7 +9,7 @@ use crate::case::{Case, Setup};
 use crate::keys::{ED25519, Key, NEXT, P256, RSA, odd_keys};
 use crate::token::{by_hmac, by_key, by_key_and, claims, encode, header};
 
-/// A key of the set.
+/// A key of the set, and whether it is usable.
 struct Entry {
     name: &'static str,
     jwk: Value,
@@ -17,7 +17,7 @@ struct Entry {
     is_good: bool,
 }
 
-/// What [`Setup::Keys`] has besides the good keys.
+/// The keys of [`Setup::Keys`] besides [`good_keys`](crate::case::good_keys).
 pub(crate) fn jwks() -> Vec<Value> {
     let odd = odd_keys().into_iter().map(|odd| odd.jwk).filter(|jwk| !jwk.is_null());
     let entries = entries().into_iter().map(|entry| entry.jwk);
@@ -187,7 +187,7 @@ fn entries() -> Vec<Entry> {
     add("RSA, use enc", rs, false, json!({"use": "enc"}));
     add("RSA, key_ops encrypt", rs, false, json!({"key_ops": ["encrypt", "wrapKey"]}));
     add("RSA, a private key", rs, false, json!({"d": encode([7; 256])}));
-    // A byte that some libraries put before a number so that it is not negative.
+    // Some libraries add a zero byte so that the number is not negative.
     add("RSA, n with a zero before it", rs, true, json!({"n": encode([&[0], n.as_slice()].concat())}));
     add("RSA, use sig", rs, true, json!({"use": "sig", "key_ops": ["verify"]}));
     entries

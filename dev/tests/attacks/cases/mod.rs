@@ -1,4 +1,4 @@
-//! The requests, by what is attacked.
+//! The requests, by what they attack.
 
 mod algorithms;
 mod carriers;
@@ -15,7 +15,7 @@ mod users;
 
 use crate::case::Case;
 
-/// All of them.
+/// All cases.
 pub(crate) fn all() -> Vec<Case> {
     [
         forms::cases(),

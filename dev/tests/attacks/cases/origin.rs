@@ -1,4 +1,4 @@
-//! Tokens of other issuers and for other audiences. All of these are signed well.
+//! Tokens of other issuers and for other audiences. All signatures are valid.
 
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.push(Case::accepted(Setup::SecretWithOrigin, "the other of two issuers", &old));
     let swapped = claims_with(&json!({"aud": "https://old.example.com"}));
     cases.push(Case::refused(Setup::SecretWithOrigin, "an issuer as audience", by_secret(hs256(), swapped)));
-    // Tokens of the application are of no origin unless the settings want one.
+    // HS256 tokens need no issuer and audience unless the settings require them.
     let foreign = claims_with(&json!({"iss": "https://evil.example", "aud": ["https://evil.example"]}));
     for setup in Setup::WITH_SECRET {
         cases.push(Case::accepted(setup, "HS256 of an origin that nobody asks for", by_secret(hs256(), &foreign)));
@@ -50,14 +50,14 @@ fn eddsa(claims: String) -> String {
     by_key(&ED25519, header("EdDSA", "ed"), claims)
 }
 
-/// In both forms that check the origin.
+/// Adds a case for both setups that check issuer and audience.
 fn both(cases: &mut Vec<Case>, name: &str, is_good: bool, claims: &Value) {
     let case = if is_good { Case::accepted } else { Case::refused };
     cases.push(case(Setup::Keys, name, eddsa(claims.to_string())));
     cases.push(case(Setup::SecretWithOrigin, name, by_secret(hs256(), claims)));
 }
 
-/// What is not [`ORIGIN`].
+/// Values other than [`ORIGIN`].
 fn others() -> Vec<Value> {
     vec![
         json!("https://evil.example"),

@@ -1,4 +1,4 @@
-//! Session tokens: rows of a table, or not.
+//! Session tokens, which are valid if they are in the table.
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};

@@ -1,4 +1,4 @@
-//! Signatures that are not the signer's, or not quite.
+//! Invalid and modified signatures.
 
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ pub(crate) fn cases() -> Vec<Case> {
 /// A token with these claims.
 type Make<'a> = &'a dyn Fn(&Value) -> String;
 
-/// The same changes to a signature of every algorithm, and to what was signed.
+/// Changes of the signature and of the signed message, for every algorithm.
 fn altered() -> Vec<Case> {
     let mut cases = Vec::new();
     let ps256 = |claims: &Value| by_key_and(&RSA, Algorithm::PS256, header("PS256", "ps"), claims);
@@ -89,7 +89,7 @@ fn altered() -> Vec<Case> {
     cases
 }
 
-/// Keys that exist, and are not the one that is named.
+/// Signatures of other keys of the set than the named one.
 fn others() -> Vec<Case> {
     let mut cases = Vec::new();
     let signers: [(&str, &str, &str, &Key); 4] = [
@@ -178,8 +178,8 @@ fn p256() -> Vec<Case> {
     ] {
         cases.push(Case::refused(Setup::Keys, &format!("ES256 with {name}"), token));
     }
-    // (r, n − s) verifies where (r, s) does. RFC 7518 does not forbid either, signers are free to make either, and it
-    // is the same message by the same signer: two spellings of one token only matter to a list of used tokens.
+    // If (r, s) verifies, (r, n − s) does as well. RFC 7518 allows both. It is the same message of the same signer, so
+    // that two forms of a token would matter only for a list of used tokens.
     for (name, is_high) in [("low", false), ("high", true)] {
         let token = p256_token(|good| {
             let other = minus(&order, &good[32..]);

@@ -1,4 +1,4 @@
-//! Tokens before, at and after their time. All of these are signed well.
+//! Tokens before, at and after their time. All signatures are valid.
 
 use serde_json::json;
 
@@ -10,13 +10,14 @@ pub(crate) fn cases() -> Vec<Case> {
     [now(), leeway(), written()].into_iter().flatten().collect()
 }
 
-/// Relative to the moment of sending, with margins where a slow machine could make a difference.
+/// Times relative to the time of sending, with margins for slow machines.
 fn now() -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, is_good, exp, nbf) in [
         ("exp in an hour", true, 3600, None),
         ("exp in a minute", true, 60, None),
-        // The next reading of the clock is not before this second, which is the first in which the token is expired.
+        // The function reads the clock in this second or later, and this is the first second in which the token is
+        // expired.
         ("exp now", false, 0, None),
         ("exp a second ago", false, -1, None),
         ("exp a minute ago", false, -60, None),
@@ -67,7 +68,7 @@ fn leeway() -> Vec<Case> {
     ]
 }
 
-/// As numbers and as everything else.
+/// Times as numbers and as other types.
 fn written() -> Vec<Case> {
     let mut cases = Vec::new();
     let mut add = |name: &str, is_good: bool, claims: &str| {
@@ -76,7 +77,7 @@ fn written() -> Vec<Case> {
         cases.push(case(Setup::Keys, name, by_key(&ED25519, header("EdDSA", "ed"), claims)));
     };
     let with = |member: &str, value: &str| {
-        // As text: not all of these are numbers of JSON's usual kind.
+        // As text, because not all of these are valid JSON numbers.
         let rest = if member == "exp" { "" } else { r#","exp":4102444800"# };
         format!(r#"{{"sub":"{ADA}","iss":"{ORIGIN}","aud":"{ORIGIN}"{rest},"{member}":{value}}}"#)
     };
@@ -139,7 +140,7 @@ fn written() -> Vec<Case> {
     ] {
         add(&format!("nbf: {value}"), is_good, &with("nbf", value));
     }
-    // When a token was made is nobody's condition.
+    // The time of issue is not checked.
     add("iat in the future", true, &claims_with(&json!({"iat": 4_102_444_700_u64})).to_string());
     add("two exp, the first good", false, &with("exp", "4102444800,\"exp\":1"));
     add("two exp, the last good", false, &with("exp", "1,\"exp\":4102444800"));

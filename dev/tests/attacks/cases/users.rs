@@ -1,4 +1,4 @@
-//! Tokens that name nobody, or somebody in a way that does not count. All of these are signed well.
+//! Tokens without a user, or with a user in the wrong place. All signatures are valid.
 
 use serde_json::{Value, json};
 
@@ -77,7 +77,7 @@ fn subjects() -> Vec<Case> {
     cases
 }
 
-/// Better Auth signs its verification mails with the same secret: they must not sign anybody in.
+/// Better Auth signs the tokens of verification mails with the same secret. They must not authenticate a user.
 fn other_claims() -> Vec<Case> {
     let mut cases = Vec::new();
     for more in [
@@ -160,7 +160,7 @@ fn cookie_caches() -> Vec<Case> {
         "a cookie cache with somebody else's sub, which counts",
         by_secret(hs256(), &with_sub),
     ));
-    // Only the application signs the cache: Better Auth's keys are for tokens with a sub.
+    // Only the secret signs the cookie cache. The keys of Better Auth sign tokens with a sub.
     let mut claims = claims_without("sub");
     for half in ["user", "session"] {
         claims[half] = cookie_cache()[half].clone();
@@ -218,7 +218,7 @@ fn repeated_and_malformed() -> Vec<Case> {
         cases.push(Case::refused(Setup::Secret, &name, by_secret(hs256(), payload.clone())));
         cases.push(Case::refused(Setup::Keys, &name, eddsa(payload)));
     }
-    // What is not read may be as deep as it likes: skipping it takes no stack.
+    // Skipped values may have any depth: skipping them needs no stack.
     let unread = String::from_utf8(again(&format!("\"x\":{}{}", "[".repeat(1500), "]".repeat(1500))));
     let unread = unread.expect("JSON");
     cases.push(Case::accepted(

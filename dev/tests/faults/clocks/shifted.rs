@@ -1,4 +1,5 @@
-//! A preloaded library that shifts the clocks. A file contains the seconds, for the wall clock and for all other clocks.
+//! A preloaded library that shifts the clocks. A file contains the seconds, for the wall clock and for all other
+//! clocks.
 
 use std::ffi::{c_int, c_long};
 
