@@ -40,6 +40,11 @@ async fn function_on(database_url: &str) -> Function {
     list_tasks(&[("BETTER_AUTH_URL", ORIGIN), ("DATABASE_URL", database_url)]).await
 }
 
+/// The key of [`token`] alone.
+fn usual_keys() -> KeyResponse {
+    KeyResponse::Keys(json!([ED25519.jwk_with(&json!({"kid": "ed"}))]))
+}
+
 /// A function that gets its keys from this server.
 async fn function_with(server: &KeyServer, database_url: &str) -> Function {
     list_tasks(&[("BETTER_AUTH_URL", ORIGIN), ("JWKS_URL", &server.url), ("DATABASE_URL", database_url)]).await
@@ -160,7 +165,7 @@ async fn key_is_named_by_its_row_and_expires_after_30_days() {
 #[tokio::test]
 async fn keys_from_a_url_are_cached() {
     let database = database().await;
-    let server = KeyServer::start(KeyResponse::Keys(json!([ED25519.jwk_with(&json!({"kid": "ed"}))]))).await;
+    let server = KeyServer::start(usual_keys()).await;
     let mut function = function_with(&server, database.url()).await;
     for _ in 0..20 {
         assert_eq!(function.status_for(&token()).await, 200);
@@ -194,8 +199,8 @@ async fn known_keys_outlive_a_failure_of_the_server() {
     for (name, failure) in failing_responses() {
         let url = database.url().to_owned();
         failures.spawn(async move {
-            let _turn = turn().await;
-            let server = KeyServer::start(KeyResponse::Keys(json!([ED25519.jwk_with(&json!({"kid": "ed"}))]))).await;
+            let _permit = permit().await;
+            let server = KeyServer::start(usual_keys()).await;
             let mut function = function_with(&server, &url).await;
             let before = function.status_for(&token()).await;
             server.respond(failure);
@@ -214,13 +219,13 @@ async fn failing_key_server_returns_503() {
     for (name, failure) in failing_responses() {
         let url = database.url().to_owned();
         failures.spawn(async move {
-            let _turn = turn().await;
+            let _permit = permit().await;
             let server = KeyServer::start(failure).await;
             let mut function = function_with(&server, &url).await;
             let response = function.invoke(&bearing(&token())).await.expect("a response");
             assert_eq!((response.status, &response["code"]), (503, &json!("sign_in_unavailable")), "{name}");
             assert!(!function.output().contains("panicked"), "{name}: {}", function.output());
-            server.respond(KeyResponse::Keys(json!([ED25519.jwk_with(&json!({"kid": "ed"}))])));
+            server.respond(usual_keys());
             assert_eq!(function.eventual_status_for(&token()).await, 200, "{name}, and then the keys");
         });
     }
@@ -230,7 +235,7 @@ async fn failing_key_server_returns_503() {
 #[tokio::test]
 async fn redirect_of_the_key_server_is_not_followed() {
     let database = database().await;
-    let target = KeyServer::start(KeyResponse::Keys(json!([ED25519.jwk_with(&json!({"kid": "ed"}))]))).await;
+    let target = KeyServer::start(usual_keys()).await;
     for status in [301, 302, 303, 307, 308] {
         let server = KeyServer::start(KeyResponse::Redirect(status, target.url.clone())).await;
         let mut function = function_with(&server, database.url()).await;
@@ -241,7 +246,7 @@ async fn redirect_of_the_key_server_is_not_followed() {
 }
 
 /// A permit for one of two tests at a time. On a busy machine the keys would be too late for the function.
-async fn turn() -> SemaphorePermit<'static> {
-    static TURNS: Semaphore = Semaphore::const_new(2);
-    TURNS.acquire().await.expect("a semaphore that is never closed")
+async fn permit() -> SemaphorePermit<'static> {
+    static PERMITS: Semaphore = Semaphore::const_new(2);
+    PERMITS.acquire().await.expect("a semaphore that is never closed")
 }

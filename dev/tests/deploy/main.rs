@@ -5,6 +5,7 @@
 mod artifacts;
 mod documents;
 mod emulator;
+mod fake_aws;
 mod limits;
 mod pre_traffic;
 mod smoke;

@@ -1,75 +1,26 @@
 //! `smoke` as the pre-traffic hook of CodeDeploy: with real functions, the real Better Auth and a real PostgreSQL, and
 //! with a server in place of Lambda and CodeDeploy.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
-use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-use axum::Router;
-use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-use axum::routing::post;
 use dev::install::python::SAM;
 use dev::services::database::connect;
 use dev::testing::better_auth::{BetterAuthStack, PASSWORD, SignedUpUser};
-use dev::testing::function::{Function, InvokeError};
-use serde_json::{Value, json};
+use dev::testing::function::InvokeError;
+use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::emulator::Emulator;
-
-const KEY: &str = "AKIDEXAMPLE";
-const KEY_SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
-const KEY_SESSION: &str = "IQoJb3JpZ2luX2VjEXAMPLE//session==";
-/// The timeout of the hook, as in `template.yaml`.
-const HOOK_TIMEOUT: Duration = Duration::from_secs(120);
+use crate::fake_aws::{FakeAws, Faults, HOOK_TIMEOUT, HookRun, KEY_SECRET, KEY_SESSION, functions, hook_event};
 
 /// A stack with Better Auth, whose database the deployed functions use.
 struct DeploymentEnv {
     better_auth: BetterAuthStack,
     auth_mode: &'static str,
-}
-
-/// The faults of a deployment.
-#[derive(Default)]
-struct Faults {
-    /// A function that handles its events and never responds.
-    hangs: Option<&'static str>,
-    /// A function that exits when it starts.
-    crashes: Option<&'static str>,
-    /// A function that cannot reach the database.
-    fails: Option<&'static str>,
-    /// How many invocations are still to be refused because of too many concurrent ones.
-    throttles: AtomicU32,
-    /// How many reports CodeDeploy still does not accept.
-    refused_reports: AtomicU32,
-    /// The status and the error for these reports. `None`: there is no response.
-    refusal: Option<(u16, &'static str)>,
-}
-
-/// Lambda, with the new versions of the functions, and CodeDeploy.
-struct FakeAws {
-    url: String,
-    faults: Faults,
-    versions: BTreeMap<&'static str, tokio::sync::Mutex<Function>>,
-    /// All requests to both services.
-    requests: Mutex<Vec<Value>>,
-    /// What the hook has reported to CodeDeploy.
-    reports: Mutex<Vec<Value>>,
-}
-
-/// The result of one run of the hook.
-struct HookRun {
-    /// What it has reported to CodeDeploy.
-    reports: Vec<Value>,
-    log: String,
-    returned: Result<String, InvokeError>,
-    duration: Duration,
 }
 
 impl DeploymentEnv {
@@ -100,30 +51,7 @@ impl DeploymentEnv {
 
     /// AWS with new versions of the functions, which get no traffic yet.
     async fn deploy(&self, faults: Faults) -> Arc<FakeAws> {
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let mut versions = BTreeMap::new();
-        for function in functions() {
-            let database_url = self.better_auth.stack.database_url();
-            let nowhere = database_url.replace("/todo", "/nowhere");
-            let url = if faults.fails == Some(function) { &nowhere } else { database_url };
-            let mode = if faults.crashes == Some(function) { "nonsense" } else { self.auth_mode };
-            let variables = [
-                ("DATABASE_URL", url),
-                ("BETTER_AUTH_URL", self.better_auth.auth_url()),
-                ("AUTH_MODE", mode),
-                ("REQUIRE_IF_MATCH", "1"),
-            ];
-            let version = Function::start_built(function, &variables).await;
-            versions.insert(function, tokio::sync::Mutex::new(version));
-        }
-        let aws = Arc::new(FakeAws { url, faults, versions, requests: Mutex::default(), reports: Mutex::default() });
-        let router = Router::new()
-            .route("/2015-03-31/functions/{arn}/invocations", post(invoke))
-            .route("/", post(accept_report))
-            .with_state(Arc::clone(&aws));
-        tokio::spawn(axum::serve(listener, router).into_future());
-        aws
+        FakeAws::start(&self.better_auth, self.auth_mode, faults).await
     }
 
     /// The variables for the test user, as in `template.yaml`.
@@ -131,134 +59,6 @@ impl DeploymentEnv {
         let Self { auth_mode, .. } = self;
         let url = ("BETTER_AUTH_URL", self.better_auth.auth_url());
         [("SMOKE_EMAIL", &user.email), ("SMOKE_PASSWORD", PASSWORD), url, ("AUTH_MODE", auth_mode)]
-    }
-}
-
-impl FakeAws {
-    /// The variables that Lambda and `template.yaml` set.
-    fn variables(&self) -> Vec<(String, String)> {
-        let variables = [
-            ("AWS_ACCESS_KEY_ID", KEY),
-            ("AWS_SECRET_ACCESS_KEY", KEY_SECRET),
-            ("AWS_SESSION_TOKEN", KEY_SESSION),
-            ("AWS_REGION", "eu-central-1"),
-            ("FUNCTION_ARN_PREFIX", "arn:aws:lambda:eu-central-1:123456789012:function:tasks-prod-"),
-            ("AWS_ENDPOINT_URL_LAMBDA", &self.url),
-            ("AWS_ENDPOINT_URL_CODEDEPLOY", &self.url),
-        ];
-        let versions = functions().into_iter().map(|function| {
-            let variable = format!("{}_VERSION", function.replace('-', "_").to_uppercase());
-            (variable, "41".to_owned())
-        });
-        variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().chain(versions).collect()
-    }
-
-    /// Invokes the hook as CodeDeploy does.
-    async fn run_hook(&self, user: &[(&str, &str)]) -> HookRun {
-        self.run_hook_within(HOOK_TIMEOUT, user).await
-    }
-
-    async fn run_hook_within(&self, timeout: Duration, user: &[(&str, &str)]) -> HookRun {
-        let variables = self.variables();
-        let mut variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        variables.extend(user);
-        let mut hook = Function::start_built("smoke", &variables).await;
-        let began = Instant::now();
-        let returned = hook.invoke_raw(SystemTime::now() + timeout, &hook_event().to_string()).await;
-        let duration = began.elapsed();
-        let reports = std::mem::take(&mut *self.reports.lock().unwrap());
-        HookRun { reports, log: hook.kill().await, returned, duration }
-    }
-
-    fn record(&self, service: &str, path: &str, headers: &HeaderMap, body: &str) {
-        let headers: BTreeMap<_, _> =
-            headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
-        self.requests.lock().unwrap().push(json!({
-            "url": format!("{}{path}", self.url), "headers": headers, "body": body,
-            "service": service, "region": "eu-central-1", "key": KEY, "secret": KEY_SECRET, "token": KEY_SESSION,
-        }));
-    }
-
-    /// Whether the count was above zero. Decrements it.
-    fn count_down(count: &AtomicU32) -> bool {
-        count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |turns| turns.checked_sub(1)).is_ok()
-    }
-}
-
-/// The functions that CodeDeploy deploys.
-fn functions() -> BTreeSet<&'static str> {
-    shared::routes::ROUTES.iter().map(|route| route.function).collect()
-}
-
-/// The event of CodeDeploy for a hook.
-fn hook_event() -> Value {
-    json!({ "DeploymentId": "d-EXAMPLE11", "LifecycleEventHookExecutionId": "eyJlbmNyeXB0ZWREYXRhIjoi" })
-}
-
-/// The operation Invoke of Lambda.
-async fn invoke(State(aws): State<Arc<FakeAws>>, Path(arn): Path<String>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let event = axum::body::to_bytes(body, 1 << 20).await.unwrap();
-    let event = String::from_utf8(event.into()).unwrap();
-    aws.record("lambda", parts.uri.path(), &parts.headers, &event);
-    if FakeAws::count_down(&aws.faults.throttles) {
-        let reason = r#"{"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded","Type":"User"}"#;
-        return (StatusCode::TOO_MANY_REQUESTS, reason).into_response();
-    }
-    // The event must fit the type of the event in the crate of AWS.
-    serde_json::from_str::<ApiGatewayV2httpRequest>(&event).unwrap();
-    let prefix = "arn:aws:lambda:eu-central-1:123456789012:function:tasks-prod-";
-    let function = arn.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(":41")).unwrap();
-    let mut version = aws.versions[function].lock().await;
-    match version.invoke_raw(SystemTime::now() + Duration::from_secs(15), &event).await {
-        Ok(_) if aws.faults.hangs == Some(function) => std::future::pending().await,
-        Ok(returned) => returned.into_response(),
-        Err(_) => {
-            let error =
-                r#"{"errorType":"Runtime.ExitError","errorMessage":"Error: Runtime exited with error: exit status 1"}"#;
-            ([("x-amz-function-error", "Unhandled")], error).into_response()
-        }
-    }
-}
-
-/// The operation `PutLifecycleEventHookExecutionStatus` of CodeDeploy.
-async fn accept_report(State(aws): State<Arc<FakeAws>>, headers: HeaderMap, body: String) -> Response {
-    aws.record("codedeploy", "/", &headers, &body);
-    assert_eq!(headers["x-amz-target"], "CodeDeploy_20141006.PutLifecycleEventHookExecutionStatus");
-    assert_eq!(headers["content-type"], "application/x-amz-json-1.1");
-    if FakeAws::count_down(&aws.faults.refused_reports) {
-        let Some((status, error)) = aws.faults.refusal else { return std::future::pending().await };
-        let status = StatusCode::from_u16(status).unwrap();
-        return (status, json!({ "__type": error }).to_string()).into_response();
-    }
-    aws.reports.lock().unwrap().push(serde_json::from_str(&body).unwrap());
-    json!({ "lifecycleEventHookExecutionId": "eyJlbmNyeXB0ZWREYXRhIjoi" }).to_string().into_response()
-}
-
-impl HookRun {
-    /// The messages of this log level.
-    fn messages(&self, level: &str) -> Vec<String> {
-        let lines = self.log.lines().map(|line| serde_json::from_str::<Value>(line).expect(line));
-        let wanted = lines.filter(|line| line["level"] == level);
-        wanted.map(|line| line["message"].as_str().unwrap().to_owned()).collect()
-    }
-
-    #[track_caller]
-    fn assert_reported(&self, status: &str) {
-        let expected = json!({
-            "deploymentId": "d-EXAMPLE11",
-            "lifecycleEventHookExecutionId": "eyJlbmNyeXB0ZWREYXRhIjoi",
-            "status": status,
-        });
-        assert_eq!(self.reports, [expected], "{}", self.log);
-        assert!(self.returned.is_ok(), "{:?}", self.returned);
-    }
-
-    #[track_caller]
-    fn assert_failed(&self, message: &str) {
-        self.assert_reported("Failed");
-        let errors = self.messages("ERROR");
-        assert!(errors.len() == 1 && errors[0].contains(message), "{}", self.log);
     }
 }
 

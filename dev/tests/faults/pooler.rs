@@ -202,14 +202,7 @@ async fn server_crash_behind_pooler_executes_nothing_twice() {
 
     // During statements.
     let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
-    env.database.lock_tasks().await;
-    let shared = Arc::new(env);
-    let responses = TestEnv::send_together(&cases);
-    shared.database.wait_for_blocked_statements(2).await;
-    shared.database.crash_server().await;
-    let responses = responses.await.unwrap();
-    env = Arc::into_inner(shared).unwrap();
-    env.database.reconnect().await;
+    let responses = env.crash_server_during(&cases, 2).await;
     assert_all_done_or_unavailable(&env, &cases, &responses).await;
     // The pooler waits a second before it connects again to a server that refused it.
     let works_again = async { while cases[0].user.get("/api/tasks").await.status != 200 {} };

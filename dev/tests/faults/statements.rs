@@ -158,14 +158,7 @@ async fn server_crash_executes_nothing_twice() {
     let mut env = TestEnv::start_on(database, "127.0.0.1", "sslmode=disable", |settings| settings).await;
     env.warm_up().await;
     let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
-    env.database.lock_tasks().await;
-    let shared = Arc::new(env);
-    let responses = TestEnv::send_together(&cases);
-    shared.database.wait_for_blocked_statements(6).await;
-    shared.database.crash_server().await;
-    let responses = responses.await.unwrap();
-    env = Arc::into_inner(shared).unwrap();
-    env.database.reconnect().await;
+    let responses = env.crash_server_during(&cases, 6).await;
     for (case, response) in cases.iter().zip(&responses) {
         if response.status == 503 {
             env.assert_unavailable_and_not_executed(case, response).await;

@@ -122,6 +122,21 @@ impl TestEnv {
         })
     }
 
+    /// Sends the requests of the cases, and crashes the server while this number of their statements wait for a lock.
+    pub(crate) async fn crash_server_during(
+        &mut self,
+        cases: &[Arc<TaskCase>],
+        blocked_statements: i64,
+    ) -> Vec<TestResponse> {
+        self.database.lock_tasks().await;
+        let responses = Self::send_together(cases);
+        self.database.wait_for_blocked_statements(blocked_statements).await;
+        self.database.crash_server().await;
+        let responses = responses.await.unwrap();
+        self.database.reconnect().await;
+        responses
+    }
+
     /// The processes of a function.
     pub(crate) fn instances_of(&self, function: &str) -> Vec<Process> {
         descendants(self.stack.ready().pid).into_iter().filter(|process| process.name == function).collect()
