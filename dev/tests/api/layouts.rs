@@ -118,7 +118,8 @@ async fn functions_serve_every_adopted_layout() {
             count.try_into().expect("not negative")
         };
 
-        let ada = Api::start(&database.url, &[]).await.user(layout.user);
+        let api = Api::start(&database.url, &[]).await;
+        let ada = api.user(layout.user);
         let length = async |query: &str| -> usize {
             let tasks = ada.get(&format!("/api/tasks?limit=1000{query}")).await.expect_status(200).json;
             tasks.as_array().expect("tasks").len()
@@ -199,7 +200,8 @@ async fn old_back_end_and_functions_share_tasks() {
         let name = layout.name;
         let database = TestDatabase::adopted(layout).await;
         let old = OldBackEnd::start(&database.url, layout).await;
-        let ada = Api::start(&database.url, &[]).await.user(layout.user);
+        let api = Api::start(&database.url, &[]).await;
+        let ada = api.user(layout.user);
         let titled = async |title: &str| {
             let tasks = ada.get("/api/tasks?sort=updated&limit=1000").await.expect_status(200);
             let found: Vec<Value> = tasks.tasks().into_iter().filter(|task| task["title"] == title).cloned().collect();

@@ -21,7 +21,7 @@ fn assert_unavailable(response: TestResponse) {
     assert!((1..=30).contains(&seconds));
 }
 
-/// A request to every route that uses the database.
+/// A request to every route that uses the database. The last ones delete the task.
 fn requests(ada: &TestUser, id: &str) -> Vec<TestRequest> {
     let routes = routes().into_iter().filter(|(_, path)| path != "/health");
     let request = |(method, route): (String, String)| {
@@ -265,7 +265,7 @@ async fn statement_waits_for_a_lock() {
         let (ada, path) = (ada.clone(), path.clone());
         async move { ada.patch(&path, &json!({"completed": true})).await.expect_status(200).json }
     });
-    let waits = "select from pg_stat_activity where wait_event_type = 'Lock' and query like 'update tasks%'";
+    let waits = "select from pg_stat_activity where wait_event_type = 'Lock' and query like '%update tasks%'";
     let sql = database::connect().await;
     while sql.query(waits, &[]).await.expect("rows").is_empty() {
         tokio::task::yield_now().await;

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use crate::kit::{Api, proxied_database};
 
-/// A user of a stack whose functions are connected, and the proxy that counts.
-async fn warm_stack(variables: &[(&str, &str)]) -> (FaultProxy, TestUser) {
+/// The proxy that counts, a stack whose functions are connected, and a user.
+async fn warm_stack(variables: &[(&str, &str)]) -> (FaultProxy, Api, TestUser) {
     let (proxy, proxied_url) = proxied_database().await;
     // One instance of each function has one connection.
     let api = Api::start(&proxied_url, &[variables, &[("LAMBDA_CONCURRENCY", "1")]].concat()).await;
@@ -18,7 +18,7 @@ async fn warm_stack(variables: &[(&str, &str)]) -> (FaultProxy, TestUser) {
     ada.put(&path, &json!({"title": "t"})).await.expect_status(200);
     ada.patch(&format!("{path}/complete"), &json!({})).await.expect_status(200);
     ada.delete(&path).await.expect_status(204);
-    (proxy, ada)
+    (proxy, api, ada)
 }
 
 /// Sends a request and asserts how many round trips and how many statements it takes.
@@ -39,7 +39,7 @@ async fn send_costs(
 
 #[tokio::test]
 async fn warm_operation_takes_one_round_trip() {
-    let (proxy, ada) = warm_stack(&[]).await;
+    let (proxy, _api, ada) = warm_stack(&[]).await;
     let once = (1, 1);
     for round in 0..3 {
         let body = json!({"title": format!("Round {round}")});
@@ -61,7 +61,7 @@ async fn warm_operation_takes_one_round_trip() {
 
 #[tokio::test]
 async fn refused_request_does_not_reach_the_database() {
-    let (proxy, ada) = warm_stack(&[]).await;
+    let (proxy, _api, ada) = warm_stack(&[]).await;
     let never = (0, 0);
     for (request, status) in [
         (TestRequest::new("GET", "/api/tasks"), 401),
@@ -80,7 +80,7 @@ async fn refused_request_does_not_reach_the_database() {
 
 #[tokio::test]
 async fn list_with_total_takes_one_round_trip() {
-    let (proxy, ada) = warm_stack(&[("TASK_LIST_SHAPE", "object")]).await;
+    let (proxy, _api, ada) = warm_stack(&[("TASK_LIST_SHAPE", "object")]).await;
     for query in ["", "?status=pending", "?limit=1&offset=5"] {
         let response = send_costs(&proxy, &ada, ada.request("GET", &format!("/api/tasks{query}")), 200, (1, 2)).await;
         assert_eq!(response["total"], 0);
