@@ -405,6 +405,11 @@ const PAIRS: &[Pair] = &[
         FENCE,
     ),
     write(
+        "delete from tasks where user_id = $1 and <fence> returning id",
+        "delete from tasks where user_id = $1 returning true and <fence>",
+        FENCE,
+    ),
+    write(
         "update tasks set done = true where user_id = $1 and <fence>",
         "update tasks set done = true and <fence> where user_id = $1",
         FENCE,

@@ -125,8 +125,6 @@ impl<'a> Checker<'a> {
             }
         } else if self.is("join") {
             self.read_source();
-        } else if self.is("using") {
-            panic!("a second table in a query: write a subquery, or `on` for a join");
         } else if self.is("update") {
             if !self.after("do") && !self.after("for") {
                 self.read_target(1);
@@ -155,8 +153,6 @@ impl<'a> Checker<'a> {
             assert!(!self.queries[self.depth].in_where, "`or` beside the owner's condition: put it into parentheses");
         } else if self.is("not") {
             self.read_fence();
-        } else if self.is("task_fences") {
-            panic!("{}", NO_FENCE);
         } else if self.is("between") {
             // Its `and` would make the fence an operand.
             assert!(!self.queries[self.depth].needs_fence, "`between` beside a fence: write `>=` and `<=`");
@@ -166,6 +162,7 @@ impl<'a> Checker<'a> {
             // The `on` of a join does not end the tables.
             if !self.is("on") {
                 self.query().in_from = false;
+                self.check_conditions();
             }
             if self.is("union") || self.is("except") || self.is("intersect") {
                 assert!(!self.queries[self.depth].is_insert, "an insert must have one source of rows");
@@ -174,6 +171,8 @@ impl<'a> Checker<'a> {
         } else {
             let is_refused = is_one_of(self.sql, self.token, &["table", "truncate", "merge", "copy", "window"]);
             assert!(!is_refused, "only select, insert, update and delete are allowed, without named windows");
+            assert!(!self.is("using"), "a second table in a query: write a subquery, or `on` for a join");
+            assert!(!self.is("task_fences"), "{}", NO_FENCE);
             self.check_function();
         }
         self.advance();
