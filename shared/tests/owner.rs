@@ -17,7 +17,7 @@ enum Maker {
     Fragment,
 }
 
-/// A statement that compiles, its twin that does not, and the message.
+/// A statement that compiles, its twin that does not, and the message. `<fence>` stands for the condition of writes.
 struct Pair {
     maker: Maker,
     compiles: &'static str,
@@ -51,6 +51,18 @@ const WRITES: &str = "a read must not write";
 const FIRST_VALUE: &str = "an insert must have $1 as its first value";
 const CONFLICT: &str = "`on conflict` must name user_id first, or do nothing";
 const NO_USER: &str = "the statement must name its user as $1";
+const UNKNOWN_TABLE: &str = "not one of USER_TABLES, SOURCE_FUNCTIONS or the earlier queries of the `with`";
+const FOLLOWS_TABLE: &str = "a table can be followed by `as`, a join or `where`";
+const KEYWORD: &str = "a keyword must not be a name";
+const LAST: &str = "the fence must be the last condition";
+const AGGREGATE: &str = "an insert can call INSERT_FUNCTIONS only";
+const CORRELATED: &str = "beside `from`, the values of an insert can have no dots and no subqueries";
+const FUNCTION_OF_SQL: &str = "a function must not execute SQL or read a table by its name";
+const NUMBER: &str = "a number must have digits only, and white space behind it";
+const DOT: &str = "a dot must be followed by a name or `*`, without white space";
+const LITERAL: &str = "only plain string literals are allowed";
+const PARAMETER: &str = "a list numbers its parameters itself: write `?` in a fragment";
+const ONE_PARAMETER: &str = "a fragment can have one `?`, other SQL of a list none";
 const LEAVES_WHERE: &str = "a fragment must not end the `where` to which it is appended";
 
 const PAIRS: &[Pair] = &[
@@ -78,18 +90,18 @@ const PAIRS: &[Pair] = &[
     read("select 1 from tasks where user_id = $1", "select $1", NO_USER),
     // Further queries of a statement.
     read(
-        "select id from tasks where user_id = $1 and exists (select from tags where user_id = $1 and task_id = id)",
-        "select id from tasks where user_id = $1 and exists (select from tags where task_id = id)",
+        "select id from tasks where user_id = $1 and exists (select from tasks as t where user_id = $1 and t.id = tasks.id)",
+        "select id from tasks where user_id = $1 and exists (select from tasks as t where t.id = tasks.id)",
         WHERE,
     ),
     read(
-        "select id, (select count(*) from tags where user_id = $1) from tasks where user_id = $1",
-        "select id, (select count(*) from tags) from tasks where user_id = $1",
+        "select id, (select count(*) from tasks where user_id = $1) from tasks where user_id = $1",
+        "select id, (select count(*) from tasks) from tasks where user_id = $1",
         NO_WHERE,
     ),
     read(
-        "select id from tasks where user_id = $1 union all select id from tags where user_id = $1",
-        "select id from tasks where user_id = $1 union all select id from tags",
+        "select id from tasks where user_id = $1 union all select id from tasks where user_id = $1",
+        "select id from tasks where user_id = $1 union all select id from tasks",
         NO_WHERE,
     ),
     read(
@@ -103,35 +115,35 @@ const PAIRS: &[Pair] = &[
         NO_WHERE,
     ),
     read(
-        "with tags as (select 1 from tasks where user_id = $1) select 1 from tags",
-        "select (with tags as (select 1 from tasks where user_id = $1) select 1 from tags) from tags",
-        NO_WHERE,
+        "with mine as (select 1 from tasks where user_id = $1) select 1 from mine",
+        "select (with mine as (select 1 from tasks where user_id = $1) select 1 from mine) from mine",
+        UNKNOWN_TABLE,
     ),
     read(
         "select 1 from generate_series(1, 2) where exists (select from tasks where user_id = $1)",
-        "select 1 from generate_series(1, 2), tags where exists (select from tasks where user_id = $1)",
+        "select 1 from generate_series(1, 2), tasks where exists (select from tasks where user_id = $1)",
         SECOND_TABLE,
     ),
-    read("select 1 from tasks where user_id = $1", "select 1 from tasks, tags where user_id = $1", SECOND_TABLE),
-    read("select 1 from tasks where user_id = $1", "select 1 from tasks as t, tags where user_id = $1", SECOND_TABLE),
+    read("select 1 from tasks where user_id = $1", "select 1 from tasks, tasks where user_id = $1", SECOND_TABLE),
+    read("select 1 from tasks where user_id = $1", "select 1 from tasks as t, tasks where user_id = $1", SECOND_TABLE),
     read(
         "select 1 from tasks where user_id = $1",
-        "select 1 from tasks join tags on true where user_id = $1",
+        "select 1 from tasks join tasks on true where user_id = $1",
         SECOND_TABLE,
     ),
     read(
         "select 1 from tasks join unnest($2::int[]) as ids on true where user_id = $1",
-        "select 1 from tasks join unnest($2::int[]) as ids on true, tags where user_id = $1",
+        "select 1 from tasks join unnest($2::int[]) as ids on true, tasks where user_id = $1",
         SECOND_TABLE,
     ),
     read(
         "select 1 from (select id from tasks where user_id = $1) as mine",
-        "select 1 from (tags join tasks on true) where user_id = $1",
+        "select 1 from (tasks join tasks on true) where user_id = $1",
         "only a subquery can be in parentheses after `from`",
     ),
     read(
         "select 1 from tasks where user_id = $1",
-        "select 1 from tasks where user_id = $1 and true window tags as (order by id) union select 1 from tags",
+        "select 1 from tasks where user_id = $1 and true window mine as (order by id) union select 1 from mine",
         "without named windows",
     ),
     read("select 1 from tasks where user_id = $1", "table tasks", "only select, insert, update and delete are allowed"),
@@ -163,12 +175,12 @@ const PAIRS: &[Pair] = &[
     ),
     write(
         "update tasks set title = $3 where user_id = $1 and not exists (select from task_fences where attempt = $2)",
-        "update tasks set title = tags.name from tags where user_id = $1 and not exists (select from task_fences where attempt = $2)",
+        "update tasks set title = t.title from tasks as t where user_id = $1 and not exists (select from task_fences where attempt = $2)",
         SECOND_TABLE,
     ),
     write(
         "delete from tasks where user_id = $1 and not exists (select from task_fences where attempt = $2)",
-        "delete from tasks using tags where user_id = $1 and not exists (select from task_fences where attempt = $2)",
+        "delete from tasks using tasks as t where user_id = $1 and not exists (select from task_fences where attempt = $2)",
         SECOND_TABLE,
     ),
     write(
@@ -184,7 +196,7 @@ const PAIRS: &[Pair] = &[
     write(
         "insert into tasks (user_id, title) select $1, $3 where not exists (select from task_fences where attempt = $2)",
         "insert into tasks (user_id, title) values ($1, $3), ($4, $3)",
-        FIRST_VALUE,
+        "an insert must have a `select`",
     ),
     write(
         "insert into tasks (user_id) select $1 where not exists (select from task_fences where attempt = $2) \
@@ -201,7 +213,7 @@ const PAIRS: &[Pair] = &[
     write(
         "with t as (delete from tasks where user_id = $1 and not exists (select from task_fences where attempt = $2) \
          returning id) select id from t",
-        "with t as (delete from tasks where user_id = $1 returning id), u as (delete from tags where user_id = $1 and \
+        "with t as (delete from tasks where user_id = $1 returning id), u as (delete from tasks where user_id = $1 and \
          not exists (select from task_fences where attempt = $2) returning id) select id from t",
         FENCE,
     ),
@@ -239,6 +251,235 @@ const PAIRS: &[Pair] = &[
         "select (1 from tasks where user_id = $1",
         "a parenthesis is not closed",
     ),
+    // The tables of a query.
+    read("select id from tasks where user_id = $1", "select id from only (tasks) where user_id = $1", UNKNOWN_TABLE),
+    read("select id from tasks where user_id = $1", "select id from public.tasks where user_id = $1", UNKNOWN_TABLE),
+    read("select id from tasks where user_id = $1", "select id from all_tasks() where user_id = $1", UNKNOWN_TABLE),
+    // A table without the column would compare that of the surrounding query.
+    read(
+        "select (select max(token) from unnest($2::text[]) as token) from tasks where user_id = $1",
+        "select (select max(token) from session where user_id = $1) from tasks where user_id = $1",
+        UNKNOWN_TABLE,
+    ),
+    read(
+        "select t.title from tasks as t where user_id = $1",
+        "select t.title from tasks as t (id, owner, user_id) where user_id = $1",
+        "the alias of a table must not rename its columns",
+    ),
+    read(
+        "select t.title from tasks as t where user_id = $1",
+        "select t.title from tasks t (id, owner, user_id) where user_id = $1",
+        FOLLOWS_TABLE,
+    ),
+    read(
+        "select id from tasks where user_id = $1",
+        "select id from tasks tablesample system (1) where user_id = $1",
+        FOLLOWS_TABLE,
+    ),
+    read(
+        "select id from tasks join unnest($2::int[]) as ids on id = ids where user_id = $1",
+        "select id from tasks join unnest($2::int[]) as ids (id) using (id) where user_id = $1",
+        SECOND_TABLE,
+    ),
+    write(
+        "delete from tasks where user_id = $1 and <fence>",
+        "delete from tasks using (tasks as t join unnest($3::int[]) as x on true) where user_id = $1 and <fence>",
+        SECOND_TABLE,
+    ),
+    write(
+        "with mine as (select id from tasks where user_id = $1) delete from tasks where user_id = $1 and <fence>",
+        "with tasks as (select id from tasks where user_id = $1) delete from tasks where <fence>",
+        WHERE,
+    ),
+    write(
+        "with mine as (select id from tasks where user_id = $1) update tasks set id = $3 where user_id = $1 and <fence>",
+        "with session as (select id from tasks where user_id = $1) update session set id = $3 where <fence>",
+        UNKNOWN_TABLE,
+    ),
+    // Keywords that are names.
+    read(
+        "select title as a from tasks where user_id = $1 and title is not distinct from $2",
+        "select title as distinct from tasks",
+        KEYWORD,
+    ),
+    read(
+        "select distinct title from tasks where user_id = $1",
+        "select title distinct from tasks",
+        "`distinct` must not be a name",
+    ),
+    write(
+        "insert into tasks (user_id, title, done) select $1, $3 as title, true where <fence>",
+        "insert into tasks (user_id, title, done) select $1, $3 as where, true and <fence>",
+        KEYWORD,
+    ),
+    // The ends of words.
+    read(
+        "select 0.5 from tasks where user_id = $1 and (false or 0.5 < 1)",
+        "select 0.5 from tasks where user_id = $1 and false or.5 < 1",
+        DOT,
+    ),
+    read("select 1 from tasks where user_id = $1", "select 1.from tasks", NUMBER),
+    read(
+        "select id from tasks where user_id = $1 and (id = 1 or true)",
+        "select id from tasks where user_id = $1 and id = 1or true",
+        NUMBER,
+    ),
+    read(
+        "select id from tasks where user_id = $1 and (id = $2 or true)",
+        "select id from tasks where user_id = $1 and id = $2or true",
+        NUMBER,
+    ),
+    read(
+        "select tasks.* from tasks where user_id = $1 and (tasks).id = 1",
+        "select tasks.* from tasks where user_id = $1 and (tasks). order = 1 or true",
+        DOT,
+    ),
+    read("select 'a' from tasks where user_id = $1", "select u&'a' from tasks where user_id = $1", LITERAL),
+    read(
+        "select 'a' from tasks where user_id = $1",
+        "select '\\\\' from tasks where user_id = $1",
+        "a string literal must not contain a backslash",
+    ),
+    read(
+        "select id from tasks where user_id = $1",
+        "select id from tasks where user_id = $1 and true\\u{b}or\\u{b}true",
+        "no control characters",
+    ),
+    // Only rows of the user, whatever comes behind the conditions.
+    read(
+        "select mode() within group (order by id) from tasks where user_id = $1",
+        "select id from tasks where user_id = $1 and mode() within group (order by $2::int) = 1 or true",
+        OR,
+    ),
+    read(
+        "select title from tasks where user_id = $1",
+        "select query_to_xml('select * from tasks', true, false, '') from tasks where user_id = $1",
+        FUNCTION_OF_SQL,
+    ),
+    read(
+        "select title from tasks where user_id = $1",
+        "select pg_catalog.table_to_xml('tasks', true, false, '') from tasks where user_id = $1",
+        FUNCTION_OF_SQL,
+    ),
+    read(
+        "select id from tasks where user_id = $1",
+        "select id into copies from tasks where user_id = $1",
+        "`select into` makes a table",
+    ),
+    read(
+        "select id from tasks where user_id = $1",
+        "explain analyze select id from tasks where user_id = $1",
+        "only select, insert, update and delete are allowed",
+    ),
+    write(
+        "insert into tasks (user_id, title) select $1, title from tasks where user_id = $1 and <fence> \
+         on conflict (user_id, id) do nothing",
+        "insert into tasks (user_id, title) select $1, title from tasks \
+         on conflict (user_id, id) where user_id = $1 and <fence> do nothing",
+        NO_WHERE,
+    ),
+    write(
+        "update tasks set title = $3, id = ($4) where user_id = $1 and <fence>",
+        "update tasks set title = $3, (user_id, id) = ($4, $5) where user_id = $1 and <fence>",
+        "assign one column at a time",
+    ),
+    write(
+        "update tasks set title = $3, done = title is distinct from $4 where user_id = $1 and <fence>",
+        "update tasks set done = title is distinct from $4, user_id = $3 where user_id = $1 and <fence>",
+        "a row must not change its owner",
+    ),
+    // The fence.
+    write(
+        "delete from tasks where user_id = $1 and (id = $3 or id = $4) and <fence>",
+        "delete from tasks where user_id = $1 and (id = $3 or <fence>)",
+        FENCE,
+    ),
+    write(
+        "delete from tasks where user_id = $1 and <fence>",
+        "delete from tasks where user_id = $1 and not <fence>",
+        FENCE,
+    ),
+    write(
+        "delete from tasks where user_id = $1 and <fence> returning id",
+        "delete from tasks where user_id = $1 returning <fence>",
+        FENCE,
+    ),
+    write(
+        "delete from tasks where user_id = $1 and <fence> returning id",
+        "delete from tasks where user_id = $1 returning true and <fence>",
+        FENCE,
+    ),
+    write(
+        "update tasks set done = true where user_id = $1 and <fence>",
+        "update tasks set done = true and <fence> where user_id = $1",
+        FENCE,
+    ),
+    write(
+        "delete from tasks where user_id = $1 and <fence>",
+        "with fence as (select <fence>) delete from tasks where user_id = $1",
+        FENCE,
+    ),
+    write(
+        "with a as (delete from tasks where user_id = $1 and <fence>) \
+         update tasks set done = true where user_id = $1 and <fence>",
+        "with a as (delete from tasks where user_id = $1 and <fence> and <fence>) \
+         update tasks set done = true where user_id = $1",
+        LAST,
+    ),
+    write(
+        "delete from tasks where user_id = $1 and case when done then true else true end and <fence>",
+        "delete from tasks where user_id = $1 and case when done and <fence> then true else true end",
+        LAST,
+    ),
+    write(
+        "delete from tasks where user_id = $1 and id >= $3 and id <= $4 and <fence>",
+        "delete from tasks where user_id = $1 and id between $3 and $4 and <fence>",
+        "`between` beside a fence",
+    ),
+    write(
+        "insert into tasks (user_id, title) select $1, $3 where <fence> \
+         on conflict (user_id, id) do update set title = $3",
+        "insert into tasks (user_id, title) select $1, $3 \
+         on conflict (user_id, id) do update set title = $3 where <fence>",
+        FENCE,
+    ),
+    write(
+        "with fences as (select 1 as attempt) delete from tasks where user_id = $1 and <fence>",
+        "with task_fences as (select 1 as attempt) delete from tasks where user_id = $1 and <fence>",
+        FENCE,
+    ),
+    write(
+        "with a as (delete from tasks where user_id = $1 and <fence>) select 1",
+        "with a as (delete from task_fences) delete from tasks where user_id = $1 and <fence>",
+        UNKNOWN_TABLE,
+    ),
+    // An aggregate makes a row of none.
+    write(
+        "insert into tasks (user_id, title) select $1, coalesce($3, (select max(title) from tasks where user_id = $1)) \
+         where <fence>",
+        "insert into tasks (user_id, title) select $1, max($3) where <fence>",
+        AGGREGATE,
+    ),
+    write(
+        "insert into tasks (user_id, done) select $1, $3 is distinct from lower($4) where <fence>",
+        "insert into tasks (user_id, done) select $1, $3 is distinct from max($4) where <fence>",
+        AGGREGATE,
+    ),
+    write(
+        "insert into tasks (user_id, title) select $1, $3 where <fence>",
+        "insert into tasks (user_id, title) select $1, $3 where <fence> having true",
+        LAST,
+    ),
+    write(
+        "insert into tasks (user_id, title) select $1, t from unnest($3::text[]) as t where <fence>",
+        "insert into tasks (user_id, title) select $1, t.count from unnest($3::text[]) as t where <fence>",
+        CORRELATED,
+    ),
+    write(
+        "insert into tasks (user_id, title) select $1, t from unnest($3::text[]) as t where <fence>",
+        "insert into tasks (user_id, title) select $1, (select max(t)) from unnest($3::text[]) as t where <fence>",
+        CORRELATED,
+    ),
     // Lists.
     prefix(
         "select id from tasks where user_id = $1",
@@ -248,21 +489,33 @@ const PAIRS: &[Pair] = &[
     prefix("select id from tasks where user_id = $1", "select id from tasks", NO_WHERE),
     fragment("due_date < ?", "due_date < ? or true", OR),
     fragment("(due_date < ? or true)", "true) or (true", "a parenthesis is closed that was not opened"),
-    fragment("exists (select from tags where user_id = $1)", "exists (select from tags)", NO_WHERE),
+    fragment("exists (select from tasks where user_id = $1)", "exists (select from tasks)", NO_WHERE),
     fragment("completed is true", "true union select * from tasks", LEAVES_WHERE),
     fragment("completed is true", "true order by id", LEAVES_WHERE),
     fragment("created_at desc, id desc", "created_at desc limit 1", LEAVES_WHERE),
     fragment("due_date is distinct from ?", "true; drop", "one statement only"),
+    fragment("due_date < ?", "due_date < ? and due_date > ?", ONE_PARAMETER),
+    fragment("title = ?", "title = '?' and title = ?", ONE_PARAMETER),
+    fragment("priority = ?", "priority = $2", PARAMETER),
+    prefix("select id from tasks where user_id = $1", "select id, $2 from tasks where user_id = $1", PARAMETER),
+    prefix(
+        "select id from tasks where user_id = $1",
+        "select tasks ? 'a' from tasks where user_id = $1",
+        ONE_PARAMETER,
+    ),
 ];
 
-/// A source file with a constant in each line, from the fifth on.
+const MODULES: [&str; 5] = ["allowed", "owner", "statement", "tokens", "values"];
+
+/// A source file with a constant in each line, from [`FIRST_STATEMENT_LINE`] on.
 fn source<'a>(statements: impl Iterator<Item = (Maker, &'a str)>) -> String {
     let scope = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/scope");
     let module =
         |name: &str| format!("#[allow(dead_code)] #[path = {:?}] mod {name};\n", scope.join(format!("{name}.rs")));
-    let mut source =
-        "#![allow(unused_imports)]\n".to_owned() + &module("owner") + &module("statement") + &module("tokens");
+    let mut source = "#![allow(unused_imports)]\n".to_owned();
+    source.extend(MODULES.map(module));
     for (maker, sql) in statements {
+        let sql = sql.replace("<fence>", "not exists (select from task_fences where attempt = $2)");
         source += &match maker {
             Maker::Read => format!("const _: statement::Read = statement::Read::new(\"case\", \"{sql}\");\n"),
             Maker::Write => format!("const _: statement::Write = statement::Write::new(\"case\", \"{sql}\");\n"),
@@ -273,7 +526,7 @@ fn source<'a>(statements: impl Iterator<Item = (Maker, &'a str)>) -> String {
     source
 }
 
-const FIRST_STATEMENT_LINE: usize = 5;
+const FIRST_STATEMENT_LINE: usize = MODULES.len() + 2;
 
 fn compile(name: &str, source: &str) -> Output {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));

@@ -19,7 +19,7 @@ async fn every_route_except_health_requires_a_token() {
     let ada = api.new_user().await;
     let id = ada.create_id(json!({"title": "Buy milk"})).await;
     let before = database::rows_of(&ada).await;
-    let mut is_expected = 0;
+    let mut protected = 0;
     for (method, route) in routes() {
         let body = valid_body(&method, &route);
         let response =
@@ -28,10 +28,10 @@ async fn every_route_except_health_requires_a_token() {
             response.expect_status(200);
         } else {
             assert_unauthenticated(response);
-            is_expected += 1;
+            protected += 1;
         }
     }
-    assert_eq!(is_expected, 18);
+    assert!(protected >= 18, "{protected}");
     assert_eq!(database::rows_of(&ada).await, before);
 }
 

@@ -12,7 +12,7 @@ const LIMIT: usize = 64 * 1024;
 fn routes_with_body() -> Vec<(String, String)> {
     let routes = routes().into_iter().filter(|(method, _)| !["GET", "DELETE"].contains(&method.as_str()));
     let routes: Vec<_> = routes.collect();
-    assert_eq!(routes.len(), 12);
+    assert!(routes.len() >= 12, "{routes:?}");
     routes
 }
 

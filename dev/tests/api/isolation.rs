@@ -8,7 +8,7 @@ use crate::kit::{api, database, path, routes, task_routes, valid_body};
 /// The routes with a task id in their path.
 fn routes_of_one_task() -> Vec<(String, String)> {
     let routes: Vec<_> = routes().into_iter().filter(|(_, path)| path.contains("{id}")).collect();
-    assert_eq!(routes.len(), 14);
+    assert!(routes.len() >= 14, "{routes:?}");
     routes
 }
 
@@ -168,7 +168,7 @@ async fn another_user_in_the_path_is_forbidden() {
         "%ff".to_owned(),
     ];
     let routes: Vec<_> = task_routes().into_iter().filter(|(_, path)| path.contains("{user_id}")).collect();
-    assert_eq!(routes.len(), 9);
+    assert!(routes.len() >= 9, "{routes:?}");
     for (method, route) in routes {
         let body = valid_body(&method, &route);
         for other in &others {

@@ -52,9 +52,9 @@ fn short_secret_is_named_but_not_printed() {
 #[test]
 fn missing_setting_is_named() {
     let ready = api().stack().ready().clone();
-    let function_processes: BTreeSet<&str> = shared::routes::ROUTES.iter().map(|route| route.function).collect();
-    assert_eq!(function_processes.len(), 7);
-    for function in function_processes {
+    let functions: BTreeSet<&str> = shared::routes::ROUTES.iter().map(|route| route.function).collect();
+    assert!(functions.len() >= 7, "{functions:?}");
+    for function in functions {
         for (name, variables) in [
             ("DATABASE_URL", [("BETTER_AUTH_SECRET", ready.secret.as_str()), ("DATABASE_URL", "")]),
             ("BETTER_AUTH_SECRET", [("DATABASE_URL", ready.database_url.as_str()), ("AUTH_MODE", "hs256")]),

@@ -4,12 +4,14 @@
 //! and [`Select`] statements, which compile only if they are confined to the rows of their user, and it fills in that
 //! user itself. Each noun is a module that adds a method to `UserScope`: `scope.tasks()`.
 
+mod allowed;
 mod error;
 mod owner;
 mod select;
 mod statement;
 mod tokens;
 mod user_scope;
+mod values;
 mod versions;
 
 pub use error::StoreError;

@@ -1,23 +1,29 @@
 //! Checks at compile time that a statement is confined to the rows of one user.
 //!
 //! [`check`] is a `const fn` that reads SQL as PostgreSQL's tokens. It accepts a subset in which ownership can be decided
-//! without knowing the schema, and refuses the rest:
+//! from the text, and refuses the rest:
 //!
 //! - Each query that reads, updates or deletes rows of a table has a `where` whose first condition is `user_id = $1`,
 //!   and no `or` at the same level. This includes subqueries, the queries of a `with`, and each side of a `union`.
-//! - Each `insert` has `user_id` as its first column and `$1` as its first value; `on conflict` names `user_id` first or
-//!   does nothing.
-//! - No row changes its owner: `set user_id = …` is refused.
-//! - A query names one table. Joins with further tables are written as subqueries.
+//! - A query names one table, one of [`USER_TABLES`]. Joins with further tables are written as subqueries.
+//! - Each `insert` is a `select` with `user_id` as its first column and `$1` as its first value; `on conflict` names
+//!   `user_id` first or does nothing.
+//! - No row changes its owner: `set user_id = …` is refused, and columns are assigned one at a time.
+//! - The `where` of each part that writes ends with the [`FENCE`].
 //!
-//! Functions in `from`, earlier queries of the statement's own `with`, and [`OWNERLESS_TABLES`] need no owner.
+//! [`SOURCE_FUNCTIONS`] and earlier queries of the statement's own `with` need no owner. Functions in expressions are
+//! trusted not to read rows of other users, except [`FUNCTIONS_OF_SQL`].
 //!
-//! The compile-fail tests include this file, `tokens` and `statement` alone, without the rest of the crate.
+//! The compile-fail tests include this file, `allowed`, `statement`, `tokens` and `values` alone, without the rest of the crate.
 
-use super::tokens::{Token, equal, equal_str, is_word, next_token};
+use super::allowed::{FENCE, FUNCTIONS_OF_SQL, SOURCE_FUNCTIONS, USER_TABLES, is_clause};
+use super::tokens::{
+    Token, check_tokens, contains, count_bytes, equal, equal_str, is_one_of, next_token, skip_parentheses, skip_tokens,
+};
+use super::values::check_values;
 
-/// Tables without rows of users.
-const OWNERLESS_TABLES: [&str; 1] = ["task_fences"];
+const NO_FENCE: &str = "a write must have the condition `not exists (select from task_fences where attempt = $2)`, the last of its `where`";
+const UNKNOWN_TABLE: &str = "not one of USER_TABLES, SOURCE_FUNCTIONS or the earlier queries of the `with`";
 
 /// The deepest nesting of parentheses.
 const MAX_DEPTH: usize = 16;
@@ -38,7 +44,9 @@ pub(crate) enum SqlKind {
 /// Fails the build unless `sql` is confined to the rows of the user `$1`; see the module. Returns how many of its parts
 /// write.
 pub(crate) const fn check(sql: &str, kind: SqlKind) -> usize {
+    check_tokens(sql.as_bytes());
     let mut checker = Checker::new(sql, kind);
+    checker.check_kind();
     while !checker.token.is_empty() {
         checker.step();
     }
@@ -55,16 +63,16 @@ struct Query {
     needs_owner: bool,
     /// In the list of tables, where a comma adds one.
     in_from: bool,
-    /// The owner's condition has come, and its `where` has not ended.
+    /// It writes, and its fence has not come yet.
+    needs_fence: bool,
+    /// The `where` of the owner or of the fence has begun.
     in_where: bool,
-    /// Between `set` and the end of the assignments.
-    in_set: bool,
     is_insert: bool,
 }
 
 impl Query {
     const NONE: Self =
-        Self { tables: 0, needs_owner: false, in_from: false, in_where: false, in_set: false, is_insert: false };
+        Self { tables: 0, needs_owner: false, in_from: false, needs_fence: false, in_where: false, is_insert: false };
 }
 
 struct Checker<'a> {
@@ -91,8 +99,11 @@ impl<'a> Checker<'a> {
     }
 
     const fn step(&mut self) {
-        self.check_character();
+        let is_keyword =
+            is_clause(self.sql, self.token) || is_one_of(self.sql, self.token, &["distinct", "from", "where"]);
+        assert!(!(is_keyword && self.after("as")), "a keyword must not be a name");
         if self.is("(") {
+            self.check_assignment(skip_parentheses(self.sql, self.peek(1)), "assign one column at a time");
             assert!(self.depth + 1 < MAX_DEPTH, "parentheses are nested too deeply");
             self.depth += 1;
             self.queries[self.depth] = Query::NONE;
@@ -102,173 +113,206 @@ impl<'a> Checker<'a> {
             self.depth -= 1;
         } else if self.is(",") {
             assert!(!self.queries[self.depth].in_from, "a second table in `from`: write a subquery");
+        } else if self.is("distinct") {
+            let is_comparison = self.after("is") || self.after("not");
+            assert!(is_comparison || !self.is_at(1, "from"), "`distinct` must not be a name");
         } else if self.is("from") {
             if !self.after("distinct") {
                 self.query().in_from = true;
-                self.query().in_set = false;
-                self.read_table();
+                if !self.after("delete") {
+                    self.read_source();
+                }
             }
         } else if self.is("join") {
-            self.read_table();
-        } else if self.is("using") {
-            assert!(equal_str(self.sql, self.peek(1), "("), "a second table in a query: write a subquery");
+            self.read_source();
         } else if self.is("update") {
             if !self.after("do") && !self.after("for") {
-                assert!(!self.kind_is_read(), "a read must not write: make it a Write");
-                self.writes += 1;
-                self.read_table();
+                self.read_target(1);
+                self.read_table(1);
             }
-        } else if self.is("insert") {
-            assert!(!self.kind_is_read(), "a read must not write: make it a Write");
-            self.read_insert();
         } else if self.is("delete") {
-            assert!(!self.kind_is_read(), "a read must not write: make it a Write");
-            assert!(equal_str(self.sql, self.peek(1), "from"), "`delete` must be followed by `from`");
-            if !self.is_ownerless(self.peek(2)) {
-                self.writes += 1;
-            }
+            self.read_target(2);
+            assert!(self.is_at(1, "from"), "`delete` must be followed by `from`");
+            self.read_table(2);
+        } else if self.is("insert") {
+            self.read_target(2);
+            self.read_insert();
+        } else if self.is("into") {
+            assert!(self.after("insert"), "`select into` makes a table: write `insert into`");
         } else if self.is("conflict") {
-            let by_owner = equal_str(self.sql, self.peek(1), "(") && equal_str(self.sql, self.peek(2), "user_id");
-            let nothing = equal_str(self.sql, self.peek(1), "do") && equal_str(self.sql, self.peek(2), "nothing");
+            let by_owner = self.is_at(1, "(") && self.is_at(2, "user_id");
+            let nothing = self.is_at(1, "do") && self.is_at(2, "nothing");
             assert!(by_owner || nothing, "`on conflict` must name user_id first, or do nothing");
-        } else if self.is("set") {
-            assert!(!equal_str(self.sql, self.peek(1), "("), "assign one column at a time");
-            self.query().in_set = true;
+            // A `where` behind it does not restrict the rows that are read and inserted.
+            self.check_conditions();
         } else if self.is("user_id") {
-            let is_assigned = self.queries[self.depth].in_set && equal_str(self.sql, self.peek(1), "=");
-            assert!(!is_assigned, "a row must not change its owner");
+            self.check_assignment(self.peek(1), "a row must not change its owner");
         } else if self.is("where") {
             self.read_where();
         } else if self.is("or") {
             assert!(!self.queries[self.depth].in_where, "`or` beside the owner's condition: put it into parentheses");
+        } else if self.is("not") {
+            self.read_fence();
+        } else if self.is("between") {
+            // Its `and` would make the fence an operand.
+            assert!(!self.queries[self.depth].needs_fence, "`between` beside a fence: write `>=` and `<=`");
         } else if is_clause(self.sql, self.token) {
             let is_fragment = matches!(self.kind, SqlKind::Fragment) && self.depth == 0;
             assert!(!is_fragment, "a fragment must not end the `where` to which it is appended");
-            self.query().in_where = false;
-            self.query().in_set = false;
             // The `on` of a join does not end the tables.
             if !self.is("on") {
                 self.query().in_from = false;
+                self.check_conditions();
             }
             if self.is("union") || self.is("except") || self.is("intersect") {
                 assert!(!self.queries[self.depth].is_insert, "an insert must have one source of rows");
                 self.end_query();
             }
         } else {
-            let is_refused =
-                self.is("table") || self.is("truncate") || self.is("merge") || self.is("copy") || self.is("window");
+            let is_refused = is_one_of(self.sql, self.token, &["table", "truncate", "merge", "copy", "window"]);
             assert!(!is_refused, "only select, insert, update and delete are allowed, without named windows");
+            assert!(!self.is("using"), "a second table in a query: write a subquery, or `on` for a join");
+            assert!(!self.is("task_fences"), "{}", NO_FENCE);
+            self.check_function();
         }
         self.advance();
     }
 
     /// At a keyword that a table, a function or a subquery follows.
-    const fn read_table(&mut self) {
-        let name = self.peek(1);
-        let after = self.peek(2);
+    const fn read_source(&mut self) {
+        let distance = if self.is_at(1, "lateral") { 2 } else { 1 };
+        let name = self.peek(distance);
+        assert!(!equal_str(self.sql, name, "task_fences"), "{}", NO_FENCE);
         if equal_str(self.sql, name, "(") {
             // A subquery is checked at its own level; a parenthesized join would hide its tables.
-            assert!(equal_str(self.sql, after, "select"), "only a subquery can be in parentheses after `from`");
-            return;
+            assert!(self.is_at(distance + 1, "select"), "only a subquery can be in parentheses after `from`");
+        } else if is_one_of(self.sql, name, &USER_TABLES) {
+            self.read_table(distance);
+        } else {
+            let is_known = is_one_of(self.sql, name, &SOURCE_FUNCTIONS) || self.is_earlier_query(name);
+            assert!(is_known, "{}", UNKNOWN_TABLE);
         }
-        let is_function = equal_str(self.sql, after, "(") || equal_str(self.sql, name, "lateral");
-        if is_function || self.is_ownerless(name) || self.is_earlier_query(name) {
-            return;
-        }
+    }
+
+    /// The table of users at `distance`.
+    const fn read_table(&mut self, distance: usize) {
+        const FOLLOWING: [&str; 10] = ["as", "where", "set", "join", "left", "inner", "cross", "using", ")", ","];
         assert!(self.queries[self.depth].tables == 0, "a second table in a query: write a subquery");
         self.query().tables += 1;
         self.query().needs_owner = true;
+        let after = self.peek(distance + 1);
+        assert!(
+            after.is_empty() || is_clause(self.sql, after) || is_one_of(self.sql, after, &FOLLOWING),
+            "a table can be followed by `as`, a join or `where`"
+        );
+        let renames_columns = equal_str(self.sql, after, "as") && self.is_at(distance + 3, "(");
+        assert!(!renames_columns, "the alias of a table must not rename its columns");
     }
 
-    /// At `insert`: `insert into t (user_id, …) select $1, …`, or `values ($1, …)`.
-    const fn read_insert(&mut self) {
-        assert!(equal_str(self.sql, self.peek(1), "into"), "`insert` must be followed by `into`");
-        self.query().is_insert = true;
-        if self.is_ownerless(self.peek(2)) {
-            return;
-        }
-        let names_owner = equal_str(self.sql, self.peek(3), "(") && equal_str(self.sql, self.peek(4), "user_id");
-        assert!(names_owner, "an insert must name user_id as its first column");
-        // Skip the columns.
-        let mut token = self.peek(4);
-        while !equal_str(self.sql, token, ")") {
-            assert!(!token.is_empty(), "the columns of an insert must end");
-            token = next_token(self.sql, token.end);
-        }
-        token = next_token(self.sql, token.end);
-        if equal_str(self.sql, token, "select") {
-            token = next_token(self.sql, token.end);
-            self.check_first_value(token);
-        } else {
-            assert!(equal_str(self.sql, token, "values"), "an insert must have `select` or `values`");
-            loop {
-                token = next_token(self.sql, token.end);
-                assert!(equal_str(self.sql, token, "("), "`values` must be followed by rows");
-                token = next_token(self.sql, token.end);
-                self.check_first_value(token);
-                token = self.skip_parentheses(token);
-                if !equal_str(self.sql, token, ",") {
-                    break;
-                }
-            }
-        }
-        self.owned += 1;
+    /// At a part that writes to the table at `distance`.
+    const fn read_target(&mut self, distance: usize) {
+        assert!(matches!(self.kind, SqlKind::Write), "a read must not write: make it a Write");
+        // Even if a query of the `with` has its name, the target is a table.
+        assert!(is_one_of(self.sql, self.peek(distance), &USER_TABLES), "{}", UNKNOWN_TABLE);
         self.writes += 1;
+        self.query().needs_fence = true;
     }
 
-    /// The value of user_id in an insert.
-    const fn check_first_value(&self, token: Token) {
-        let after = next_token(self.sql, token.end);
-        let ends = after.is_empty()
-            || equal_str(self.sql, after, ",")
-            || equal_str(self.sql, after, ")")
-            || equal_str(self.sql, after, "where");
-        assert!(equal_str(self.sql, token, "$1") && ends, "an insert must have $1 as its first value");
-    }
-
-    /// From a token within parentheses to the token behind them.
-    const fn skip_parentheses(&self, mut token: Token) -> Token {
-        let mut depth = 1;
-        while depth > 0 {
-            assert!(!token.is_empty(), "a parenthesis is not closed");
-            if equal_str(self.sql, token, "(") {
-                depth += 1;
-            } else if equal_str(self.sql, token, ")") {
-                depth -= 1;
-            }
-            token = next_token(self.sql, token.end);
-        }
-        token
+    /// At `insert`: `insert into t (user_id, …) select $1, …`.
+    const fn read_insert(&mut self) {
+        assert!(self.is_at(1, "into"), "`insert` must be followed by `into`");
+        self.query().is_insert = true;
+        assert!(self.is_at(3, "(") && self.is_at(4, "user_id"), "an insert must name user_id as its first column");
+        let select = skip_parentheses(self.sql, self.peek(4));
+        assert!(equal_str(self.sql, select, "select"), "an insert must have a `select`: `values` have no fence");
+        let value = next_token(self.sql, select.end);
+        let after = next_token(self.sql, value.end);
+        let ends = after.is_empty() || is_one_of(self.sql, after, &[",", ")", "where"]);
+        assert!(equal_str(self.sql, value, "$1") && ends, "an insert must have $1 as its first value");
+        check_values(self.sql, after);
+        self.owned += 1;
     }
 
     /// At `where`.
     const fn read_where(&mut self) {
-        self.query().in_set = false;
-        self.query().in_from = false;
-        if !self.queries[self.depth].needs_owner {
+        let query = self.query();
+        query.in_from = false;
+        query.in_where = query.in_where || query.needs_owner || query.needs_fence;
+        if !query.needs_owner {
             return;
         }
-        let names_owner = equal_str(self.sql, self.peek(1), "user_id")
-            && equal_str(self.sql, self.peek(2), "=")
-            && equal_str(self.sql, self.peek(3), "$1");
+        let names_owner = self.is_at(1, "user_id") && self.is_at(2, "=") && self.is_at(3, "$1");
         assert!(names_owner, "the first condition must be `user_id = $1`");
         let after = self.peek(4);
         assert!(!equal_str(self.sql, after, "or"), "`or` beside the owner's condition: put it into parentheses");
-        let is_alone = after.is_empty()
-            || equal_str(self.sql, after, "and")
-            || equal_str(self.sql, after, ")")
-            || is_clause(self.sql, after);
+        let is_alone = after.is_empty() || is_one_of(self.sql, after, &["and", ")"]) || is_clause(self.sql, after);
         assert!(is_alone, "`user_id = $1` must be a condition of its own, followed by `and` or the end of the `where`");
         self.query().needs_owner = false;
-        self.query().in_where = true;
         self.owned += 1;
     }
 
-    const fn end_query(&mut self) {
+    /// At `not`, which can be that of the fence.
+    const fn read_fence(&mut self) {
+        let query = self.queries[self.depth];
+        if !(query.needs_fence && query.in_where && (self.after("and") || self.after("where"))) {
+            return;
+        }
+        if let Some(last) = skip_tokens(self.sql, self.token, FENCE) {
+            let after = next_token(self.sql, last.end);
+            // Anything else could make it an operand, or make a row of none, as `having` does.
+            let is_last = after.is_empty() || is_one_of(self.sql, after, &[")", "on", "returning"]);
+            assert!(is_last, "the fence must be the last condition, without clauses for groups or order behind it");
+            self.query().needs_fence = false;
+            self.token = last;
+        }
+    }
+
+    /// At a column or columns, with the token behind them.
+    const fn check_assignment(&self, behind: Token, message: &str) {
+        let is_assigned = (self.after("set") || self.after(",")) && equal_str(self.sql, behind, "=");
+        assert!(!is_assigned, "{}", message);
+    }
+
+    const fn check_function(&self) {
+        let mut index = 0;
+        while index < FUNCTIONS_OF_SQL.len() {
+            let is_refused = contains(self.sql, self.token, FUNCTIONS_OF_SQL[index]);
+            assert!(!is_refused, "a function must not execute SQL or read a table by its name");
+            index += 1;
+        }
+    }
+
+    /// At a token behind which the `where` of the query cannot come any more.
+    const fn check_conditions(&self) {
         assert!(!self.queries[self.depth].needs_owner, "a table is used without `where user_id = $1`");
+        assert!(!self.queries[self.depth].needs_fence, "{}", NO_FENCE);
+    }
+
+    const fn end_query(&mut self) {
+        self.check_conditions();
         let is_insert = self.queries[self.depth].is_insert;
         self.queries[self.depth] = Query::NONE;
         self.queries[self.depth].is_insert = is_insert;
+    }
+
+    /// What the kind of SQL requires of its first token and of its parameters.
+    const fn check_kind(&self) {
+        if !matches!(self.kind, SqlKind::Fragment) {
+            let is_known = is_one_of(self.sql, self.token, &["select", "with", "insert", "update", "delete"]);
+            assert!(is_known, "only select, insert, update and delete are allowed");
+        }
+        let placeholders = match self.kind {
+            SqlKind::Read | SqlKind::Write => return,
+            SqlKind::SelectPrefix => 0,
+            SqlKind::Fragment => 1,
+        };
+        assert!(count_bytes(self.sql, b'?') <= placeholders, "a fragment can have one `?`, other SQL of a list none");
+        let mut token = self.token;
+        while !token.is_empty() {
+            let is_numbered = self.sql[token.start] == b'$' && !equal_str(self.sql, token, "$1");
+            assert!(!is_numbered, "a list numbers its parameters itself: write `?` in a fragment");
+            token = next_token(self.sql, token.end);
+        }
     }
 
     const fn finish(&mut self) {
@@ -294,34 +338,6 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Refuses what the tokens do not show: comments, further statements, quoted and upper-case names.
-    const fn check_character(&self) {
-        let byte = self.sql[self.token.start];
-        assert!(byte != b';', "one statement only");
-        assert!(byte != b'"', "quoted names are not allowed");
-        assert!(byte < 128, "only ASCII outside of literals");
-        let next = if self.token.start + 1 < self.sql.len() { self.sql[self.token.start + 1] } else { b' ' };
-        assert!(byte != b'$' || next.is_ascii_digit(), "dollar quotes are not allowed");
-        let is_comment = (byte == b'-' && next == b'-') || (byte == b'/' && next == b'*');
-        assert!(!is_comment, "comments are not allowed");
-        if byte == b'\'' {
-            let before = self.previous;
-            let is_prefixed =
-                before.end == self.token.start && before.start < before.end && is_word(self.sql[before.start]);
-            assert!(!is_prefixed, "only plain string literals are allowed");
-            return;
-        }
-        let mut index = self.token.start;
-        while index < self.token.end {
-            assert!(!self.sql[index].is_ascii_uppercase(), "SQL is written in lower case");
-            index += 1;
-        }
-    }
-
-    const fn kind_is_read(&self) -> bool {
-        !matches!(self.kind, SqlKind::Write)
-    }
-
     /// Whether a query of the statement's own `with` has this name and has ended before the current token.
     const fn is_earlier_query(&self, name: Token) -> bool {
         let mut token = next_token(self.sql, 0);
@@ -339,21 +355,10 @@ impl<'a> Checker<'a> {
                 && equal_str(self.sql, keyword, "as")
                 && equal_str(self.sql, opening, "(")
             {
-                let behind = self.skip_parentheses(next_token(self.sql, opening.end));
+                let behind = skip_parentheses(self.sql, next_token(self.sql, opening.end));
                 return behind.start <= self.token.start;
             }
             token = keyword;
-        }
-        false
-    }
-
-    const fn is_ownerless(&self, name: Token) -> bool {
-        let mut index = 0;
-        while index < OWNERLESS_TABLES.len() {
-            if equal_str(self.sql, name, OWNERLESS_TABLES[index]) {
-                return true;
-            }
-            index += 1;
         }
         false
     }
@@ -368,6 +373,11 @@ impl<'a> Checker<'a> {
 
     const fn after(&self, text: &str) -> bool {
         equal_str(self.sql, self.previous, text)
+    }
+
+    /// Whether the token `distance` tokens ahead is `text`.
+    const fn is_at(&self, distance: usize, text: &str) -> bool {
+        equal_str(self.sql, self.peek(distance), text)
     }
 
     /// The token `distance` tokens ahead.
@@ -385,30 +395,4 @@ impl<'a> Checker<'a> {
         self.previous = self.token;
         self.token = next_token(self.sql, self.token.end);
     }
-}
-
-/// Keywords that can follow the conditions of a `where`.
-const fn is_clause(sql: &[u8], token: Token) -> bool {
-    const CLAUSES: [&str; 12] = [
-        "order",
-        "group",
-        "having",
-        "limit",
-        "offset",
-        "fetch",
-        "for",
-        "returning",
-        "on",
-        "union",
-        "except",
-        "intersect",
-    ];
-    let mut index = 0;
-    while index < CLAUSES.len() {
-        if equal_str(sql, token, CLAUSES[index]) {
-            return true;
-        }
-        index += 1;
-    }
-    false
 }

@@ -60,20 +60,114 @@ pub(super) const fn equal(left: &[u8], left_token: Token, right: &[u8], right_to
     true
 }
 
-/// How many times `sql` contains the tokens of another text in sequence.
-pub(super) const fn count_tokens(sql: &str, tokens: &str) -> usize {
-    let mut count = 0;
-    let mut start = next_token(sql.as_bytes(), 0);
-    while !start.is_empty() {
-        let (mut found, mut wanted) = (start, next_token(tokens.as_bytes(), 0));
-        while !wanted.is_empty() && equal(sql.as_bytes(), found, tokens.as_bytes(), wanted) {
-            found = next_token(sql.as_bytes(), found.end);
-            wanted = next_token(tokens.as_bytes(), wanted.end);
+pub(super) const fn is_one_of(sql: &[u8], token: Token, texts: &[&str]) -> bool {
+    let mut index = 0;
+    while index < texts.len() {
+        if equal_str(sql, token, texts[index]) {
+            return true;
         }
-        if wanted.is_empty() {
+        index += 1;
+    }
+    false
+}
+
+/// Whether `text` is a part of the token.
+pub(super) const fn contains(sql: &[u8], token: Token, text: &str) -> bool {
+    let mut start = token.start;
+    while start + text.len() <= token.end {
+        if equal_str(sql, Token { start, end: start + text.len() }, text) {
+            return true;
+        }
+        start += 1;
+    }
+    false
+}
+
+pub(super) const fn count_bytes(sql: &[u8], byte: u8) -> usize {
+    let (mut count, mut index) = (0, 0);
+    while index < sql.len() {
+        if sql[index] == byte {
             count += 1;
         }
-        start = next_token(sql.as_bytes(), start.end);
+        index += 1;
     }
     count
+}
+
+/// From a token within parentheses to the token behind them.
+pub(super) const fn skip_parentheses(sql: &[u8], mut token: Token) -> Token {
+    let mut depth = 1;
+    while depth > 0 {
+        assert!(!token.is_empty(), "a parenthesis is not closed");
+        if equal_str(sql, token, "(") {
+            depth += 1;
+        } else if equal_str(sql, token, ")") {
+            depth -= 1;
+        }
+        token = next_token(sql, token.end);
+    }
+    token
+}
+
+/// If the tokens of `text` start at `token`, the last of them.
+pub(super) const fn skip_tokens(sql: &[u8], mut token: Token, text: &str) -> Option<Token> {
+    let mut last = token;
+    let mut wanted = next_token(text.as_bytes(), 0);
+    while !wanted.is_empty() {
+        if !equal(sql, token, text.as_bytes(), wanted) {
+            return None;
+        }
+        last = token;
+        token = next_token(sql, token.end);
+        wanted = next_token(text.as_bytes(), wanted.end);
+    }
+    Some(last)
+}
+
+/// Refuses text that PostgreSQL could divide into other tokens than [`next_token`]: comments, quoted names, prefixed
+/// literals, and words in which a number hides a keyword. Refuses further statements too.
+pub(super) const fn check_tokens(sql: &[u8]) {
+    let mut previous = Token { start: 0, end: 0 };
+    let mut token = next_token(sql, 0);
+    while !token.is_empty() {
+        let byte = sql[token.start];
+        let next = if token.start + 1 < sql.len() { sql[token.start + 1] } else { b' ' };
+        assert!(byte != b';', "one statement only");
+        assert!(byte != b'"', "quoted names are not allowed");
+        assert!(byte.is_ascii_graphic(), "only ASCII outside of literals, and no control characters");
+        assert!(byte != b'$' || next.is_ascii_digit(), "dollar quotes are not allowed");
+        let is_comment = (byte == b'-' && next == b'-') || (byte == b'/' && next == b'*');
+        assert!(!is_comment, "comments are not allowed");
+        if byte == b'\'' {
+            let is_adjacent = !previous.is_empty() && previous.end == token.start;
+            let is_prefixed = is_adjacent && (is_word(sql[previous.start]) || sql[previous.start] == b'&');
+            assert!(!is_prefixed, "only plain string literals are allowed");
+            // With `standard_conforming_strings = off` it would hide the end of the literal.
+            assert!(!contains(sql, token, "\\"), "a string literal must not contain a backslash");
+        } else {
+            check_word(sql, token);
+        }
+        previous = token;
+        token = next_token(sql, token.end);
+    }
+}
+
+/// PostgreSQL reads `or.5` as two tokens, and before version 15 `1or` and `$1or` as well.
+const fn check_word(sql: &[u8], token: Token) {
+    let starts_number = token.end - token.start > 1 && matches!(sql[token.start], b'.' | b'$');
+    let is_number = sql[token.start + starts_number as usize].is_ascii_digit();
+    let mut index = token.start;
+    while index < token.end {
+        let byte = sql[index];
+        let next = if index + 1 < sql.len() { sql[index + 1] } else { b' ' };
+        assert!(!byte.is_ascii_uppercase(), "SQL is written in lower case");
+        if is_number {
+            let is_digit = byte.is_ascii_digit() || byte == b'.' || index == token.start;
+            assert!(is_digit, "a number must have digits only, and white space behind it");
+        } else if byte == b'.' {
+            let is_followed = next.is_ascii_alphabetic() || matches!(next, b'_' | b'*');
+            assert!(is_followed, "a dot must be followed by a name or `*`, without white space");
+        }
+        index += 1;
+    }
 }

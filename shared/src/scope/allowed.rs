@@ -1,0 +1,41 @@
+//! What statements may name. Extend these lists when a statement needs more.
+
+use super::tokens::{Token, is_one_of};
+
+/// Tables with a column `user_id`.
+///
+/// In a table without that column `user_id = $1` could compare the column of a surrounding query.
+pub(super) const USER_TABLES: [&str; 1] = ["tasks"];
+
+/// Functions that can stand in `from`. They read no table.
+pub(super) const SOURCE_FUNCTIONS: [&str; 4] =
+    ["generate_series", "jsonb_array_elements", "jsonb_to_recordset", "unnest"];
+
+/// Functions that an insert can call for its values. None is an aggregate.
+pub(super) const INSERT_FUNCTIONS: [&str; 9] =
+    ["coalesce", "gen_random_uuid", "greatest", "least", "lower", "now", "nullif", "trim", "upper"];
+
+/// Parts of the names of functions that execute the SQL of a string, or read the table that it names.
+pub(super) const FUNCTIONS_OF_SQL: [&str; 4] = ["_to_xml", "dblink", "ts_rewrite", "ts_stat"];
+
+/// The last condition of each part that writes: it has no effect if its attempt was given up.
+pub(super) const FENCE: &str = "not exists (select from task_fences where attempt = $2)";
+
+/// Whether a token is a keyword that can follow the conditions of a `where`.
+pub(super) const fn is_clause(sql: &[u8], token: Token) -> bool {
+    const CLAUSES: [&str; 12] = [
+        "order",
+        "group",
+        "having",
+        "limit",
+        "offset",
+        "fetch",
+        "for",
+        "returning",
+        "on",
+        "union",
+        "except",
+        "intersect",
+    ];
+    is_one_of(sql, token, &CLAUSES)
+}
