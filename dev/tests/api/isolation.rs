@@ -14,11 +14,11 @@ fn routes_of_one_task() -> Vec<(String, String)> {
 
 /// The id with upper and lower case swapped.
 fn swap_case(id: &str) -> String {
-    let in_order = |letter: char| match letter.is_lowercase() {
+    let swap = |letter: char| match letter.is_lowercase() {
         true => letter.to_ascii_uppercase(),
         false => letter.to_ascii_lowercase(),
     };
-    id.chars().map(in_order).collect()
+    id.chars().map(swap).collect()
 }
 
 /// Another user with tasks, and the rows of these tasks.

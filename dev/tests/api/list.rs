@@ -54,8 +54,8 @@ type Condition = Box<dyn Fn(&Value) -> bool>;
 #[tokio::test]
 async fn filters_keep_the_order() {
     let (ada, tasks) = user_with_30_tasks().await;
-    let completed = |is_expected: bool| move |task: &Value| task["completed"] == is_expected;
-    let priority = |is_expected: &'static str| move |task: &Value| task["priority"] == is_expected;
+    let completed = |value: bool| move |task: &Value| task["completed"] == value;
+    let priority = |value: &'static str| move |task: &Value| task["priority"] == value;
     let cases: Vec<(&str, Condition)> = vec![
         ("?status=all", Box::new(|_| true)),
         ("?status=ALL", Box::new(|_| true)),

@@ -39,7 +39,7 @@ pub(crate) fn cases() -> Vec<Case> {
     event["requestContext"]["authentication"] = json!({"clientCert": {"subjectDN": "CN=eve"}});
     cases.push(Case::new(
         Setup::Secret,
-        "others who are named beside the token",
+        "other users beside the token",
         Expected::TasksOf(ADA.to_owned()),
         event,
     ));
@@ -133,7 +133,7 @@ fn elsewhere(good: &str) -> Vec<(&'static str, Value)> {
     vec![
         ("no header at all", changed(&|event| event["headers"] = json!({}))),
         ("headers that are null", changed(&|event| event["headers"] = Value::Null)),
-        ("nothing that says who is calling", anonymous()),
+        ("no authorization at all", anonymous()),
         // The gateway sends all names in lower case.
         ("a token in Authorization with a capital", header("Authorization")),
         ("a token in x-authorization", header("x-authorization")),
@@ -165,7 +165,7 @@ fn elsewhere(good: &str) -> Vec<(&'static str, Value)> {
             }),
         ),
         (
-            "an authorizer that has let somebody in",
+            "an authorizer that accepted the request",
             changed(&|event| {
                 event["requestContext"]["authorizer"] = json!({"jwt": {"claims": {"sub": ADA}}, "principalId": ADA});
             }),

@@ -120,7 +120,7 @@ fn entries() -> Vec<Entry> {
     add("Ed25519, a private key that is null", ed, false, json!({"d": null}));
     add("Ed25519, use sig and key_ops verify", ed, true, json!({"use": "sig", "key_ops": ["verify"]}));
     add("Ed25519, key_ops sign and verify", ed, true, json!({"key_ops": ["sign", "verify"]}));
-    add("Ed25519, members that nobody knows", ed, true, json!({"ext": true, "x5u": crate::trap::url("jwk"), "y": 1}));
+    add("Ed25519, unknown members", ed, true, json!({"ext": true, "x5u": crate::trap::url("jwk"), "y": 1}));
 
     let (x, y, ec) = (P256.bytes("x"), P256.bytes("y"), Algorithm::ES256);
     let off = |bytes: &[u8]| {

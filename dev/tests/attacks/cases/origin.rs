@@ -41,7 +41,7 @@ pub(crate) fn cases() -> Vec<Case> {
     // HS256 tokens need no issuer and audience unless the settings require them.
     let foreign = claims_with(&json!({"iss": "https://evil.example", "aud": ["https://evil.example"]}));
     for setup in Setup::WITH_SECRET {
-        cases.push(Case::accepted(setup, "HS256 of an origin that nobody asks for", by_secret(hs256(), &foreign)));
+        cases.push(Case::accepted(setup, "HS256 of an origin that is not required", by_secret(hs256(), &foreign)));
     }
     cases
 }

@@ -107,7 +107,7 @@ fn other_claims() -> Vec<Case> {
         cases.extend(Setup::WITH_KEYS.map(|setup| Case::refused(setup, &key, eddsa(&claims))));
     }
     let both = claims_with(&json!({"userId": EVE, "id": EVE, "email": "eve@example.com"}));
-    cases.push(Case::accepted(Setup::Secret, "a sub, and others who do not matter", by_secret(hs256(), both)));
+    cases.push(Case::accepted(Setup::Secret, "a sub, and other claims that are ignored", by_secret(hs256(), both)));
     cases
 }
 
@@ -157,7 +157,7 @@ fn cookie_caches() -> Vec<Case> {
     cases.push(Case::accepted_as(
         EVE,
         Setup::Secret,
-        "a cookie cache with somebody else's sub, which counts",
+        "a cookie cache with the sub of another user",
         by_secret(hs256(), &with_sub),
     ));
     // Only the secret signs the cookie cache. The keys of Better Auth sign tokens with a sub.
@@ -223,7 +223,7 @@ fn repeated_and_malformed() -> Vec<Case> {
     let unread = unread.expect("JSON");
     cases.push(Case::accepted(
         Setup::Secret,
-        "a payload with deep arrays that nobody reads",
+        "a payload with deep arrays that are skipped",
         by_secret(hs256(), unread),
     ));
     cases
