@@ -3,7 +3,7 @@
 use dev::testing::client::{TaskId, TestUser};
 use serde_json::{Value, json};
 
-use crate::kit::{api, database};
+use crate::kit::{api, database, schema};
 
 const DUE_DATE: &str = "due_date must be a date or a time such as 2026-11-21 or 2026-11-21T17:30:00Z";
 
@@ -33,7 +33,7 @@ async fn only_the_title_is_required() {
         let path = route.replace("{user_id}", &ada.id);
         let response = ada.post(&path, &json!({"title": "Buy milk"})).await.expect_status(201);
         let id = TaskId::from_task(&response.json);
-        assert_eq!(matches!(id, TaskId::Number(_)), database::has_number_ids(), "{id}");
+        assert_eq!(matches!(id, TaskId::Number(_)), schema::has_number_ids(), "{id}");
         let created_at = &response["created_at"];
         let expected = json!({
             "id": response["id"], "user_id": ada.id, "title": "Buy milk", "description": null, "completed": false,

@@ -3,7 +3,7 @@
 use dev::testing::client::TaskId;
 use serde_json::json;
 
-use crate::kit::{api, database, path};
+use crate::kit::{api, database, path, schema};
 
 #[tokio::test]
 async fn task_is_returned_as_created() {
@@ -29,7 +29,7 @@ async fn get_ignores_the_query() {
 #[tokio::test]
 async fn values_of_other_back_ends_are_returned() {
     let ada = api().new_user().await;
-    let longest = database::max_title_length();
+    let longest = schema::max_title_length();
     let values = format!("repeat('x', {longest}), 'infinity', '-infinity', '2026-01-01'");
     database::insert_tasks(&ada, "title, due_date, created_at, updated_at", &values).await;
     let id = TaskId::from_task(&database::rows_of(&ada).await[0]);

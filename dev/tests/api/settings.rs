@@ -5,7 +5,7 @@ use std::time::Duration;
 use dev::testing::client::TaskId;
 use serde_json::{Value, json};
 
-use crate::kit::{api_with, database};
+use crate::kit::{api_with, database, schema};
 
 const CAMEL_CASE: [(&str, &str); 4] =
     [("userId", "user_id"), ("dueDate", "due_date"), ("createdAt", "created_at"), ("updatedAt", "updated_at")];
@@ -33,7 +33,7 @@ async fn camel_case_members_can_be_added() {
 
 #[tokio::test]
 async fn text_limits_can_be_set() {
-    let longest = database::max_title_length();
+    let longest = schema::max_title_length();
     let limits = [("TASK_TITLE_MAX", &*longest.to_string()), ("TASK_DESCRIPTION_MAX", "5")];
     let ada = api_with(&limits).new_user().await;
     let task = json!({"title": "🥛".repeat(longest), "description": "🥛".repeat(5)});
@@ -48,8 +48,8 @@ async fn text_limits_can_be_set() {
 /// The settings allow texts that are too long for the table.
 #[tokio::test]
 async fn text_that_the_database_rejects_is_invalid() {
-    let Some(refusal) = database::refusal_of_long_texts() else {
-        return database::report_skipped("the database takes every text that the settings can allow");
+    let Some(refusal) = schema::refusal_of_long_texts() else {
+        return schema::report_skipped("the database takes every text that the settings can allow");
     };
     let limits = [("TASK_TITLE_MAX", "255"), ("TASK_DESCRIPTION_MAX", "16000"), ("LAMBDA_CONCURRENCY", "1")];
     let api = api_with(&limits);

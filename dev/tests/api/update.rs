@@ -3,7 +3,7 @@
 use dev::testing::client::{TaskId, TestUser};
 use serde_json::{Value, json};
 
-use crate::kit::{api, database, path};
+use crate::kit::{api, database, path, schema};
 
 const METHODS: [&str; 2] = ["PUT", "PATCH"];
 
@@ -198,8 +198,8 @@ async fn update_validates_like_create() {
 /// The title is longer than the API accepts. Other changes of the task still work.
 #[tokio::test]
 async fn task_with_an_overlong_title_can_be_changed() {
-    if database::max_title_length() == 200 {
-        return database::report_skipped("no title is longer than the API allows");
+    if schema::max_title_length() == 200 {
+        return schema::report_skipped("no title is longer than the API allows");
     }
     let ada = api().new_user().await;
     database::insert_tasks(&ada, "title", "repeat('x', 255)").await;

@@ -3,11 +3,11 @@
 use dev::testing::client::TestResponse;
 use serde_json::{Map, Value, json};
 
-use crate::cases::key_sets;
 use crate::database::AuthDatabase;
 use crate::function::bearing;
 use crate::keys::{ED25519, P256, RSA};
 use crate::token::{ADA, EVE, ORIGIN, SECRET, by_key, by_secret, claims, header, hs256};
+use crate::unusual_keys::unusual_jwks;
 
 /// The token of a session of [`ADA`].
 pub(crate) const SESSION: &str = "uFqvhN4c4TtqYkq8bB4aS2kRkKq1vO3J";
@@ -161,7 +161,7 @@ impl Setup {
             ],
             Self::SecretWithLeeway => vec![mode("hs256"), secret, ("JWT_LEEWAY_SECONDS", "60".to_owned())],
             Self::Keys => {
-                let jwks: Vec<Value> = good_keys().into_iter().chain(key_sets::jwks()).collect();
+                let jwks: Vec<Value> = good_keys().into_iter().chain(unusual_jwks()).collect();
                 vec![url, secret, keys(&jwks)]
             }
             Self::OneKey => vec![url, keys(&[ED25519.jwk_with(&json!({"kid": "only"}))])],

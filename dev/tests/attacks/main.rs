@@ -13,6 +13,7 @@ mod keys;
 mod live_sessions;
 mod token;
 mod trap;
+mod unusual_keys;
 
 use std::collections::BTreeSet;
 

@@ -10,7 +10,6 @@ use tokio::time::timeout;
 
 use super::request::TestRequest;
 use super::response::TestResponse;
-use super::user::TestUser;
 
 /// What every response must fulfil, whatever a test looks at. The error says what is wrong.
 pub type ResponseCheck = fn(&TestRequest, &TestResponse) -> Result<(), String>;
@@ -74,11 +73,5 @@ impl ApiClient {
     /// Sends a GET request without a token.
     pub async fn get(&self, path: &str) -> TestResponse {
         self.send(TestRequest::new("GET", path)).await
-    }
-
-    /// A user of this API. Neither the id nor the token need be valid.
-    #[must_use]
-    pub fn user(&self, id: &str, token: &str) -> TestUser {
-        TestUser { client: self.clone(), id: id.to_owned(), token: token.to_owned() }
     }
 }

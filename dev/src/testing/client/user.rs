@@ -18,6 +18,14 @@ pub struct TestUser {
     pub token: String,
 }
 
+impl ApiClient {
+    /// A user of this API. Neither the id nor the token need be valid.
+    #[must_use]
+    pub fn user(&self, id: &str, token: &str) -> TestUser {
+        TestUser { client: self.clone(), id: id.to_owned(), token: token.to_owned() }
+    }
+}
+
 impl TestUser {
     /// A request with the token of the user.
     #[must_use]

@@ -8,7 +8,7 @@ use dev::testing::fault_proxy::FaultProxy;
 use dev::testing::stack::{Settings, Stack};
 
 use super::contract::check_contract;
-use super::database;
+use super::schema;
 
 /// A stack and a client that checks every response against `openapi.yaml`.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ pub(crate) fn api_with(variables: &[(&str, &str)]) -> Api {
     let stack = stacks.entry(key).or_insert_with(|| {
         let database_url = match first {
             Some(first) => Some(first.stack().database_url().to_owned()),
-            None => database::adopted_database_url(),
+            None => schema::adopted_database_url(),
         };
         let settings = database_url.iter().fold(Settings::new(), |settings, url| settings.with_database(url));
         let settings = variables.iter().fold(settings, |settings, (name, value)| settings.with(name, value));
@@ -80,12 +80,13 @@ impl Api {
 
     /// A new user in the common database, with a valid token.
     pub(crate) async fn new_user(&self) -> TestUser {
-        self.user(&database::new_user(&database::connect().await).await)
+        let client = schema::connect(api().stack().database_url()).await;
+        self.user(&schema::new_user(&client).await)
     }
 
     /// A user who is not in the database, with a valid token.
     pub(crate) fn unknown_user(&self) -> TestUser {
-        self.user(&database::new_user_id())
+        self.user(&schema::new_user_id())
     }
 
     /// The user with this id, who need not be in the database, with a valid token.

@@ -11,6 +11,7 @@ mod contract;
 pub(crate) mod database;
 mod env;
 mod routes;
+pub(crate) mod schema;
 
 pub(crate) use contract::Contract;
 pub(crate) use env::{Api, api, api_with, proxied_database};

@@ -37,12 +37,7 @@ pub(crate) fn cases() -> Vec<Case> {
     event["rawQueryString"] = "user_id=eve&userId=eve&sub=eve".into();
     event["requestContext"]["authorizer"] = json!({"jwt": {"claims": {"sub": EVE}}, "lambda": {"userId": EVE}});
     event["requestContext"]["authentication"] = json!({"clientCert": {"subjectDN": "CN=eve"}});
-    cases.push(Case::new(
-        Setup::Secret,
-        "other users beside the token",
-        Expected::TasksOf(ADA.to_owned()),
-        event,
-    ));
+    cases.push(Case::new(Setup::Secret, "other users beside the token", Expected::TasksOf(ADA.to_owned()), event));
     cases
 }
 

@@ -6,7 +6,7 @@ mod encoding;
 mod forms;
 mod headers;
 mod key_names;
-pub(crate) mod key_sets;
+mod key_sets;
 mod origin;
 mod sessions;
 mod signatures;
