@@ -46,8 +46,7 @@ async fn retried_conditional_change_recognizes_itself() {
             (Direction::ToServer, 5, 1),
         ] {
             let case = env.prepare(operation).await.if_unchanged();
-            assert_case_survives(&env, &case, Cut { direction: direction, after_bytes: after, end: End::Reset }, times)
-                .await;
+            assert_case_survives(&env, &case, Cut { direction, after_bytes: after, end: End::Reset }, times).await;
             // The version has changed, so the same request fails now. A delete finds no task.
             let status = if operation == Operation::Delete { 404 } else { 412 };
             assert_eq!(case.send().await.status, status, "{operation:?}");

@@ -59,7 +59,7 @@ async fn healthy_request_has_only_database_time() {
     env.warm_up().await;
     for operation in ALL_OPERATIONS {
         let (_, response) = done(&env, operation).await;
-        let line = metrics_of(&env, &response.request_id());
+        let line = metrics_of(&env, response.request_id());
         let mut names = names(&line);
         // On a busy machine any statement may be slow.
         names.remove("SlowQueries");
@@ -73,7 +73,7 @@ async fn healthy_request_has_only_database_time() {
 async fn first_request_reports_the_connection_setup() {
     let env = start_with_metrics().await;
     let (_, response) = done(&env, Operation::Create).await;
-    let line = metrics_of(&env, &response.request_id());
+    let line = metrics_of(&env, response.request_id());
     assert!(names(&line).is_superset(&["ColdStarts", "ConnectTime", "Connects", "DatabaseTime"].into()), "{line}");
     assert_eq!((&line["Connects"], &line["connects"][0]["reason"]), (&json!(1), &json!("first")));
     let phases = ["resolve", "tcp", "tls", "sign_in"].map(|phase| line["connects"][0][phase].as_f64().unwrap());
@@ -87,14 +87,14 @@ async fn reconnects_are_counted_with_their_reason() {
     env.warm_up().await;
     env.close_connections(End::Close).await;
     let (_, response) = done(&env, Operation::Update).await;
-    let line = metrics_of(&env, &response.request_id());
+    let line = metrics_of(&env, response.request_id());
     assert_eq!((&line["Reconnects"], &line["connects"][0]["reason"]), (&json!(1), &json!("closed")), "{line}");
     assert_eq!(line["Repeats"], Value::Null);
 
     // The response of the next statement is lost.
     env.proxy.cut_next_statement(Cut { direction: Direction::ToClient, after_bytes: 0, end: End::Reset });
     let (_, response) = done(&env, Operation::Update).await;
-    let line = metrics_of(&env, &response.request_id());
+    let line = metrics_of(&env, response.request_id());
     assert_eq!((&line["Repeats"], &line["repeated"]), (&json!(1), &json!(["answer lost"])), "{line}");
     assert_eq!((&line["Reconnects"], &line["connects"][0]["reason"]), (&json!(1), &json!("failed")), "{line}");
 }
@@ -111,7 +111,7 @@ async fn slow_statement_is_logged_without_its_values() {
     env.database.run("commit").await;
     for (case, response) in cases.iter().zip(&responses.await.unwrap()) {
         env.assert_done(case, response).await;
-        let line = metrics_of(&env, &response.request_id());
+        let line = metrics_of(&env, response.request_id());
         let statement = case.operation.function().split('-').next().unwrap();
         assert_eq!((&line["SlowQueries"], &line["slow"]), (&json!(1), &json!([statement])), "{line}");
         assert!(line["DatabaseTime"].as_f64().unwrap() > 100.0, "{line}");
@@ -139,10 +139,10 @@ async fn failures_report_the_operator_action() {
         let response = case.send().await;
         assert_eq!((response.status, response.retry_after()), (status, retry_after), "{script:?}");
         env.assert_not_executed(&case).await;
-        let line = metrics_of(&env, &response.request_id());
+        let line = metrics_of(&env, response.request_id());
         assert_eq!(line[metric], 1, "{line}");
         let is_expected = |line: &str| {
-            line.contains(&response.request_id())
+            line.contains(response.request_id())
                 && line.contains(&format!("\"remedy\":\"{remedy}\""))
                 && retry_after.is_none_or(|seconds| line.contains(&format!("\"retry_after\":{seconds}")))
         };
