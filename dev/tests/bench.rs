@@ -1,5 +1,5 @@
-//! `make bench` in small: one request of each kind, with whatever binaries there are. What it counts must be right;
-//! what it times is only there.
+//! The benchmark with one request of each kind, and with debug binaries. Its counts must be right. Its times are only
+//! checked for their presence.
 #![cfg(target_os = "linux")]
 
 use std::path::Path;
@@ -24,7 +24,7 @@ fn results() -> Value {
 }
 
 #[test]
-fn every_operation_is_measured_and_takes_the_round_trips_that_it_may() {
+fn operations_are_measured_and_meet_round_trip_goals() {
     let results = results();
     let sections = results["sections"].as_array().expect("sections");
     for section in sections {
