@@ -27,7 +27,7 @@ impl Ending {
     }
 }
 
-/// Asserts that the operation is done on a new connection, with one execution and without a fence.
+/// Asserts that the operation is done on a new connection, with one statement.
 async fn assert_done_on_new_connection(env: &TestEnv, operation: Operation) {
     let case = env.prepare(operation).await;
     let before = env.counts();
