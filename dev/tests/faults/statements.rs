@@ -38,8 +38,8 @@ async fn statement_of_a_terminated_backend_executes_once() {
     env.database.wait_for_blocked_statements(6).await;
     env.database.run("commit").await;
     env.assert_all_done(&cases, &responses.await.unwrap()).await;
-    // Three of the retries also sent a fence.
-    assert_eq!(env.counts_since(before).1, 6 + 3);
+    // The retries of the four writes also sent a fence.
+    assert_eq!(env.counts_since(before).1, 6 + 4);
 }
 
 #[tokio::test]

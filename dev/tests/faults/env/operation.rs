@@ -29,7 +29,7 @@ pub(crate) const ONE_OF_EACH_FUNCTION: [Operation; 6] =
 impl Operation {
     /// Whether a retry first fences off the earlier attempt, with a statement of its own.
     pub(crate) fn is_fenced(self) -> bool {
-        !matches!(self, Self::List | Self::Get | Self::Delete)
+        !matches!(self, Self::List | Self::Get)
     }
 
     /// The binary that does it, which is also its application name in the database.
