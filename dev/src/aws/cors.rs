@@ -1,4 +1,4 @@
-//! CORS, which an HTTP API responses itself.
+//! CORS, which an HTTP API handles itself.
 
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
@@ -22,6 +22,32 @@ pub struct Cors {
     pub credentials: bool,
     /// How long a browser may cache the response to a preflight request, in seconds.
     pub max_age: Option<u64>,
+}
+
+/// Reads a comma list of origins as people paste it: quotes and slashes at the end are removed.
+///
+/// # Errors
+/// What is wrong, as a predicate that names the item. Origins are compared exactly, so an item that is not an origin would
+/// never match.
+pub fn parse_origins(list: &str) -> Result<Vec<String>, String> {
+    let items = list.split(',').map(|item| item.trim().trim_matches(['"', '\'']).trim().trim_end_matches('/'));
+    let origins = items.filter(|item| !item.is_empty()).map(|item| {
+        if item.contains('*') {
+            return Err(format!("must name each origin: there are no wildcards, as in {item}"));
+        }
+        let host = item.strip_prefix("https://").or_else(|| item.strip_prefix("http://"));
+        let is_host = |host: &str| {
+            !host.is_empty()
+                && !host.contains(|character: char| character.is_whitespace() || "/?#@\\".contains(character))
+        };
+        if host.is_some_and(is_host) {
+            // Browsers send scheme and host in lower case.
+            Ok(item.to_ascii_lowercase())
+        } else {
+            Err(format!("must be a comma list of origins such as https://app.example.com, and {item} is none"))
+        }
+    });
+    origins.collect()
 }
 
 /// Whether this is a preflight request, to which the gateway responds without a function.
@@ -87,6 +113,27 @@ fn vary_by_origin(response: &mut HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pasted_origins_are_cleaned() {
+        let origins = |list: &str| parse_origins(list).expect("origins").join(" ");
+        assert_eq!(origins("http://localhost:3000/"), "http://localhost:3000");
+        assert_eq!(
+            origins("\"https://App.example.com\", 'https://b.test:8443/'"),
+            "https://app.example.com https://b.test:8443"
+        );
+        assert_eq!(origins(" , https://a.test ,"), "https://a.test");
+    }
+
+    #[test]
+    fn what_would_never_match_is_rejected() {
+        for item in
+            ["*", "https://*.vercel.app", "app.example.com", "https://a.test/app", "ftp://a.test", "https://", "null"]
+        {
+            let problem = parse_origins(&format!("https://a.test,{item}")).expect_err("no origin");
+            assert!(problem.contains(item.trim_end_matches('/')), "{problem}");
+        }
+    }
 
     fn rules() -> Cors {
         let list = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_norway::Value;
 
-use super::cors::Cors;
+use super::cors::{Cors, parse_origins};
 use super::routes::Route;
 
 /// What defines the behaviour of the deployed API.
@@ -168,22 +168,15 @@ impl Parameters {
             None => Ok(Vec::new()),
             Some(value) => self.list(value, &format!("CorsConfiguration.{name}")),
         };
-        let cors = Cors {
-            origins: list("AllowOrigins")?,
+        const ORIGINS: &str = "CorsConfiguration.AllowOrigins (CORS_ORIGINS)";
+        Ok(Cors {
+            origins: parse_origins(&list("AllowOrigins")?.join(",")).map_err(|problem| wrong(ORIGINS, &problem))?,
             methods: list("AllowMethods")?,
             headers: list("AllowHeaders")?,
             exposed: list("ExposeHeaders")?,
             credentials: rules.get("AllowCredentials").and_then(Value::as_bool).unwrap_or(false),
             max_age: rules.get("MaxAge").and_then(Value::as_u64),
-        };
-        if cors.credentials && cors.origins.iter().any(|origin| origin == "*") {
-            // AWS refuses to deploy this, because browsers would reject the responses.
-            return Err(wrong(
-                "CorsConfiguration.AllowOrigins",
-                "(CORS_ORIGINS) must name the origins: * is not allowed together with AllowCredentials",
-            ));
-        }
-        Ok(cors)
+        })
     }
 
     fn list(&self, value: &Value, place: &str) -> Result<Vec<String>, TemplateError> {

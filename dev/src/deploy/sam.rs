@@ -7,6 +7,7 @@ use std::process::Stdio;
 use jiff::Timestamp;
 
 use super::artifacts::{Architecture, BuildError, build};
+use crate::aws::cors::parse_origins;
 use crate::aws::template::{TemplateError, parameters};
 use crate::install::ToolError;
 use crate::install::python::SAM;
@@ -27,6 +28,9 @@ pub enum DeployError {
     /// The template cannot be read.
     #[error(transparent)]
     Template(#[from] TemplateError),
+    /// The origins are not a list of origins.
+    #[error("CORS_ORIGINS {0}")]
+    Origins(String),
     /// SAM failed and has printed the reason.
     #[error("sam deploy failed")]
     Sam,
@@ -40,9 +44,12 @@ pub enum DeployError {
 /// # Errors
 /// [`DeployError`].
 pub async fn deploy(stage: &str, architecture: Architecture) -> Result<(), DeployError> {
-    build(architecture).await?;
     let text = std::fs::read_to_string(root().join("template.yaml")).map_err(TemplateError::Read)?;
     let mut values = parameter_values(&parameters(&text)?, |name| std::env::var(name).ok());
+    if let Some(origins) = values.get_mut("CorsOrigins") {
+        *origins = parse_origins(origins).map_err(DeployError::Origins)?.join(",");
+    }
+    build(architecture).await?;
     // A stack keeps the values of parameters that are not set, so a release need not know the password.
     let names: Vec<&str> = values.keys().map(String::as_str).collect();
     eprintln!("Given by the environment: {}. The rest is as samconfig.toml says, or as it was.", names.join(", "));

@@ -105,7 +105,7 @@ async fn every_response_allows_the_configured_origin() {
 #[tokio::test]
 async fn each_configured_origin_is_echoed_alone() {
     let origins = ["https://one.example", "https://two.example:8443", "http://localhost:5173"];
-    let api: Api = api_with(&[("CORS_ORIGINS", &format!("{},{}, {}", origins[0], origins[1], origins[2]))]);
+    let api: Api = api_with(&[("CORS_ORIGINS", &format!("{}/,\"{}\", {}", origins[0], origins[1], origins[2]))]);
     for origin in origins {
         assert_allows_origin(
             &api.client.send_unchecked(preflight("/api/tasks", origin, "PATCH")).await.expect_status(204),

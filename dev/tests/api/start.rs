@@ -86,9 +86,11 @@ fn invalid_database_url_is_explained_without_the_password() {
 }
 
 #[test]
-fn wildcard_origin_is_rejected() {
-    let message = error_of(Stack::start(with_database().with("CORS_ORIGINS", "*")));
-    assert!(message.contains("CORS_ORIGINS"), "{message}");
+fn origin_that_never_matches_is_rejected() {
+    for origins in ["*", "https://*.vercel.app", "https://app.example.com,example.com"] {
+        let message = error_of(Stack::start(with_database().with("CORS_ORIGINS", origins)));
+        assert!(message.contains("CORS_ORIGINS"), "{message}");
+    }
 }
 
 #[test]
