@@ -34,6 +34,11 @@ impl AuthDatabase {
         database
     }
 
+    /// A database as it is.
+    pub(crate) fn on(database: TestDatabase) -> Self {
+        Self(database)
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.0.url
     }

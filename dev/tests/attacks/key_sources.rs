@@ -85,7 +85,7 @@ async fn known_keys_outlive_a_failure_of_the_table() {
 }
 
 #[tokio::test]
-async fn missing_key_table_returns_503() {
+async fn missing_key_table_returns_500() {
     let database = AuthDatabase::without_keys().await;
     database.add_user(ADA).await;
     let variables = [
@@ -96,8 +96,9 @@ async fn missing_key_table_returns_503() {
     ];
     let mut function = list_tasks(&variables).await;
     let response = function.invoke(&bearing(&token())).await.expect("a response");
-    assert_eq!((response.status, &response["code"]), (503, &json!("sign_in_unavailable")));
-    assert_eq!(response.retry_after(), Some(1));
+    assert_eq!((response.status, &response["code"]), (500, &json!("misconfigured")));
+    assert_eq!(response.retry_after(), None);
+    assert!(function.output().contains("there is no table jwks or jwkss"), "{}", function.output());
     // Tokens that need no key are accepted, and malformed tokens are rejected as usual.
     assert_eq!(function.status_for(&by_secret(hs256(), claims())).await, 200);
     assert_eq!(function.status_for("a.b.c").await, 401);

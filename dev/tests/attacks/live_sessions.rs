@@ -43,15 +43,16 @@ async fn ended_session_is_rejected_immediately() {
 }
 
 #[tokio::test]
-async fn missing_session_table_returns_503() {
+async fn missing_session_table_returns_500() {
     let database = database_with_a_session().await;
-    database.run("alter table session rename to sessions").await;
+    database.run("alter table session rename to old_session").await;
     let mut function = start_function(database.url()).await;
-    assert_eq!(function.status_for(SESSION).await, 503);
+    assert_eq!(function.status_for(SESSION).await, 500);
+    assert!(function.output().contains("there is no table session or sessions"), "{}", function.output());
     // Tokens that need no session are accepted, and malformed tokens are rejected as usual.
     assert_eq!(function.status_for(&by_secret(hs256(), claims())).await, 200);
     assert_eq!(function.status_for("'").await, 401);
-    database.run("alter table sessions rename to session").await;
+    database.run("alter table old_session rename to session").await;
     assert_eq!(function.status_for(SESSION).await, 200);
 }
 

@@ -11,6 +11,7 @@ mod key_server;
 mod key_sources;
 mod keys;
 mod live_sessions;
+mod table_forms;
 mod token;
 mod trap;
 mod unusual_keys;

@@ -14,6 +14,9 @@ pub(crate) enum AuthError {
     /// The token cannot be verified, because there are no keys.
     #[error("the public keys cannot be had")]
     NoKeys(#[source] Box<dyn Error + Send + Sync>),
+    /// The token cannot be verified, because a table or a column of Better Auth does not exist.
+    #[error("Better Auth's tables are not as expected: {0}")]
+    MissingTable(String),
     /// The token cannot be verified, because Better Auth's tables cannot be read.
     #[error("Better Auth's tables cannot be read")]
     Database(#[from] DbError),

@@ -43,6 +43,8 @@ pub(crate) enum Rejection {
     /// A value is not a literal of the column's type. 22P02: `abc` is not an integer. 22003: 99999999999 is not a small
     /// one.
     Literal,
+    /// A table, column or schema does not exist: 42P01, 42703, 3F000.
+    Undefined,
     /// Any other.
     Other,
 }
@@ -247,6 +249,7 @@ fn rejection(code: &str) -> Rejection {
         "23505" => Rejection::Unique,
         "23514" | "22001" | "22021" => Rejection::Rule,
         "22P02" | "22003" => Rejection::Literal,
+        "42P01" | "42703" | "3F000" => Rejection::Undefined,
         _ => Rejection::Other,
     }
 }
@@ -280,7 +283,7 @@ mod tests {
             ("28P01", "password authentication failed", DbErrorKind::Misconfigured, RetryClass::Final),
             ("3D000", "database does not exist", DbErrorKind::Misconfigured, RetryClass::Final),
             ("42501", "permission denied for table tasks", DbErrorKind::Misconfigured, RetryClass::Final),
-            ("42P01", "relation does not exist", DbErrorKind::Rejected(Rejection::Other), RetryClass::Final),
+            ("42P01", "relation does not exist", DbErrorKind::Rejected(Rejection::Undefined), RetryClass::Final),
         ] {
             assert_eq!(classify(&SqlState::from_code(code), message), (kind, class), "{code} {message}");
         }
