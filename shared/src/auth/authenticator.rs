@@ -65,17 +65,17 @@ impl Authenticator {
 
     async fn user_of_jwt(&self, jwt: &Jwt<'_>) -> Result<String, AuthError> {
         let (claims, rules) = if jwt.alg() == "HS256" {
-            let (key, rules) = self.hs256.as_ref().ok_or(TokenError::Form)?;
+            let (key, rules) = self.hs256.as_ref().ok_or(TokenError::Hs256NotAccepted)?;
             (jwt.verify(key, Algorithm::HS256)?, rules)
         } else {
-            let (keys, rules) = self.jwks.as_ref().ok_or(TokenError::Form)?;
+            let (keys, rules) = self.jwks.as_ref().ok_or(TokenError::KeyPairNotAccepted)?;
             (keys.verify(jwt, &self.tables).await?, rules)
         };
         Ok(rules.user_id(claims, now())?)
     }
 
     async fn user_of_session(&self, token: &str) -> Result<String, AuthError> {
-        let sessions = self.sessions.as_ref().ok_or(TokenError::Form)?;
+        let sessions = self.sessions.as_ref().ok_or(TokenError::SessionNotAccepted)?;
         let user = self.tables.user_of_session(&sessions.stored_token(token)?).await?;
         Ok(user.ok_or(TokenError::NoSession)?)
     }

@@ -33,8 +33,12 @@ pub(crate) enum TokenError {
     NotAJwt,
     #[error("the token's header names an algorithm, type or extension that is not accepted")]
     Header,
-    #[error("the kind of the token is not accepted")]
-    Form,
+    #[error("the token is signed with HS256, which AUTH_MODE does not accept: it lacks hs256")]
+    Hs256NotAccepted,
+    #[error("the token is signed with a key pair, which AUTH_MODE does not accept: it lacks jwks")]
+    KeyPairNotAccepted,
+    #[error("the token is not a JWT, and AUTH_MODE does not accept session tokens: it lacks session")]
+    SessionNotAccepted,
     #[error("the token names a key that does not exist")]
     UnknownKey,
     #[error("the signature is not ours")]
