@@ -81,7 +81,7 @@ async fn only_booleans_are_accepted() {
             let response = ada.patch(&format!("{path}/{ending}"), &json!({"completed": wrong})).await;
             assert_eq!(response.expect_invalid_at(&["/completed"])["detail"], "completed must be true or false");
         }
-        for not_an_object in [json!([]), json!(true), json!(null), json!("done")] {
+        for not_an_object in [json!([]), json!(true), json!("done")] {
             ada.patch(&format!("{path}/{ending}"), &not_an_object).await.expect_invalid_at(&[""]);
         }
     }

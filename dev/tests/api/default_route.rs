@@ -15,17 +15,13 @@ async fn unknown_path_is_not_found() {
         "/api",
         "/api/",
         "/tasks",
-        "/api/tasks/",
         "/api//tasks",
         "//api/tasks",
         "/API/tasks",
         "/api/Tasks",
-        "/api/tasks/1/",
-        "/api/tasks/1/complete/",
         "/api/tasks/1/completed",
         "/api/tasks/1/2/3",
         "/api/u/tasks/1/2",
-        "/health/",
         "/healthz",
         "/health/live",
         "/v1/api/tasks",
@@ -41,7 +37,9 @@ async fn unknown_path_is_not_found() {
             for request in [TestRequest::new(method, path), ada.request(method, path)] {
                 let response = api.client.send(request).await.expect_status(404);
                 if method != "HEAD" {
-                    response.expect_problem(404, "route_not_found", "There is nothing at this path");
+                    let detail = response["detail"].as_str().expect("a sentence").to_owned();
+                    assert!(detail.starts_with("There is nothing at /"), "{detail}");
+                    response.expect_problem(404, "route_not_found", &detail);
                 }
             }
         }
@@ -58,7 +56,9 @@ async fn unsupported_method_returns_the_allowed_ones() {
             routes.iter().filter(|(_, path)| path == route).map(|(method, _)| method.as_str()).collect();
         allowed.sort_unstable();
         let path = path(route, &ada.id, "42");
-        for method in OTHER_METHODS.into_iter().filter(|method| !allowed.contains(method)) {
+        // `HEAD` of the health checks is answered without a route of its own.
+        let is_answered = |method: &str| allowed.contains(&method) || (method == "HEAD" && path.starts_with("/health"));
+        for method in OTHER_METHODS.into_iter().filter(|method| !is_answered(method)) {
             for request in [TestRequest::new(method, &path), ada.request(method, &path).typed("text/plain", "{")] {
                 let response = api.client.send(request).await.expect_status(405);
                 assert_eq!(response.header("allow"), Some(allowed.join(", ").as_str()));

@@ -79,7 +79,12 @@ async fn invalid_json_is_malformed() {
 async fn json_that_is_no_object_is_invalid() {
     let ada = api().new_user().await;
     for request in requests(&ada).await {
+        // An optional body can be null.
+        let is_optional = ["/complete", "/toggle", "/status"].iter().any(|ending| request.path.ends_with(ending));
         for body in ["null", "true", "5", "\"title\"", "[]", "[{\"title\": \"t\"}]"] {
+            if is_optional && body == "null" {
+                continue;
+            }
             let response = ada.send(request.clone().typed("application/json", body)).await;
             assert_eq!(response.expect_invalid_at(&[""])["detail"], "the request body must be a JSON object");
         }

@@ -102,7 +102,7 @@ async fn filters_keep_the_order() {
         ("?&&status=pending", Box::new(completed(false))),
         // Unknown parameters are ignored.
         ("?Status=pending", Box::new(|_| true)),
-        ("?statuses=x&page=2&per_page=5&skip=1&_=123&flag&=x&%ff=%ff", Box::new(|_| true)),
+        ("?statuses=x&page=2&per_page=5&_=123&flag&=x&%ff=%ff", Box::new(|_| true)),
     ];
     for (query, is_expected) in cases {
         let expected: Vec<&Value> = tasks.iter().filter(|task| is_expected(task)).collect();
@@ -116,21 +116,17 @@ async fn invalid_parameters_are_rejected() {
     let ada = api().new_user().await;
     for (query, pointers) in [
         ("status=done", &["/status"][..]),
-        ("status=", &["/status"]),
         ("status=true", &["/status"]),
         ("status=pending,completed", &["/status"]),
         ("status=%00", &["/status"]),
         ("status=%ff", &["/status"]),
         ("completed=1", &["/completed"]),
         ("completed=yes", &["/completed"]),
-        ("completed=", &["/completed"]),
         ("priority=urgent", &["/priority"]),
-        ("priority=", &["/priority"]),
         ("priority=high+", &["/priority"]),
         ("priority=null", &["/priority"]),
         ("search=a%00b", &["/search"]),
         ("due_before=tomorrow", &["/due_before"]),
-        ("dueAfter=", &["/due_after"]),
         ("overdue=now", &["/overdue"]),
         ("sort=id", &["/sort"]),
         ("sort=user_id", &["/sort"]),
@@ -145,7 +141,6 @@ async fn invalid_parameters_are_rejected() {
         ("limit=-1", &["/limit"]),
         ("limit=1001", &["/limit"]),
         ("limit=abc", &["/limit"]),
-        ("limit=", &["/limit"]),
         ("limit=1.5", &["/limit"]),
         ("limit=1e2", &["/limit"]),
         ("limit=%201", &["/limit"]),
@@ -153,7 +148,6 @@ async fn invalid_parameters_are_rejected() {
         ("limit=5&limit=0", &["/limit"]),
         ("offset=-1", &["/offset"]),
         ("offset=abc", &["/offset"]),
-        ("offset=", &["/offset"]),
         ("offset=99999999999999999999", &["/offset"]),
         ("status=pending&completed=true", &["/completed"]),
         ("status=completed&completed=false", &["/completed"]),

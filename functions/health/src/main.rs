@@ -9,11 +9,11 @@ async fn main() -> Result<(), StartError> {
 
 async fn health(database: Readiness, request: Request) -> Result<Response, ApiError> {
     match (request.method(), request.path()) {
-        ("GET", "/health") => Ok(response::health("healthy")),
-        ("GET", "/health/ready") => {
+        ("GET" | "HEAD", "/health") => Ok(response::health("healthy")),
+        ("GET" | "HEAD", "/health/ready") => {
             database.check().await?;
             Ok(response::health("ready"))
         }
-        _ => Err(request.unrouted()),
+        _ => request.unrouted(),
     }
 }

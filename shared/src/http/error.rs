@@ -54,8 +54,8 @@ pub enum ApiError {
     #[error("{} not found", .0.capitalized)]
     NotFound(&'static Noun),
     /// 404: no operation has this path.
-    #[error("There is nothing at this path")]
-    RouteNotFound,
+    #[error("There is nothing at {0}")]
+    RouteNotFound(String),
     /// 405: the path exists, with these methods.
     #[error("This path does not support the request's method, only {0}")]
     MethodNotAllowed(String),
@@ -143,7 +143,7 @@ impl ApiError {
             Self::Unauthenticated(_) => (401, "unauthenticated"),
             Self::ForeignUser => (403, "foreign_user"),
             Self::NotFound(noun) => (404, noun.not_found_code),
-            Self::RouteNotFound => (404, "route_not_found"),
+            Self::RouteNotFound(_) => (404, "route_not_found"),
             Self::MethodNotAllowed(_) => (405, "method_not_allowed"),
             Self::Conflict(_) => (409, "conflict"),
             Self::PreconditionFailed(_) => (412, "precondition_failed"),

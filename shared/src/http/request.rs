@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::conditional;
 use super::error::ApiError;
 use super::event::Event;
+use super::response::{self, Response};
 use super::routes;
 use crate::config::ApiConfig;
 use crate::input::{FromJson, FromPath, FromQuery, InvalidInput, ObjectReader, QueryReader};
@@ -13,6 +14,9 @@ use crate::scope::Versions;
 
 /// The largest body, in bytes after decoding.
 const BODY_MAX_BYTES: usize = 64 * 1024;
+
+/// `/api/v1/tasks` matches `/api/{user_id}/tasks`, and no user has this id.
+const API_VERSION: &str = "v1";
 
 /// A request.
 #[derive(Debug)]
@@ -36,7 +40,7 @@ impl Request {
     pub(crate) fn of_user(event: Event, config: ApiConfig, user_id: &str) -> Result<Self, ApiError> {
         let request = Self { event, user_id: Some(user_id.to_owned()), config };
         match request.path_parameter("user_id") {
-            Some(named) if named != user_id => Err(ApiError::ForeignUser),
+            Some(named) if named != user_id && named != API_VERSION => Err(ApiError::ForeignUser),
             _ => Ok(request),
         }
     }
@@ -94,42 +98,63 @@ impl Request {
     /// # Errors
     /// 400, 403, 413, 415 or 422, as the contract says.
     pub fn json<T: FromJson>(&self) -> Result<T, ApiError> {
-        self.parse_json(&self.event.body_bytes())
+        self.parse_object(self.parse_json(&self.event.body_bytes())?)
     }
 
-    /// As [`Request::json`], with the default for an empty body.
+    /// As [`Request::json`], with the default for no body, `null` and `""`, which clients send when they have none.
     ///
     /// # Errors
     /// As [`Request::json`].
     pub fn optional_json<T: FromJson + Default>(&self) -> Result<T, ApiError> {
         let body = self.event.body_bytes();
-        if body.iter().all(u8::is_ascii_whitespace) { Ok(T::default()) } else { self.parse_json(&body) }
+        if body.iter().all(u8::is_ascii_whitespace) {
+            return Ok(T::default());
+        }
+        match self.parse_json(&body)? {
+            Value::Null => Ok(T::default()),
+            Value::String(text) if text.is_empty() => Ok(T::default()),
+            value => self.parse_object(value),
+        }
     }
 
-    /// Why no operation answers this request: the path does not exist, or not with this method.
-    #[must_use]
-    pub fn unrouted(&self) -> ApiError {
-        let methods = routes::methods_of(self.path());
+    /// The response to a request that matches no route: a redirect if only a trailing slash is in the way.
+    ///
+    /// # Errors
+    /// [`ApiError::RouteNotFound`]; [`ApiError::MethodNotAllowed`] if the path exists with other methods.
+    pub fn unrouted(&self) -> Result<Response, ApiError> {
+        let path = self.path();
+        if let Some(path) = path.strip_suffix('/').filter(|path| !routes::methods_of(path).is_empty()) {
+            return Ok(response::permanent_redirect(path, &self.event.raw_query_string));
+        }
+        let methods = routes::methods_of(path);
         // A path with an encoded slash looks like one of ours and is none, so its method is not the reason.
         if methods.is_empty() || methods.contains(&self.method()) {
-            return ApiError::RouteNotFound;
+            return Err(ApiError::RouteNotFound(path.to_owned()));
         }
-        ApiError::MethodNotAllowed(methods.join(", "))
+        Err(ApiError::MethodNotAllowed(methods.join(", ")))
     }
 
-    fn parse_json<T: FromJson>(&self, body: &[u8]) -> Result<T, ApiError> {
+    fn parse_json(&self, body: &[u8]) -> Result<Value, ApiError> {
         if body.len() > BODY_MAX_BYTES {
             return Err(ApiError::BodyTooLarge);
         }
         if !body.is_empty() && !self.has_json_type() {
             return Err(ApiError::UnsupportedMediaType);
         }
-        let value: Value = serde_json::from_slice(body).map_err(ApiError::MalformedBody)?;
+        serde_json::from_slice(body).map_err(ApiError::MalformedBody)
+    }
+
+    fn parse_object<T: FromJson>(&self, value: Value) -> Result<T, ApiError> {
         let Value::Object(object) = value else {
             return Err(InvalidInput::of_body("the request body must be a JSON object").into());
         };
         let user_id = self.user_id.as_deref();
-        let is_foreign = |name| object.get(name).is_some_and(|user| !user.is_null() && user.as_str() != user_id);
+        let is_foreign = |name| match object.get(name) {
+            None | Some(Value::Null) => false,
+            // Front ends with integer ids send the caller's id as a number.
+            Some(Value::Number(number)) => Some(number.to_string().as_str()) != user_id,
+            Some(value) => value.as_str() != user_id,
+        };
         if is_foreign("user_id") || is_foreign("userId") {
             return Err(ApiError::ForeignUser);
         }

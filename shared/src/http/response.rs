@@ -9,27 +9,41 @@ use crate::output::{EntityTag, Representation, Resource, to_json};
 pub struct Response {
     pub(super) status: u16,
     pub(super) body: Option<Box<dyn Representation>>,
-    /// The id of what was created, the last segment of its location.
-    pub(super) created_id: Option<String>,
+    pub(super) location: Option<Location>,
+}
+
+/// The header `Location`.
+pub(super) enum Location {
+    /// Below the path of the request: the id of what was created.
+    Below(String),
+    /// Another path, with the query as it was sent.
+    At { path: String, query: String },
 }
 
 /// 201 with what was created, and its location.
 #[must_use]
 pub fn created(resource: impl Resource + 'static) -> Response {
-    let created_id = Some(resource.id());
-    Response { status: 201, body: Some(Box::new(resource)), created_id }
+    let location = Some(Location::Below(resource.id()));
+    Response { status: 201, body: Some(Box::new(resource)), location }
 }
 
 /// 200 with a body.
 #[must_use]
 pub fn ok(body: impl Representation + 'static) -> Response {
-    Response { status: 200, body: Some(Box::new(body)), created_id: None }
+    Response { status: 200, body: Some(Box::new(body)), location: None }
 }
 
 /// 204.
 #[must_use]
 pub fn no_content() -> Response {
-    Response { status: 204, body: None, created_id: None }
+    Response { status: 204, body: None, location: None }
+}
+
+/// 308: the same request, at another path.
+#[must_use]
+pub fn permanent_redirect(path: &str, query: &str) -> Response {
+    let location = Some(Location::At { path: path.to_owned(), query: query.to_owned() });
+    Response { status: 308, body: None, location }
 }
 
 /// 200 with `{"status": …}`.

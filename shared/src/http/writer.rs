@@ -9,7 +9,7 @@ use super::conditional;
 use super::error::ApiError;
 use super::event::Event;
 use super::problem::Problem;
-use super::response::Response;
+use super::response::{Location, Response};
 use crate::config::JsonFormat;
 use crate::input::{Failure, InvalidInput};
 use crate::output::{EntityTag, to_json};
@@ -19,7 +19,9 @@ pub(crate) struct ResponseWriter<'a> {
     request_id: &'a str,
     /// The path of the event, percent-encoded for a header.
     path: String,
-    is_get: bool,
+    /// GET or HEAD.
+    is_read: bool,
+    has_body: bool,
     if_none_match: Option<String>,
     format: JsonFormat,
     status: u16,
@@ -39,7 +41,8 @@ impl<'a> ResponseWriter<'a> {
         let mut writer = Self {
             request_id,
             path: utf8_percent_encode(&event.raw_path, ENCODED_IN_PATH).to_string(),
-            is_get: event.request_context.http.method == "GET",
+            is_read: matches!(event.request_context.http.method.as_str(), "GET" | "HEAD"),
+            has_body: event.request_context.http.method != "HEAD",
             if_none_match: event.header("if-none-match").map(str::to_owned),
             format,
             status: 500,
@@ -56,14 +59,20 @@ impl<'a> ResponseWriter<'a> {
     /// [`ApiError::InvalidInput`] if the body exceeds the limit of Lambda.
     pub(crate) fn respond(&mut self, response: &Response) -> Result<(), ApiError> {
         self.status = response.status;
-        if let Some(id) = &response.created_id {
-            let location = format!("{}/{id}", self.path);
+        let location = response.location.as_ref().map(|location| match location {
+            Location::Below(id) => format!("{}/{id}", self.path),
+            Location::At { path, query } => {
+                let separator = if query.is_empty() { "" } else { "?" };
+                format!("{}{separator}{query}", utf8_percent_encode(path, ENCODED_IN_PATH))
+            }
+        });
+        if let Some(location) = location {
             self.header("location", &location);
         }
-        if self.is_get {
+        let Some(representation) = &response.body else { return Ok(()) };
+        if self.is_read {
             self.header("cache-control", "private, no-cache");
         }
-        let Some(representation) = &response.body else { return Ok(()) };
         let body = representation.to_json(self.format);
         if exceeds_limit(&body) {
             let detail = "limit must be smaller: these tasks are more than the 6 MB of one answer".to_owned();
@@ -76,7 +85,7 @@ impl<'a> ResponseWriter<'a> {
         };
         if let Some(etag) = etag {
             self.header("etag", &etag);
-            if self.is_get && self.if_none_match.as_deref().is_some_and(|known| conditional::matches(known, &etag)) {
+            if self.is_read && self.if_none_match.as_deref().is_some_and(|known| conditional::matches(known, &etag)) {
                 self.status = 304;
                 return Ok(());
             }
@@ -104,7 +113,7 @@ impl<'a> ResponseWriter<'a> {
         let mut response = ApiGatewayV2httpResponse::default();
         response.status_code = self.status.into();
         response.headers = self.headers;
-        response.body = self.body.map(Body::Text);
+        response.body = self.body.filter(|_| self.has_body).map(Body::Text);
         response
     }
 

@@ -33,9 +33,16 @@ impl<'a> ObjectReader<'a> {
         if self.failures.is_empty() { Ok(value) } else { Err(InvalidInput(self.failures)) }
     }
 
-    /// The member `name`, given in snake_case, or else its camelCase twin.
+    /// The member `name`, given in snake_case, or its camelCase twin.
     pub(crate) fn member(&self, name: &str) -> Option<&'a Value> {
-        self.object.get(name).or_else(|| self.object.get(&camel_case(name)))
+        self.spellings(name).next()
+    }
+
+    /// The values of a member under both of its names: camelCase first, then snake_case.
+    pub(crate) fn spellings(&self, name: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+        let camel_case = camel_case(name);
+        let twin = if camel_case == name { None } else { self.object.get(&camel_case) };
+        twin.into_iter().chain(self.object.get(name))
     }
 
     /// As [`ObjectReader::member`], with null as absent.
@@ -114,7 +121,9 @@ mod tests {
         let body = json!({"dueDate": 1, "expected_updated_at": 2, "expectedUpdatedAt": 3, "title": null});
         let reader = ObjectReader::new(body.as_object().expect("an object"), "");
         assert_eq!(reader.member("due_date"), Some(&json!(1)));
-        assert_eq!(reader.member("expected_updated_at"), Some(&json!(2)));
+        assert_eq!(reader.member("expected_updated_at"), Some(&json!(3)));
+        assert_eq!(reader.spellings("expected_updated_at").collect::<Vec<_>>(), [&json!(3), &json!(2)]);
+        assert_eq!(reader.spellings("title").count(), 1);
         assert_eq!((reader.member("title"), reader.non_null("title")), (Some(&json!(null)), None));
         assert_eq!(reader.member("priority"), None);
     }

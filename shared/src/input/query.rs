@@ -27,7 +27,7 @@ impl QueryReader {
     }
 
     /// Parses the last parameter with one of the `spellings`, of which the first is the documented one. `None` if there
-    /// is none, or if it cannot be parsed, which is recorded with the sentence `rule`.
+    /// is none or it is empty, or if it cannot be parsed, which is recorded with the sentence `rule`.
     pub(crate) fn read<T>(
         &mut self,
         spellings: &[&str],
@@ -35,6 +35,9 @@ impl QueryReader {
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
         let (_, text) = self.pairs.iter().rev().find(|(name, _)| spellings.contains(&name.as_str()))?;
+        if text.is_empty() {
+            return None;
+        }
         let value = parse(text);
         if value.is_none() {
             self.fail(spellings.first().copied().unwrap_or_default(), rule);

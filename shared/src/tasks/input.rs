@@ -26,9 +26,19 @@ pub struct TaskChange {
     pub(crate) description: Option<Option<String>>,
     pub(crate) completed: Option<bool>,
     pub(crate) priority: Option<Option<&'static str>>,
-    pub(crate) due_date: Option<Option<Timestamp>>,
+    pub(crate) due_date: Option<DueDateChange>,
     /// The `updated_at` of the task that the client has read; `None` accepts any.
     pub(crate) expected_updated_at: Option<Timestamp>,
+}
+
+/// A changed due date. A form that spreads a task and changes one of the two spellings sends both, one of them outdated:
+/// the one that differs from the stored value is the edit. If both differ, camelCase wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DueDateChange {
+    /// The value to store; `None` clears it.
+    pub(crate) value: Option<Timestamp>,
+    /// The value to store if `value` is stored already.
+    pub(crate) otherwise: Option<Timestamp>,
 }
 
 /// The body of a completion.
@@ -47,7 +57,7 @@ impl FromJson for NewTask {
             description: description(object, config.limits).flatten(),
             completed: object.boolean("completed").unwrap_or_default(),
             priority: priority(object).flatten(),
-            due_date: due_date(object).flatten(),
+            due_date: due_date(object).and_then(|change| change.value),
         }
     }
 }
@@ -92,7 +102,9 @@ impl TaskChange {
             && self.completed.is_none_or(|completed| completed == task.completed)
             && self.priority.is_none_or(|priority| priority == task.priority.as_deref())
             // Texts have microseconds, as the database does.
-            && self.due_date.is_none_or(|due_date| to_text(due_date) == to_text(task.due_date))
+            && self.due_date.is_none_or(|due_date| {
+                [due_date.value, due_date.otherwise].map(to_text).contains(&to_text(task.due_date))
+            })
     }
 }
 
@@ -139,16 +151,29 @@ fn priority(object: &mut ObjectReader<'_>) -> Option<Option<&'static str>> {
 }
 
 /// See [`Timestamp::parse`]; null or an empty text clears it.
-fn due_date(object: &mut ObjectReader<'_>) -> Option<Option<Timestamp>> {
-    let value = object.member("due_date")?;
-    clearable(value, Timestamp::parse).or_else(|| object.fail("due_date", time_rule("due_date")))
+fn due_date(object: &mut ObjectReader<'_>) -> Option<DueDateChange> {
+    let mut values = Vec::new();
+    for value in object.spellings("due_date") {
+        match clearable(value, Timestamp::parse) {
+            Some(time) => values.push(time),
+            None => return object.fail("due_date", time_rule("due_date")),
+        }
+    }
+    let value = *values.first()?;
+    Some(DueDateChange { value, otherwise: values.last().copied().unwrap_or(value) })
 }
 
 /// See [`Timestamp::parse`]. Null counts as absent.
 fn expected_updated_at(object: &mut ObjectReader<'_>) -> Option<Timestamp> {
     const RULE: &str = "expected_updated_at must be the updated_at of a task, such as 2026-11-21T17:30:00.123456Z";
-    let value = object.non_null("expected_updated_at")?;
-    value.as_str().and_then(Timestamp::parse).or_else(|| object.fail("expected_updated_at", RULE))
+    let mut time = None;
+    for value in object.spellings("expected_updated_at").filter(|value| !value.is_null()) {
+        match value.as_str().and_then(Timestamp::parse) {
+            Some(parsed) => time = time.or(Some(parsed)),
+            None => return object.fail("expected_updated_at", RULE),
+        }
+    }
+    time
 }
 
 /// The inner `None` is null or an empty text, the outer one a value that cannot be parsed.
@@ -212,7 +237,7 @@ mod tests {
                 description: Some(None),
                 completed: None,
                 priority: Some(None),
-                due_date: Some(None),
+                due_date: Some(DueDateChange { value: None, otherwise: None }),
                 expected_updated_at: None,
             }
         );
@@ -228,11 +253,24 @@ mod tests {
     }
 
     #[test]
-    fn snake_case_wins_over_camel_case() {
-        let due = |body| read::<NewTask>(&body).expect("good input").due_date.map(|time| time.to_string());
-        assert_eq!(due(json!({"title": "t", "dueDate": "2026-01-02"})).as_deref(), Some("2026-01-02T00:00:00.000000Z"));
-        let both = json!({"title": "t", "dueDate": "2026-01-02", "due_date": "2026-01-03"});
-        assert_eq!(due(both).as_deref(), Some("2026-01-03T00:00:00.000000Z"));
+    fn both_spellings_of_a_due_date_are_read() {
+        let at = |text| Timestamp::parse(text);
+        let due = |body| read::<TaskChange>(&body).map(|change| change.due_date.map(|due| (due.value, due.otherwise)));
+        let one = (at("2026-01-02"), at("2026-01-02"));
+        assert_eq!(due(json!({"dueDate": "2026-01-02"})), Ok(Some(one)));
+        assert_eq!(due(json!({"due_date": "2026-01-02"})), Ok(Some(one)));
+        let both = json!({"dueDate": "2026-01-02", "due_date": "2026-01-03"});
+        assert_eq!(due(both), Ok(Some((at("2026-01-02"), at("2026-01-03")))));
+        let cleared = json!({"dueDate": null, "due_date": "2026-01-03"});
+        assert_eq!(due(cleared), Ok(Some((None, at("2026-01-03")))));
+        for malformed in
+            [json!({"dueDate": "AAA", "due_date": "2026-01-03"}), json!({"dueDate": "2026-01-02", "due_date": "AAA"})]
+        {
+            let sentence = "due_date must be a date or a time such as 2026-11-21 or 2026-11-21T17:30:00Z";
+            assert_eq!(due(malformed), Err(sentence.into()));
+        }
+        let new = read::<NewTask>(&json!({"title": "t", "dueDate": "2026-01-02", "due_date": "2026-01-03"}));
+        assert_eq!(new.expect("a new task").due_date, at("2026-01-02"));
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl FromQuery for ListQuery {
         let limit = query.read(&["limit"], "limit must be a number from 1 to 1000", |text| {
             text.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit))
         });
-        let offset = query.read(&["offset"], OFFSET_RULE, |text| text.parse().ok());
+        let offset = query.read(&["offset", "skip"], OFFSET_RULE, |text| text.parse().ok());
         Self {
             filter,
             sort,
@@ -93,7 +93,7 @@ fn filter(query: &mut QueryReader) -> Filter {
 /// `status` and `completed` mean the same; they must not contradict each other.
 fn completed(query: &mut QueryReader) -> Option<bool> {
     let by_status = query.read(&["status"], "status must be all, pending or completed", parse_status).flatten();
-    let by_completed = query.read(&["completed"], "completed must be true or false", parse_boolean);
+    let by_completed = query.read(&["completed"], "completed must be true, false or all", parse_completed).flatten();
     if let (Some(by_status), Some(by_completed)) = (by_status, by_completed)
         && by_status != by_completed
     {
@@ -141,7 +141,7 @@ fn parse_order(text: &str) -> Option<Order> {
 fn parse_status(text: &str) -> Option<Option<bool>> {
     match text.to_ascii_lowercase().as_str() {
         "all" => Some(None),
-        "pending" => Some(Some(false)),
+        "pending" | "active" | "incomplete" => Some(Some(false)),
         "completed" => Some(Some(true)),
         _ => None,
     }
@@ -157,6 +157,11 @@ fn parse_words(text: &str) -> Option<Vec<String>> {
 /// A plus that was not percent-encoded has become a space: `2026-11-21T17:30:00 02:00`.
 fn parse_time(text: &str) -> Option<Timestamp> {
     Timestamp::parse(text).or_else(|| Timestamp::parse(&text.replace(' ', "+")))
+}
+
+/// The inner `None` is `all`.
+fn parse_completed(text: &str) -> Option<Option<bool>> {
+    if text.eq_ignore_ascii_case("all") { Some(None) } else { parse_boolean(text).map(Some) }
 }
 
 fn parse_boolean(text: &str) -> Option<bool> {
@@ -215,9 +220,21 @@ mod tests {
         let completed = |query| read(query).map(|query| query.filter.completed);
         assert_eq!(completed("status=ALL"), Ok(None));
         assert_eq!(completed("status=Pending"), Ok(Some(false)));
+        assert_eq!(completed("status=Active"), Ok(Some(false)));
+        assert_eq!(completed("status=incomplete"), Ok(Some(false)));
         assert_eq!(completed("completed=True"), Ok(Some(true)));
+        assert_eq!(completed("completed=All"), Ok(None));
         assert_eq!(completed("status=pending&status=completed"), Ok(Some(true)));
         assert_eq!(completed("status=pending&completed=true"), Err("completed contradicts status".into()));
+    }
+
+    #[test]
+    fn an_empty_value_counts_as_absent() {
+        for query in ["status=&priority=&sort=&order=&limit=&offset=", "completed=&due_before=&due_after=&overdue=&q="]
+        {
+            assert_eq!(read(query), read(""), "{query}");
+        }
+        assert_eq!(read("skip=2"), read("offset=2"));
     }
 
     #[test]
@@ -237,11 +254,9 @@ mod tests {
     fn an_invalid_value_is_answered_with_the_valid_ones() {
         for (query, sentence) in [
             ("status=done", "status must be all, pending or completed"),
-            ("status=", "status must be all, pending or completed"),
-            ("completed=1", "completed must be true or false"),
+            ("completed=1", "completed must be true, false or all"),
             ("priority=urgent", "priority must be low, medium or high"),
             ("due_before=soon", "due_before must be a date or a time such as 2026-11-21 or 2026-11-21T17:30:00Z"),
-            ("due_after=", "due_after must be a date or a time such as 2026-11-21 or 2026-11-21T17:30:00Z"),
             ("overdue=1", "overdue must be true or false"),
             ("q=a%00b", SEARCH_RULE),
             ("sort=-created", "sort must be created, updated, due_date, title or priority"),

@@ -49,7 +49,8 @@ where user_id = $1
 ",
 );
 
-/// Of each pair of parameters the first says whether the column changes, so that null can be its new value.
+/// Of each pair of parameters the first says whether the column changes, so that null can be its new value. `$12` is the
+/// other spelling of the due date, which counts if `$11` is stored already.
 static UPDATE: Write = Write::new(
     "update",
     "\
@@ -58,7 +59,11 @@ set title = coalesce($4, title),
     description = case when $5::boolean then $6 else description end,
     completed = coalesce($7, completed),
     priority = case when $8::boolean then $9 else priority end,
-    due_date = case when $10::boolean then $11 else due_date end
+    due_date = case
+        when not $10::boolean then due_date
+        when $11 is distinct from due_date then $11
+        else $12
+    end
 where user_id = $1
   and id = $3
   and not exists (select from task_fences where attempt = $2)
@@ -66,7 +71,7 @@ returning id, title, description, coalesce(completed, false), priority, due_date
 ",
 );
 
-/// [`UPDATE`] with a precondition. `$12` are the expected versions, null for any. `$13` is the expected `updated_at`, null
+/// [`UPDATE`] with a precondition. `$13` are the expected versions, null for any. `$14` is the expected `updated_at`, null
 /// for any; clients in JavaScript send it with milliseconds only.
 static CONDITIONAL_UPDATE: Write = Write::new(
     "conditional update",
@@ -77,12 +82,16 @@ with changed as (
         description = case when $5::boolean then $6 else description end,
         completed = coalesce($7, completed),
         priority = case when $8::boolean then $9 else priority end,
-        due_date = case when $10::boolean then $11 else due_date end
+        due_date = case
+            when not $10::boolean then due_date
+            when $11 is distinct from due_date then $11
+            else $12
+        end
     where user_id = $1
       and id = $3
-      and ($12::bigint[] is null or version = any ($12::bigint[]))
-      and (coalesce(updated_at, created_at) = $13
-           or date_trunc('milliseconds', coalesce(updated_at, created_at)) = $13) is not false
+      and ($13::bigint[] is null or version = any ($13::bigint[]))
+      and (coalesce(updated_at, created_at) = $14
+           or date_trunc('milliseconds', coalesce(updated_at, created_at)) = $14) is not false
       and not exists (select from task_fences where attempt = $2)
     returning *
 )
@@ -225,7 +234,8 @@ impl UserTasks<'_> {
             SqlParam::from_display(change.priority.is_some()),
             change.priority.flatten().map_or(SqlParam::NULL, SqlParam::from_str),
             SqlParam::from_display(change.due_date.is_some()),
-            change.due_date.flatten().map_or(SqlParam::NULL, SqlParam::from_display),
+            change.due_date.and_then(|due_date| due_date.value).map_or(SqlParam::NULL, SqlParam::from_display),
+            change.due_date.and_then(|due_date| due_date.otherwise).map_or(SqlParam::NULL, SqlParam::from_display),
         ];
         let precondition = Precondition { versions, updated_at: change.expected_updated_at };
         match precondition.params() {

@@ -28,8 +28,14 @@ struct ExpectedHeader {
     validator: Validator,
 }
 
-/// The components that describe the responses to paths and methods that the document does not list.
-const UNROUTED: [(&str, u16, &str); 2] = [("$default", 404, "RouteNotFound"), ("$default", 405, "MethodNotAllowed")];
+/// The components that describe the responses to paths and methods that the document does not list. 200 is the response to
+/// `HEAD` of the health checks.
+const UNROUTED: [(&str, u16, &str); 4] = [
+    ("$default", 200, "Healthy"),
+    ("$default", 308, "TrailingSlash"),
+    ("$default", 404, "RouteNotFound"),
+    ("$default", 405, "MethodNotAllowed"),
+];
 /// Headers that the gateway or HTTP itself adds.
 const FROM_OTHERS: [&str; 5] = ["content-type", "content-length", "date", "vary", "apigw-requestid"];
 
