@@ -1,7 +1,7 @@
 //! Which certificate authorities are trusted.
 //!
 //! Reading the authorities is the most expensive part of a cold start: a system's bundle takes tens of milliseconds of
-//! processor time, a dozen certificates one or two. So a deployment contains a few (`roots.pem`, to which
+//! processor time, ten certificates one or two. So a deployment contains a few (`roots.pem`, to which
 //! `SSL_CERT_FILE` points OpenSSL), and the system's bundle is read only if they do not suffice. Certificates are always
 //! verified.
 

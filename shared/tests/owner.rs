@@ -345,7 +345,7 @@ const PAIRS: &[Pair] = &[
         "select id from tasks where user_id = $1 and true\\u{b}or\\u{b}true",
         "no control characters",
     ),
-    // Only rows of the user, whatever comes behind the conditions.
+    // Only rows of the user, whatever follows the conditions.
     read(
         "select mode() within group (order by id) from tasks where user_id = $1",
         "select id from tasks where user_id = $1 and mode() within group (order by $2::int) = 1 or true",

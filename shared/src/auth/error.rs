@@ -12,7 +12,7 @@ pub(crate) enum AuthError {
     #[error("the token is refused")]
     InvalidToken(#[from] TokenError),
     /// The token cannot be verified, because there are no keys.
-    #[error("the public keys cannot be had")]
+    #[error("the public keys are not available")]
     NoKeys(#[source] Box<dyn Error + Send + Sync>),
     /// The token cannot be verified, because Better Auth's tables cannot be read.
     #[error("Better Auth's tables cannot be read")]
@@ -34,7 +34,7 @@ pub(crate) enum TokenError {
     Form,
     #[error("the token names a key that does not exist")]
     UnknownKey,
-    #[error("the signature is not ours")]
+    #[error("the signature is not valid")]
     Signature,
     #[error("a claim is missing or of the wrong type")]
     Claims,

@@ -44,7 +44,7 @@ impl Slot {
         stats: &StatsRecorder,
     ) -> Result<Connection, ConnectError> {
         if let Some(connection) = self.idle.take() {
-            // Holds while it is out, and if the request is cancelled.
+            // The reason if the request is cancelled and so does not put the connection back.
             self.reason = ConnectReason::Abandoned;
             match connection.health().await {
                 ConnectionHealth::Healthy => return Ok(connection),
