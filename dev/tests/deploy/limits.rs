@@ -59,8 +59,8 @@ impl Deployment {
         self.transformed["Resources"].as_object().unwrap()
     }
 
-    fn of_type<'a>(&'a self, wanted: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
-        let resources = self.resources().iter().filter(move |(_, resource)| resource["Type"] == wanted);
+    fn of_type<'a>(&'a self, type_name: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let resources = self.resources().iter().filter(move |(_, resource)| resource["Type"] == type_name);
         resources.map(|(name, resource)| (name.as_str(), &resource["Properties"]))
     }
 
