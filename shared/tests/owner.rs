@@ -217,7 +217,7 @@ const PAIRS: &[Pair] = &[
          not exists (select from task_fences where attempt = $2) returning id) select id from t",
         FENCE,
     ),
-    // What tokens do not show.
+    // Text that could be read as other tokens.
     read(
         "select 1 from tasks where user_id = $1",
         "select 1 from tasks where user_id = $1 and true; select 1",
@@ -453,7 +453,7 @@ const PAIRS: &[Pair] = &[
         "with a as (delete from task_fences) delete from tasks where user_id = $1 and <fence>",
         UNKNOWN_TABLE,
     ),
-    // An aggregate makes a row of none.
+    // An aggregate returns a row even if no rows match.
     write(
         "insert into tasks (user_id, title) select $1, coalesce($3, (select max(title) from tasks where user_id = $1)) \
          where <fence>",
