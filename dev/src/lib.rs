@@ -1,4 +1,4 @@
-//! Development and deployment of the todo API: the local stack, the benchmark, what tests use, and the way to AWS.
+//! Development and deployment of the todo API: the local stack, the benchmark, the kit of the tests, and deployments.
 //! Never deployed.
 //!
 //! A request to the local stack:

@@ -1,5 +1,5 @@
-//! Imports run downwards: no two modules of a crate import each other, and in `shared` each module imports what
-//! `docs/architecture.md` allows.
+//! Imports run downwards: no two modules of a crate import each other, and each module of `shared` imports exactly what
+//! `docs/architecture.md` lists.
 //!
 //! The source is parsed with `syn`. Code for tests is left out; it may import anything.
 
@@ -265,7 +265,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         syn::visit::visit_path(self, path);
     }
 
-    /// Macros have tokens instead of expressions: only paths from the root of the crate can be told there.
+    /// Macros have tokens instead of expressions, in which only paths from the root of the crate can be recognized.
     fn visit_macro(&mut self, item: &'ast Macro) {
         let tokens = item.tokens.to_string();
         for path in tokens.split("crate ::").skip(1) {

@@ -1,5 +1,5 @@
-//! How long to wait for locks that others hold. The waits are split into short attempts, because everybody who comes
-//! later queues behind a statement that waits for a lock.
+//! How long to wait for locks that others hold. The waits are split into short attempts, because later statements queue
+//! behind a statement that waits for a lock.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ impl LockBudget {
         self.deadline = Instant::now() + self.timeout;
     }
 
-    /// The whole budget as a value of `lock_timeout`, for statements that block nobody while they wait.
+    /// The whole budget as a value of `lock_timeout`, for statements that block no other session while they wait.
     pub(crate) fn lock_timeout(&self) -> String {
         format!("{}ms", self.timeout.as_millis().max(1))
     }

@@ -78,8 +78,8 @@ async fn truncate_and_revert(
     Ok(elapsed)
 }
 
-/// A migration that waits for a lock makes everybody who comes later wait too, requests included, so it gives up soon. One
-/// that runs outside of a transaction creates an index concurrently, which blocks nobody.
+/// Later statements, requests included, queue behind a migration that waits for a lock, so it gives up soon. One that
+/// runs outside of a transaction creates an index concurrently, which blocks no writer.
 async fn set_lock_timeout(
     database: &mut PgConnection,
     file: &migrate::Migration,

@@ -1,7 +1,7 @@
 //! The pieces of SQL that generated statements share.
 
-/// `lock_timeout` of a transaction that blocks readers or writers of a table while it waits for its lock: everybody who
-/// comes later queues behind it. Longer than the second after which autovacuum cancels itself for a waiting statement.
+/// `lock_timeout` of a transaction that blocks readers or writers of a table while it waits for its lock, because later
+/// statements queue behind it. Longer than the second after which autovacuum cancels itself for a waiting statement.
 pub(crate) const BRIEF_LOCK_TIMEOUT: &str = "1200ms";
 
 /// Runs the statements in one transaction that fails if a lock is not free within [`BRIEF_LOCK_TIMEOUT`].

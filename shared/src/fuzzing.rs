@@ -1,4 +1,4 @@
-//! An entry point for the fuzz targets, which no function contains: authentication without the rest of a request.
+//! An entry point for the fuzz targets: authentication without the rest of a request. No function contains it.
 
 use std::sync::Arc;
 

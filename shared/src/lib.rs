@@ -1,4 +1,4 @@
-//! What every function is made of.
+//! What all functions share.
 //!
 //! ```text
 //! runtime    the Lambda runtime: serve, logs, metrics, shutdown

@@ -1,8 +1,8 @@
 //! Which certificate authorities are trusted.
 //!
 //! Reading the authorities is the most expensive part of a cold start: a system's bundle takes tens of milliseconds of
-//! processor time, a dozen certificates one or two. So a deployment contains a few (`roots.pem`, to which
-//! `SSL_CERT_FILE` points OpenSSL), and the system's bundle is read only if they do not suffice. Certificates are always
+//! processor time, a small file one or two. So a deployment contains a small file (`roots.pem`, to which `SSL_CERT_FILE`
+//! points OpenSSL), and the system's bundle is read only if its authorities do not suffice. Certificates are always
 //! verified.
 
 use std::env;

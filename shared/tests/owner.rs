@@ -217,7 +217,7 @@ const PAIRS: &[Pair] = &[
          not exists (select from task_fences where attempt = $2) returning id) select id from t",
         FENCE,
     ),
-    // What tokens do not show.
+    // Text that could be read as other tokens.
     read(
         "select 1 from tasks where user_id = $1",
         "select 1 from tasks where user_id = $1 and true; select 1",
@@ -345,7 +345,7 @@ const PAIRS: &[Pair] = &[
         "select id from tasks where user_id = $1 and true\\u{b}or\\u{b}true",
         "no control characters",
     ),
-    // Only rows of the user, whatever comes behind the conditions.
+    // Only rows of the user, whatever follows the conditions.
     read(
         "select mode() within group (order by id) from tasks where user_id = $1",
         "select id from tasks where user_id = $1 and mode() within group (order by $2::int) = 1 or true",
@@ -453,7 +453,7 @@ const PAIRS: &[Pair] = &[
         "with a as (delete from task_fences) delete from tasks where user_id = $1 and <fence>",
         UNKNOWN_TABLE,
     ),
-    // An aggregate makes a row of none.
+    // An aggregate returns a row even if no rows match.
     write(
         "insert into tasks (user_id, title) select $1, coalesce($3, (select max(title) from tasks where user_id = $1)) \
          where <fence>",

@@ -1,4 +1,4 @@
-//! Any header and payload, well signed: whom they name has a name that every database can hold.
+//! Any header and payload with a valid signature: an accepted token names a user id that every database can store.
 //!
 //! In the folder above: `cargo +nightly fuzz run claims -- -dict=fuzz/words.dict -max_total_time=60`
 

@@ -1,4 +1,4 @@
-//! Any key set: it is read or refused, and verifies no signature that nobody made.
+//! Any key set: it is read or refused, and accepts no signature that was made without a key.
 //!
 //! In the folder above: `cargo +nightly fuzz run jwks fuzz/corpus/jwks fuzz/seeds/jwks -- -dict=fuzz/words.dict -max_total_time=60`
 
@@ -9,7 +9,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use libfuzzer_sys::fuzz_target;
 use shared::fuzzing::Gate;
 
-/// Algorithms, and signatures of the length that each wants.
+/// Algorithms, and the length of their signatures in bytes.
 const FORMS: [(&str, usize); 5] = [("EdDSA", 64), ("Ed25519", 64), ("ES256", 64), ("RS256", 256), ("PS256", 256)];
 const PAYLOAD: &str =
     r#"{"sub":"ada","exp":4102444800,"iss":"https://app.example.com","aud":"https://app.example.com"}"#;

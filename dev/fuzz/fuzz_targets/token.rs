@@ -1,4 +1,4 @@
-//! Any text as an `Authorization` header: nobody is let in, and nothing panics.
+//! Any text as an `Authorization` header: no user is authenticated, and nothing panics.
 //!
 //! In the folder above: `cargo +nightly fuzz run token -- -dict=fuzz/words.dict -max_total_time=60`
 

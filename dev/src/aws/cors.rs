@@ -1,4 +1,4 @@
-//! CORS, which an HTTP API handles itself.
+//! CORS, which an HTTP API handles without a function.
 
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 /// All results.
 #[derive(Debug, Default)]
 pub(super) struct Report {
-    /// The circumstances of the run.
+    /// The conditions of the run: names and values.
     pub(super) about: Vec<(&'static str, String)>,
     pub(super) sections: Vec<Section>,
 }
@@ -71,7 +71,7 @@ impl Row {
         let value = (self.value * 100.0).round() / 100.0;
         self.goal.map(|goal| match goal {
             Goal::AtMost(most) => value <= most,
-            Goal::Exactly(wanted) => (value - wanted).abs() < f64::EPSILON,
+            Goal::Exactly(exact) => (value - exact).abs() < f64::EPSILON,
             Goal::NearOne(distance) => (value - 1.0).abs() <= distance + f64::EPSILON,
         })
     }
@@ -80,7 +80,7 @@ impl Row {
         let verdict = self.verdict().map_or("", |met| if met { "ok" } else { "MISSED" });
         let goal = self.goal.map(|goal| match goal {
             Goal::AtMost(most) => format!("≤ {}", self.unit.print(most)),
-            Goal::Exactly(wanted) => format!("= {}", self.unit.print(wanted)),
+            Goal::Exactly(exact) => format!("= {}", self.unit.print(exact)),
             Goal::NearOne(distance) => format!("1 ± {distance}"),
         });
         let value = self.unit.print(self.value);
@@ -113,7 +113,7 @@ impl Report {
         let row = |row: &Row| {
             let goal = row.goal.map(|goal| match goal {
                 Goal::AtMost(most) => json!({ "at_most": most }),
-                Goal::Exactly(wanted) => json!({ "exactly": wanted }),
+                Goal::Exactly(exact) => json!({ "exactly": exact }),
                 Goal::NearOne(distance) => json!({ "near": 1, "within": distance }),
             });
             json!({

@@ -2,7 +2,7 @@
 //!
 //! | file | what is generated |
 //! |---|---|
-//! | `shared/src/http/route_table.rs` | the whole file: the routes, by which 405 is told from 404 |
+//! | `shared/src/http/route_table.rs` | the whole file: the routes, which distinguish 405 from 404 |
 //! | `functions/smoke/src/functions.rs` | the whole file: the functions whose new versions are checked |
 //! | `Cargo.toml` | the router of `cargo lambda watch` |
 //! | `template.yaml` | the functions with their events, the versions and permissions of the check, the throttle alarms |

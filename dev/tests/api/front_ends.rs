@@ -138,7 +138,7 @@ async fn trailing_slash_redirects() {
         assert_eq!(response.header("location"), Some(location), "{method} {path}");
         assert_eq!(response.json, Value::Null, "{method} {path}");
     }
-    // Only one slash, and only behind a path that exists.
+    // Only one slash, and only after a path that exists.
     for path in ["/api/tasks//", "//api/tasks/", "/nothing/", "/", "//example.com/"] {
         ada.get(path).await.expect_status(404);
     }

@@ -77,7 +77,7 @@ fn cargo_lambda_watch_knows_the_routes_of_the_template() {
 #[test]
 fn every_function_has_a_route_and_every_route_a_function() {
     let mut named: BTreeSet<String> = of_the_template().into_iter().map(|(_, _, function)| function).collect();
-    // Which deployments alone call.
+    // Only deployments call these.
     named.extend(["migrate", "smoke"].map(str::to_owned));
     let entries = std::fs::read_dir(root().join("functions")).expect("the folder");
     let folders = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("text"));
@@ -95,7 +95,7 @@ fn every_function_has_a_route_and_every_route_a_function() {
 }
 
 #[test]
-fn only_health_answers_what_no_route_matches() {
+fn only_health_has_the_default_route() {
     let fallbacks: Vec<_> = template().routes.into_iter().filter(dev::aws::routes::Route::is_fallback).collect();
     assert_eq!(fallbacks.iter().map(|route| route.function.as_str()).collect::<Vec<_>>(), ["health"]);
 }

@@ -21,7 +21,7 @@ use crate::transform::transform;
 
 /// How many functions the API has here: those of the contract, and further ones.
 const FUNCTIONS: usize = 30;
-/// Each of the further functions has a route for each spelling of its path, with and without the caller's id.
+/// The routes of each further function: every spelling of its path, with and without the caller's id.
 const SPELLINGS: [&str; 4] = ["", "/one", "/two", "/three"];
 /// The stack of `make deploy STAGE=prod`.
 const STACK: &str = "tasks-prod";
@@ -59,12 +59,12 @@ impl Deployment {
         self.transformed["Resources"].as_object().unwrap()
     }
 
-    fn of_type<'a>(&'a self, wanted: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
-        let resources = self.resources().iter().filter(move |(_, resource)| resource["Type"] == wanted);
+    fn of_type<'a>(&'a self, type_name: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let resources = self.resources().iter().filter(move |(_, resource)| resource["Type"] == type_name);
         resources.map(|(name, resource)| (name.as_str(), &resource["Properties"]))
     }
 
-    /// The length of a value when it is deployed, of the longer one of an `Fn::If`.
+    /// The length of a value when it is deployed: of the longer branch of an `Fn::If`.
     fn length(&self, value: &Value) -> usize {
         match value {
             Value::String(text) => text.len(),
@@ -102,7 +102,7 @@ impl Deployment {
         }
     }
 
-    /// Of a text with `${…}`.
+    /// The length of a text with `${…}`.
     fn length_of_text(&self, text: &str) -> usize {
         let mut parts = text.split("${");
         let first = parts.next().unwrap().len();
@@ -193,7 +193,7 @@ async fn thirty_functions_stay_within_the_limits_of_iam() {
     let deployment = Deployment::of_thirty().await;
     for (name, role) in deployment.of_type("AWS::IAM::Role") {
         let policies = role.get("Policies").and_then(Value::as_array).into_iter().flatten();
-        // What replaces an intrinsic function is not longer than it, but for the name of the stack.
+        // The value of an intrinsic function is not longer than the function, except for the name of the stack.
         let size = policies.map(|policy| policy["PolicyDocument"].to_string().len()).sum();
         at_most(10_240, &format!("characters of the policies of {name}"), size);
     }

@@ -37,24 +37,24 @@ fn routed_functions() -> usize {
     routed
 }
 
-fn of_type<'a>(resources: &'a Map<String, Value>, wanted: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
-    resources.iter().filter(move |(_, resource)| resource["Type"] == wanted)
+fn of_type<'a>(resources: &'a Map<String, Value>, type_name: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    resources.iter().filter(move |(_, resource)| resource["Type"] == type_name)
 }
 
 #[tokio::test]
-async fn the_linters_find_nothing() {
+async fn linters_find_no_mistakes() {
     for (program, arguments) in [("sam", &["validate", "--lint"][..]), ("cfn-lint", &["template.yaml"])] {
         output(SAM.command(program).await.unwrap().args(arguments).env("AWS_DEFAULT_REGION", "us-east-1"));
     }
 }
 
 #[tokio::test]
-async fn the_scanner_finds_nothing_that_is_not_explained() {
+async fn scanner_finds_only_explained_mistakes() {
     scan().await.unwrap();
 }
 
 #[tokio::test]
-async fn sam_passes_on_what_was_built() {
+async fn sam_build_keeps_the_built_binaries() {
     build_functions().await;
     let folder = tempfile::tempdir().unwrap();
     let mut sam = SAM.command("sam").await.unwrap();
@@ -67,7 +67,7 @@ async fn sam_passes_on_what_was_built() {
     }
 }
 
-/// YAML as JSON. What `!Ref` and its like stand for is of no interest here.
+/// YAML as JSON, without tags such as `!Ref`.
 fn without_tags(value: serde_norway::Value) -> Value {
     use serde_norway::Value as Yaml;
     match value {
@@ -82,7 +82,7 @@ fn without_tags(value: serde_norway::Value) -> Value {
 }
 
 #[tokio::test]
-async fn the_template_names_every_function() {
+async fn template_deploys_every_function() {
     let mut code = BTreeSet::new();
     for (name, function) in of_type(by_default().await, "AWS::Lambda::Function") {
         let place = match &function["Properties"]["Code"] {
@@ -96,7 +96,7 @@ async fn the_template_names_every_function() {
 }
 
 #[tokio::test]
-async fn functions_may_write_logs_and_traces_and_nothing_else() {
+async fn functions_may_only_write_logs_and_traces() {
     let resources = by_default().await;
     let roles: BTreeSet<_> = of_type(resources, "AWS::IAM::Role").map(|(name, _)| name.as_str()).collect();
     // The first is for CodeDeploy, and no function has it.
@@ -118,7 +118,7 @@ async fn functions_may_write_logs_and_traces_and_nothing_else() {
         }),
     ];
     assert_eq!(rights(&resources["FunctionRole"]), of_all);
-    // Versions of those functions that CodeDeploy deploys, and the answer to CodeDeploy.
+    // The versions that CodeDeploy deploys, and the report to CodeDeploy.
     let arn = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:";
     let mut names: Vec<_> =
         deployed(resources).map(|function| function["FunctionName"]["Fn::Sub"].as_str().unwrap()).collect();
@@ -160,7 +160,7 @@ fn deployed(resources: &Map<String, Value>) -> impl Iterator<Item = &Value> {
 }
 
 #[tokio::test]
-async fn new_versions_are_tried_before_they_get_a_request() {
+async fn new_versions_are_checked_before_traffic() {
     let resources = by_default().await;
     for (name, alias) in of_type(resources, "AWS::Lambda::Alias") {
         let hook = &alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["BeforeAllowTrafficHook"];
@@ -188,7 +188,7 @@ async fn new_versions_are_tried_before_they_get_a_request() {
 }
 
 #[tokio::test]
-async fn functions_that_are_turned_off_are_not_tried() {
+async fn disabled_functions_are_not_checked() {
     let template = transformed(&[]).await;
     let is_tried = |given: &[(&str, &str)]| {
         let value = |name: &str| {
@@ -217,8 +217,8 @@ fn holds(condition: &Value, value: &impl Fn(&str) -> Value) -> bool {
 }
 
 #[tokio::test]
-async fn nothing_waits_for_itself() {
-    /// Whether `name` is met on the way from what `value` refers to.
+async fn resources_have_no_circular_dependency() {
+    /// Whether `value` refers to `name`, directly or through other resources.
     fn leads<'a>(
         resources: &'a Map<String, Value>,
         value: &'a Value,
@@ -266,11 +266,11 @@ fn substituted(text: &str) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_release_makes_a_version_of_every_function() {
+async fn release_creates_a_version_of_every_function() {
     let versions = async |release: &str| -> BTreeSet<String> {
         let count = routed_functions();
         let resources = resources(&[&format!("Release={release}")]).await;
-        // Lambda makes no version of a function that is as it was, so SAM changes the description.
+        // Lambda creates no version of an unchanged function, so SAM changes the description.
         let described = of_type(&resources, "AWS::Lambda::Function");
         assert_eq!(described.filter(|(_, function)| function["Properties"]["Description"] == release).count(), count);
         of_type(&resources, "AWS::Lambda::Version").map(|(name, _)| name.clone()).collect()
@@ -281,19 +281,19 @@ async fn a_release_makes_a_version_of_every_function() {
 }
 
 #[tokio::test]
-async fn the_schema_is_there_before_the_functions() {
+async fn schema_is_migrated_before_functions_are_deployed() {
     for (name, function) in of_type(by_default().await, "AWS::Lambda::Function") {
         let waits = function.get("DependsOn").is_some_and(|other| other == "Migration");
         // The check waits for the versions of the others.
         assert_eq!(waits, !["MigrateFunction", "SmokeFunction"].contains(&name.as_str()), "{name}");
     }
     let migration = &by_default().await["Migration"]["Properties"];
-    // Without its own time-out CloudFormation waits an hour for an answer that was lost.
+    // Without this timeout, CloudFormation would wait an hour for a lost response.
     assert!(migration.get("ServiceTimeout").is_some() && migration.get("MigrationsHash").is_some());
 }
 
 #[tokio::test]
-async fn the_gateway_calls_the_alias() {
+async fn gateway_invokes_the_alias() {
     let resources = by_default().await;
     let aliases: Vec<_> = of_type(resources, "AWS::Lambda::Alias").collect();
     assert_eq!(aliases.len(), routed_functions());
@@ -309,7 +309,7 @@ async fn the_gateway_calls_the_alias() {
 }
 
 #[tokio::test]
-async fn by_default_nothing_costs_money_while_nobody_calls() {
+async fn default_stack_is_free_without_requests() {
     let unconditional = by_default().await.values().filter(|resource| resource.get("Condition").is_none());
     let types: BTreeSet<_> = unconditional.map(|resource| resource["Type"].as_str().unwrap()).collect();
     let free = [
@@ -329,7 +329,7 @@ async fn by_default_nothing_costs_money_while_nobody_calls() {
 }
 
 #[tokio::test]
-async fn what_is_json_within_the_template_is_json() {
+async fn json_in_the_template_is_valid() {
     let resources = by_default().await;
     let body = resources["ApiDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"].as_str().unwrap();
     let dashboard: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"));
@@ -338,7 +338,7 @@ async fn what_is_json_within_the_template_is_json() {
     let format = stage["Properties"]["AccessLogSettings"]["Format"].as_str().unwrap();
     let line: Value = serde_json::from_str(format).unwrap_or_else(|error| panic!("{error}: {format}"));
     let fields: BTreeSet<_> = line.as_object().unwrap().keys().map(String::as_str).collect();
-    let wanted = [
+    let expected = [
         "requestId",
         "requestTime",
         "routeKey",
@@ -348,11 +348,11 @@ async fn what_is_json_within_the_template_is_json() {
         "integrationErrorMessage",
         "sourceIp",
     ];
-    assert_eq!(fields, wanted.into());
+    assert_eq!(fields, expected.into());
 }
 
 #[tokio::test]
-async fn every_documented_setting_can_be_given() {
+async fn every_documented_setting_can_be_deployed() {
     let settings = std::fs::read_to_string(root().join("docs/settings.md")).unwrap();
     let table = settings.split("| variable |").nth(1).unwrap().split("\n\n").next().unwrap();
     let cells = table.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());

@@ -28,7 +28,7 @@ impl ProxiedFunction {
         Self { env, proxy, function, operation }
     }
 
-    async fn works(&mut self) {
+    async fn assert_works(&mut self) {
         let case = self.env.prepare(self.operation).await;
         let response = self.function.send(&case).await;
         self.env.assert_done(&case, &response).await;
@@ -54,7 +54,7 @@ async fn assert_sends_no_statement(env: Arc<TestEnv>, operation: Operation) {
             function.env.assert_unavailable_and_not_executed(&case, &response).await;
             assert_eq!(response.retry_after(), Some(1));
         }
-        function.works().await;
+        function.assert_works().await;
         // Any earlier statement would have been executed by now.
         assert_eq!(function.proxy.answered_statements() - executed, 1, "{operation:?}");
     }
@@ -78,7 +78,7 @@ struct SweepResult {
 /// statement, and of its response.
 async fn assert_executes_at_most_once(env: Arc<TestEnv>, operation: Operation, is_cold: bool) {
     let mut function = ProxiedFunction::new(env, operation).await;
-    function.works().await;
+    function.assert_works().await;
     // Longer than a tick of the clock, so that a request ends in every wait.
     for direction in [Direction::ToServer, Direction::ToClient] {
         function.proxy.set_flow(direction, Flow::Delay(Duration::from_millis(3)));
@@ -101,7 +101,7 @@ async fn assert_executes_at_most_once(env: Arc<TestEnv>, operation: Operation, i
             function.env.assert_done(&case, &response).await;
             ends.done += 1;
         }
-        function.works().await;
+        function.assert_works().await;
     }
     // Statements of ended requests have arrived by now.
     function.proxy.close_all(End::Close).await.unwrap();

@@ -9,7 +9,7 @@ mod env;
 mod half_open;
 mod idle;
 mod life_cycle;
-mod lost_answers;
+mod lost_responses;
 mod metrics;
 mod overtaken;
 mod pooler;

@@ -46,7 +46,7 @@ fn names(line: &Value) -> BTreeSet<&str> {
     metrics.iter().map(|metric| metric["Name"].as_str().unwrap()).collect()
 }
 
-async fn done(env: &TestEnv, operation: Operation) -> (TaskCase, TestResponse) {
+async fn run_operation(env: &TestEnv, operation: Operation) -> (TaskCase, TestResponse) {
     let case = env.prepare(operation).await;
     let response = case.send().await;
     env.assert_done(&case, &response).await;
@@ -58,7 +58,7 @@ async fn healthy_request_has_only_database_time() {
     let env = start_with_metrics().await;
     env.warm_up().await;
     for operation in ALL_OPERATIONS {
-        let (_, response) = done(&env, operation).await;
+        let (_, response) = run_operation(&env, operation).await;
         let line = metrics_of(&env, response.request_id());
         let mut names = names(&line);
         // On a busy machine any statement may be slow.
@@ -72,7 +72,7 @@ async fn healthy_request_has_only_database_time() {
 #[tokio::test]
 async fn first_request_reports_the_connection_setup() {
     let env = start_with_metrics().await;
-    let (_, response) = done(&env, Operation::Create).await;
+    let (_, response) = run_operation(&env, Operation::Create).await;
     let line = metrics_of(&env, response.request_id());
     assert!(names(&line).is_superset(&["ColdStarts", "ConnectTime", "Connects", "DatabaseTime"].into()), "{line}");
     assert_eq!((&line["Connects"], &line["connects"][0]["reason"]), (&json!(1), &json!("first")));
@@ -86,14 +86,14 @@ async fn reconnects_are_counted_with_their_reason() {
     let env = start_with_metrics().await;
     env.warm_up().await;
     env.close_connections(End::Close).await;
-    let (_, response) = done(&env, Operation::Update).await;
+    let (_, response) = run_operation(&env, Operation::Update).await;
     let line = metrics_of(&env, response.request_id());
     assert_eq!((&line["Reconnects"], &line["connects"][0]["reason"]), (&json!(1), &json!("closed")), "{line}");
     assert_eq!(line["Repeats"], Value::Null);
 
     // The response of the next statement is lost.
     env.proxy.cut_next_statement(Cut { direction: Direction::ToClient, after_bytes: 0, end: End::Reset });
-    let (_, response) = done(&env, Operation::Update).await;
+    let (_, response) = run_operation(&env, Operation::Update).await;
     let line = metrics_of(&env, response.request_id());
     assert_eq!((&line["Repeats"], &line["repeated"]), (&json!(1), &json!(["answer lost"])), "{line}");
     assert_eq!((&line["Reconnects"], &line["connects"][0]["reason"]), (&json!(1), &json!("failed")), "{line}");
@@ -150,13 +150,13 @@ async fn failures_report_the_operator_action() {
         assert!(logs.is_some(), "{}", env.stack.logs());
         env.proxy.clear_faults().unwrap();
     }
-    done(&env, Operation::Toggle).await;
+    run_operation(&env, Operation::Toggle).await;
 }
 
 #[tokio::test]
 async fn no_namespace_means_no_metrics() {
     let env = TestEnv::start().await;
-    let (_, response) = done(&env, Operation::Create).await;
+    let (_, response) = run_operation(&env, Operation::Create).await;
     let logged = env.stack.logs_when(Duration::from_secs(5), |logs| logs.contains("POST /api/tasks"));
     assert!(logged.is_some_and(|logs| !logs.contains("_aws")), "{}", response.request_id());
 }

@@ -63,7 +63,7 @@ async fn server_processes(env: &TestEnv) -> usize {
     usize::try_from(env.database.number(&sql).await).unwrap()
 }
 
-async fn twelve_functions_share_two_connections(tracks_statements: bool) {
+async fn assert_two_connections_are_shared(tracks_statements: bool) {
     let (env, _pooler) = start(|settings| settings.tracks_statements = tracks_statements).await;
     let before = env.counts();
     let mut sent = 0;
@@ -81,13 +81,13 @@ async fn twelve_functions_share_two_connections(tracks_statements: bool) {
 
 #[tokio::test]
 async fn pooler_multiplexes_connections() {
-    twelve_functions_share_two_connections(false).await;
+    assert_two_connections_are_shared(false).await;
 }
 
 #[tokio::test]
 async fn pooler_with_statement_tracking_multiplexes_connections() {
     if can_track_statements().await.unwrap() {
-        twelve_functions_share_two_connections(true).await;
+        assert_two_connections_are_shared(true).await;
     } else {
         report_skipped("this PgBouncer does not track prepared statements, 1.21 and newer do");
     }

@@ -18,7 +18,7 @@ fn write_roots(path: PathBuf) -> PathBuf {
 }
 
 /// Runs the stack in a mount namespace in which the system's roots are replaced by those of the test server.
-async fn in_another_system(settings: Settings, roots: &Path) -> Settings {
+async fn with_replaced_system_roots(settings: Settings, roots: &Path) -> Settings {
     let bundle = BUNDLES.into_iter().find(|path| Path::new(path).exists()).unwrap();
     let script = format!(
         "mount --bind '{}' '{bundle}' && exec '{}' serve --json --until-stdin-closes --port 0 --ephemeral",
@@ -33,7 +33,7 @@ async fn in_another_system(settings: Settings, roots: &Path) -> Settings {
 async fn namespace_system_roots_are_the_fallback_for_bundled_roots() {
     // In the folder of the functions, as in a deployment.
     let roots = write_roots(Path::new(env!("CARGO_BIN_EXE_dev")).with_file_name("roots.pem"));
-    let settings = in_another_system(Settings::new(), &roots).await;
+    let settings = with_replaced_system_roots(Settings::new(), &roots).await;
     let parameters = "sslmode=require&hostaddr=127.0.0.1";
     let env = TestEnv::start_with(settings, FaultDatabase::new().await, "localhost", parameters).await;
     env.assert_works(&ONE_OF_EACH_FUNCTION).await;
@@ -53,7 +53,7 @@ async fn namespace_configured_roots_have_no_fallback() {
     let roots = write_roots(folder.path().join("roots.pem"));
     let database = FaultDatabase::new().await;
     let url = database.url(database.port, "localhost", "sslmode=require&hostaddr=127.0.0.1");
-    let settings = in_another_system(Settings::new(), &roots).await.with_database(&url);
+    let settings = with_replaced_system_roots(Settings::new(), &roots).await.with_database(&url);
     let stderr =
         dev::testing::stack::Stack::start_async(settings).await.err().map(|error| error.stderr).unwrap_or_default();
     assert!(stderr.contains("unable to get local issuer certificate"), "{stderr}");

@@ -36,7 +36,7 @@ fn assert_no_secrets(name: &str, text: &str) {
 }
 
 /// A stack, and a role with the password.
-async fn env() -> TestEnv {
+async fn start_with_password() -> TestEnv {
     let env = TestEnv::start_cold(|settings| settings).await;
     env.database.run(&format!("alter role {} password '{DECODED}'", env.database.name)).await;
     env
@@ -70,7 +70,7 @@ fn scenarios(env: &TestEnv) -> Vec<Scenario> {
 
 #[tokio::test]
 async fn responses_and_function_logs_contain_no_secrets() {
-    let env = env().await;
+    let env = start_with_password().await;
     for Scenario { name, url, status, script } in scenarios(&env) {
         let variables = [("AWS_LAMBDA_LOG_LEVEL", "trace"), ("RUST_LOG", "trace"), ("RUST_BACKTRACE", "1")];
         script.iter().for_each(|script| env.proxy.play_script(script, 100));
@@ -126,7 +126,7 @@ async fn output_of(program: &str, arguments: &[&str], url: &str) -> (bool, Strin
 
 #[tokio::test]
 async fn other_programs_print_no_secrets() {
-    let env = env().await;
+    let env = start_with_password().await;
     // The role must be allowed to change the schema.
     env.database.run(&format!("alter role {} superuser", env.database.name)).await;
     let scenarios = scenarios(&env).into_iter().filter(|scenario| scenario.script.is_none());

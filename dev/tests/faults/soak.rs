@@ -75,7 +75,7 @@ impl Journal {
 }
 
 impl Worker {
-    async fn call(&mut self, method: &str, path: &str, body: Option<Value>) -> Option<TestResponse> {
+    async fn send(&mut self, method: &str, path: &str, body: Option<Value>) -> Option<TestResponse> {
         self.sent.fetch_add(1, Ordering::Relaxed);
         let request = format!("worker {}: {method} {path} {}", self.number, body.as_ref().unwrap_or(&Value::Null));
         self.journal.note(&request);
@@ -102,20 +102,22 @@ impl Worker {
             match (self.random.below(10), id) {
                 (0..3, _) | (_, None) if self.tasks.len() < TASKS => self.create().await,
                 (3, _) => self.list().await,
-                (4, Some(id)) => self.one(id, "GET", "", None, |state| state.clone()).await,
+                (4, Some(id)) => self.change(id, "GET", "", None, |state| state.clone()).await,
                 (5, Some(id)) => {
                     let title = self.new_title();
                     let body = json!({"title": title});
-                    self.one(id, "PUT", "", Some(body), |state| State { title: title.clone(), ..state.clone() }).await;
+                    self.change(id, "PUT", "", Some(body), |state| State { title: title.clone(), ..state.clone() })
+                        .await;
                 }
                 (6 | 7, Some(id)) => {
                     let toggled = |state: &State| State { completed: !state.completed, ..state.clone() };
-                    self.one(id, "PATCH", "/toggle", None, toggled).await;
+                    self.change(id, "PATCH", "/toggle", None, toggled).await;
                 }
                 (8, Some(id)) => {
                     let completed = self.random.below(2) == 1;
                     let body = json!({"completed": completed});
-                    self.one(id, "PATCH", "/complete", Some(body), |state| State { completed, ..state.clone() }).await;
+                    self.change(id, "PATCH", "/complete", Some(body), |state| State { completed, ..state.clone() })
+                        .await;
                 }
                 (_, Some(id)) => self.delete(id).await,
                 (_, None) => unreachable!("a worker without tasks creates one"),
@@ -126,7 +128,7 @@ impl Worker {
 
     async fn create(&mut self) {
         let title = self.new_title();
-        match self.call("POST", "", Some(json!({"title": title}))).await {
+        match self.send("POST", "", Some(json!({"title": title}))).await {
             Some(response) => {
                 assert_eq!((response.status, &response.json["title"]), (201, &json!(title)));
                 let id = response.json["id"].as_i64().unwrap();
@@ -137,10 +139,10 @@ impl Worker {
     }
 
     /// Sends a request that changes each possible state in the same way.
-    async fn one(&mut self, id: i64, method: &str, path: &str, body: Option<Value>, next: impl Fn(&State) -> State) {
+    async fn change(&mut self, id: i64, method: &str, path: &str, body: Option<Value>, next: impl Fn(&State) -> State) {
         let before = self.tasks[&id].clone();
         let after: States = before.iter().map(|state| state.as_ref().map(&next)).collect();
-        let states = match self.call(method, &format!("/{id}{path}"), body).await {
+        let states = match self.send(method, &format!("/{id}{path}"), body).await {
             Some(response) => {
                 let answered = (response.status != 404).then(|| state_of(&response.json));
                 assert!(response.status == if answered.is_some() { 200 } else { 404 }, "{response:?}");
@@ -158,7 +160,7 @@ impl Worker {
 
     async fn delete(&mut self, id: i64) {
         let mut before = self.tasks[&id].clone();
-        match self.call("DELETE", &format!("/{id}"), None).await {
+        match self.send("DELETE", &format!("/{id}"), None).await {
             Some(response) => {
                 assert!(
                     response.status == 204 || response.status == 404 && before.contains(&None),
@@ -174,7 +176,7 @@ impl Worker {
     }
 
     async fn list(&mut self) {
-        let Some(response) = self.call("GET", "?limit=100", None).await else { return };
+        let Some(response) = self.send("GET", "?limit=100", None).await else { return };
         assert_eq!(response.status, 200);
         let listed = response.json.as_array().unwrap();
         let listed = listed.iter().map(|task| (task["id"].as_i64().unwrap(), state_of(task))).collect();
@@ -255,7 +257,7 @@ impl FaultInjector {
     }
 
     async fn inject(&mut self) {
-        let end = self.end();
+        let end = self.random_end();
         let direction = if self.random.below(2) == 0 { Direction::ToServer } else { Direction::ToClient };
         let kind = self.random.below(13);
         self.journal.note(format_args!("fault {kind}, {direction:?}, {end:?}"));
@@ -305,13 +307,13 @@ impl FaultInjector {
         }
     }
 
-    fn end(&mut self) -> End {
+    fn random_end(&mut self) -> End {
         if self.random.below(2) == 0 { End::Close } else { End::Reset }
     }
 
     /// Closes all connections, at the server or at the proxy.
     async fn close_all_connections(&mut self) {
-        let end = self.end();
+        let end = self.random_end();
         match self.random.below(2) {
             0 => self.env.database.terminate().await,
             _ => self.env.close_connections(end).await,

@@ -74,7 +74,7 @@ async fn start_tls_server(identity: Identity, upstream: Upstream) -> SocketAddr 
         while let Ok((client, _)) = listener.accept().await {
             let (acceptor, upstream) = (acceptor.clone(), upstream.clone());
             // Some tests expect that the client rejects the connection.
-            tokio::spawn(async move { take(client, &acceptor, upstream).await.ok() });
+            tokio::spawn(async move { serve_tls(client, &acceptor, upstream).await.ok() });
         }
     });
     address
@@ -82,7 +82,11 @@ async fn start_tls_server(identity: Identity, upstream: Upstream) -> SocketAddr 
 
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 
-async fn take(mut client: TcpStream, acceptor: &tokio_native_tls::TlsAcceptor, upstream: Upstream) -> io::Result<()> {
+async fn serve_tls(
+    mut client: TcpStream,
+    acceptor: &tokio_native_tls::TlsAcceptor,
+    upstream: Upstream,
+) -> io::Result<()> {
     let mut first = [0; 8];
     client.peek(&mut first).await?;
     if first == SSL_REQUEST {
@@ -150,7 +154,7 @@ async fn start_cold_trusting(parameters: &str, authority: &Authority) -> TestEnv
 }
 
 /// Asserts that all operations get 500, and that the cause is logged.
-async fn misconfigured(env: &Arc<TestEnv>, cause: &str) {
+async fn assert_misconfigured(env: &Arc<TestEnv>, cause: &str) {
     let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     for (case, response) in cases.iter().zip(&TestEnv::send_together(&cases).await.unwrap()) {
         assert_eq!((response.status, &response.json["code"]), (500, &json!("misconfigured")), "{cause}: {response:?}");
@@ -173,7 +177,7 @@ async fn invalid_certificate_prevents_the_connection() {
         env.close_connections(End::Close).await;
         env.proxy.set_upstream(start_tls_server(identity, Upstream::None).await);
         let connections = env.proxy.accepted_connections();
-        misconfigured(&env, cause).await;
+        assert_misconfigured(&env, cause).await;
         assert_eq!(env.proxy.accepted_connections() - connections, 6, "{cause}: tried more than once");
     }
 
@@ -194,7 +198,7 @@ async fn server_without_tls_is_rejected() {
     let env = Arc::new(start_trusting(&Authority::new("Trusted")).await);
     env.close_connections(End::Close).await;
     env.proxy.play_script(&Script::RefuseTls, 6);
-    misconfigured(&env, "does not support TLS").await;
+    assert_misconfigured(&env, "does not support TLS").await;
     assert_eq!(env.proxy.pending_scripts(), 0);
     env.assert_works(&ALL_OPERATIONS).await;
 }
@@ -236,7 +240,7 @@ async fn channel_binding_detects_mitm() {
     env.proxy.set_upstream(start_tls_server(authority.identity("localhost", false), upstream).await);
     let connections = env.proxy.accepted_connections();
     // The error of PostgreSQL: the client has signed another certificate.
-    misconfigured(&env, "SCRAM channel binding check failed").await;
+    assert_misconfigured(&env, "SCRAM channel binding check failed").await;
     assert_eq!(env.proxy.accepted_connections() - connections, 6, "tried more than once");
     env.proxy.set_upstream(address(env.database.port));
     env.assert_works(&ALL_OPERATIONS).await;
@@ -354,7 +358,7 @@ async fn refusal_over_direct_tls_keeps_direct_tls() {
     // For the connection at the start, and for that of the request.
     scripted.play_script(&refusal, 12);
     let (connections, direct) = (env.proxy.accepted_connections(), env.proxy.direct_tls_connections());
-    misconfigured(&env, "password authentication failed").await;
+    assert_misconfigured(&env, "password authentication failed").await;
     assert_eq!(
         (env.proxy.accepted_connections() - connections, env.proxy.direct_tls_connections() - direct),
         (12, 12),

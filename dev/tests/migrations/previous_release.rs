@@ -76,7 +76,7 @@ impl Release {
         Self { functions, proxy }
     }
 
-    async fn ask(&mut self, user: &str, function: &str, call: (&str, &str), body: Option<Value>) -> TestResponse {
+    async fn send(&mut self, user: &str, function: &str, call: (&str, &str), body: Option<Value>) -> TestResponse {
         let mut event = event(call.0, call.1);
         event["headers"]["authorization"] = format!("Bearer {}", mint(SECRET, user)).into();
         if let Some(body) = body {
@@ -91,16 +91,16 @@ impl Release {
     }
 
     /// The database executes the next statement, and its response is lost.
-    fn lose_an_answer(&self) {
+    fn lose_next_response(&self) {
         self.proxy.cut_next_statement(Cut { direction: Direction::ToClient, after_bytes: 0, end: End::Close });
     }
 }
 
 /// Calls every function as one user, and shows that another user cannot reach the task.
 async fn exercise(release: &mut Release, ann: &str, bob: &str, schema: &str) {
-    release.lose_an_answer();
+    release.lose_next_response();
     let body = json!({"title": " Buy milk ", "priority": "High", "due_date": "2026-11-21T17:30:00+02:00"});
-    let created = release.ask(ann, "create-task", ("POST", "/api/tasks"), Some(body)).await;
+    let created = release.send(ann, "create-task", ("POST", "/api/tasks"), Some(body)).await;
     assert_eq!((created.status, release.proxy.pending_cuts()), (201, 0), "{schema}: {created:?}");
     let mut task = created.json;
     assert_eq!(
@@ -111,9 +111,9 @@ async fn exercise(release: &mut Release, ann: &str, bob: &str, schema: &str) {
     let id = task["id"].as_str().map_or_else(|| task["id"].to_string(), str::to_owned);
     let (path, complete) = (format!("/api/tasks/{id}"), format!("/api/tasks/{id}/complete"));
 
-    let list = release.ask(ann, "list-tasks", ("GET", "/api/tasks"), None).await;
+    let list = release.send(ann, "list-tasks", ("GET", "/api/tasks"), None).await;
     assert_eq!((list.status, list.json), (200, json!([task])), "{schema}: a create that was sent twice");
-    let read = release.ask(ann, "get-task", ("GET", &path), None).await;
+    let read = release.send(ann, "get-task", ("GET", &path), None).await;
     assert_eq!((read.status, read.json), (200, task.clone()), "{schema}");
 
     for (function, call, change, expected) in [
@@ -123,8 +123,8 @@ async fn exercise(release: &mut Release, ann: &str, bob: &str, schema: &str) {
         ("complete-task", ("PATCH", &complete), None, ("completed", json!(false))),
         ("complete-task", ("PATCH", &complete), None, ("completed", json!(true))),
     ] {
-        release.lose_an_answer();
-        let changed = release.ask(ann, function, (call.0, call.1), change).await;
+        release.lose_next_response();
+        let changed = release.send(ann, function, (call.0, call.1), change).await;
         assert_eq!((changed.status, release.proxy.pending_cuts()), (200, 0), "{schema}: {changed:?}");
         assert!(changed.json["updated_at"].as_str() > task["updated_at"].as_str(), "{schema}: {task} {changed:?}");
         task["updated_at"] = changed.json["updated_at"].clone();
@@ -138,15 +138,15 @@ async fn exercise(release: &mut Release, ann: &str, bob: &str, schema: &str) {
         ("complete-task", "PATCH", &complete, None),
         ("delete-task", "DELETE", &path, None),
     ] {
-        assert_eq!(release.ask(bob, function, (method, path), body).await.status, 404, "{schema}: {function}");
+        assert_eq!(release.send(bob, function, (method, path), body).await.status, 404, "{schema}: {function}");
     }
-    assert_eq!(release.ask(bob, "list-tasks", ("GET", "/api/tasks"), None).await.json, json!([]), "{schema}");
-    assert_eq!(release.ask(ann, "get-task", ("GET", &path), None).await.json, task, "{schema}");
+    assert_eq!(release.send(bob, "list-tasks", ("GET", "/api/tasks"), None).await.json, json!([]), "{schema}");
+    assert_eq!(release.send(ann, "get-task", ("GET", &path), None).await.json, task, "{schema}");
 
-    release.lose_an_answer();
-    assert_eq!(release.ask(ann, "delete-task", ("DELETE", &path), None).await.status, 204, "{schema}");
-    assert_eq!(release.ask(ann, "delete-task", ("DELETE", &path), None).await.status, 404, "{schema}");
-    assert_eq!(release.ask(ann, "list-tasks", ("GET", "/api/tasks"), None).await.json, json!([]), "{schema}");
+    release.lose_next_response();
+    assert_eq!(release.send(ann, "delete-task", ("DELETE", &path), None).await.status, 204, "{schema}");
+    assert_eq!(release.send(ann, "delete-task", ("DELETE", &path), None).await.status, 404, "{schema}");
+    assert_eq!(release.send(ann, "list-tasks", ("GET", "/api/tasks"), None).await.json, json!([]), "{schema}");
 }
 
 #[tokio::test]

@@ -20,7 +20,8 @@ pub(crate) fn messages(change: &Change) -> Vec<String> {
     }
 }
 
-/// Sends one message. What waits outside of a [`brief_transaction`] blocks nobody and may use the whole budget.
+/// Sends one message. A message outside of a [`brief_transaction`] blocks no other session while it waits for a lock, and
+/// may use the whole budget.
 pub(super) async fn send(database: &mut PgConnection, message: &str, budget: &LockBudget) -> Result<(), sqlx::Error> {
     database.execute(AssertSqlSafe(format!("set lock_timeout = '{}'", budget.lock_timeout()))).await?;
     let sent = database.execute(AssertSqlSafe(message.to_owned())).await;

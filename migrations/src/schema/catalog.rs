@@ -4,7 +4,7 @@ use sqlx::{FromRow, PgConnection};
 
 use crate::schema::change_trigger;
 
-/// The table `tasks` that the search path finds, whoever created it.
+/// The table `tasks` that the search path finds, no matter which program created it.
 pub(crate) struct TasksTable {
     /// Whether it is an ordinary table: not a view, not partitioned, not foreign.
     pub(crate) is_ordinary_table: bool,

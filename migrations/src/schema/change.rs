@@ -16,7 +16,7 @@ pub(crate) enum Execution {
     /// In one short transaction. The statements block readers or writers of the table.
     Transaction,
     /// As one statement outside of a transaction, either because PostgreSQL demands it (`create index concurrently`) or
-    /// because it takes long and blocks nobody (`validate constraint`).
+    /// because it takes long and blocks no other session (`validate constraint`).
     Standalone,
 }
 

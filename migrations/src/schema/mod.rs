@@ -1,4 +1,4 @@
-//! The table `tasks`: what the database has, what the functions need, and the changes that turn the one into the other.
+//! The table `tasks`: what the database has, what the functions need, and the changes between the two.
 //!
 //! Everything in this folder reads the database and returns the driver's errors. Nothing here changes it.
 //!

@@ -1,4 +1,4 @@
-//! Reads `DATABASE_URL` in every form that Neon, Vercel, Prisma, SQLAlchemy and libpq hand out.
+//! Reads `DATABASE_URL` in every form that Neon, Vercel, Prisma, SQLAlchemy and libpq write.
 //!
 //! A crate of its own, because the functions and the migrations read the same connection strings. No error repeats a
 //! part of the string: it contains a password.
@@ -71,7 +71,7 @@ impl DatabaseUrl {
     pub fn parse(text: &str) -> Result<Self, String> {
         let refuse = |problem: &str| Err(problem.to_owned());
         let (scheme, rest) = text.trim().split_once("://").unwrap_or_default();
-        // SQLAlchemy names its driver behind a plus sign.
+        // SQLAlchemy names its driver after a plus sign.
         if !matches!(scheme.split('+').next(), Some("postgres" | "postgresql")) {
             return refuse("must begin with postgres:// or postgresql://");
         }
@@ -101,8 +101,8 @@ impl DatabaseUrl {
             }
         }
         let mut config: Config = url.parse().map_err(|error| problem(&error))?;
-        complete(&config)?;
-        secure(&mut config, mode)?;
+        check_complete(&config)?;
+        require_tls(&mut config, mode)?;
         if config.get_application_name().is_none() {
             config.application_name(std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "tasks".to_owned()));
         }
@@ -134,7 +134,7 @@ impl From<DatabaseUrl> for Config {
     }
 }
 
-fn complete(config: &Config) -> Result<(), String> {
+fn check_complete(config: &Config) -> Result<(), String> {
     if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
         return Err("names no host".to_owned());
     }
@@ -148,7 +148,7 @@ fn complete(config: &Config) -> Result<(), String> {
 }
 
 /// Requires TLS for servers on other machines, and channel binding on Neon.
-fn secure(config: &mut Config, mode: Option<SslMode>) -> Result<(), String> {
+fn require_tls(config: &mut Config, mode: Option<SslMode>) -> Result<(), String> {
     let is_here =
         config.get_hosts().iter().all(is_on_this_machine) && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
     match mode {
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_neon_vercel_prisma_and_sqlalchemy_hand_out_is_accepted() {
+    fn strings_of_providers_and_orms_are_accepted() {
         for text in [
             "postgresql://ann:p@ep-cool-1-pooler.eu-central-1.aws.neon.tech/neondb?sslmode=require&channel_binding=require",
             "postgres://ann:p@ep-cool-1-pooler.us-east-1.postgres.vercel-storage.com:5432/verceldb?pgbouncer=true&connect_timeout=15",
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn on_neon_the_channel_is_bound() {
+    fn neon_requires_channel_binding() {
         let binding = |host: &str| {
             let url = DatabaseUrl::parse(&format!("postgres://ann:p@{host}/db")).expect("a good url");
             url.config().get_channel_binding()

@@ -81,8 +81,7 @@ impl Authenticator {
     }
 }
 
-/// Seconds since the Unix epoch. With a clock before the epoch every token would be valid, so that counts as the end of
-/// time instead.
+/// Seconds since the Unix epoch. A clock before the epoch would make every token valid, so it counts as the end of time.
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(f64::MAX, |elapsed| elapsed.as_secs_f64())
 }

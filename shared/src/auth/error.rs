@@ -12,7 +12,7 @@ pub(crate) enum AuthError {
     #[error("the token is refused")]
     InvalidToken(#[from] TokenError),
     /// The token cannot be verified, because there are no keys.
-    #[error("the public keys cannot be had")]
+    #[error("the public keys are not available")]
     NoKeys(#[source] Box<dyn Error + Send + Sync>),
     /// The token cannot be verified, because a table or a column of Better Auth does not exist.
     #[error("Better Auth's tables are not as expected: {0}")]
@@ -41,7 +41,7 @@ pub(crate) enum TokenError {
     SessionNotAccepted,
     #[error("the token names a key that does not exist")]
     UnknownKey,
-    #[error("the signature is not ours")]
+    #[error("the signature is not valid")]
     Signature,
     #[error("a claim is missing or of the wrong type")]
     Claims,

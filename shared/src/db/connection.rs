@@ -37,7 +37,7 @@ pub(super) enum ConnectionHealth {
 
 /// Neon suspends a database after 300 s without a request, and NAT gateways forget a connection after 350 s.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(240);
-/// Poolers and deployments close connections at some time. Replacing them earlier does so between requests.
+/// Poolers and deployments close old connections at any time. An earlier replacement happens between statements.
 const MAX_AGE: Duration = Duration::from_secs(30 * 60);
 /// How many times the driver is scheduled to read what has arrived.
 const MAX_POLLS: u32 = 8;

@@ -31,15 +31,15 @@ use crate::tls::{TlsRoots, message_contains};
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Establishing a TCP connection, for all addresses together.
 const TCP_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long one address is tried before the next joins (RFC 8305).
+/// How long one address is tried before the next is tried as well (RFC 8305).
 const HEAD_START: Duration = Duration::from_millis(150);
 /// The TLS handshake, including PostgreSQL's request for it.
 const TLS_TIMEOUT: Duration = Duration::from_millis(1500);
-/// Signing in. Neon's proxy completes the earlier phases while the database is still suspended, so its start is waited
-/// for here. Giving up early would waste that wait.
+/// Signing in. Neon's proxy completes the earlier phases while the database is still suspended, so this phase includes
+/// the start of the database. Giving up early would waste that wait.
 const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// The phase that failed.
+/// Why no connection was opened, by the phase that failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectError {
     #[error("the host's name could not be resolved")]

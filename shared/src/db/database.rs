@@ -107,7 +107,7 @@ impl Database {
         }
     }
 
-    /// Sends statements once. `name` is the name of the statement that the others accompany.
+    /// Sends statements once. `name` is the statement that logs and metrics name; the others only accompany it.
     async fn attempt<const N: usize>(
         &self,
         name: &'static str,

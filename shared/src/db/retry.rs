@@ -49,7 +49,7 @@ impl RetryState {
         if self.executions >= MAX_EXECUTIONS {
             return None;
         }
-        // Out of connections: never retry immediately.
+        // Out of connections: skip the immediate retry.
         let is_exhausted = matches!(error.kind(), DbErrorKind::Exhausted { .. });
         let skipped = usize::from(is_exhausted);
         let max = *MAX_DELAYS.get(self.failed_attempts + skipped)?;

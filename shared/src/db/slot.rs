@@ -23,7 +23,7 @@ pub(super) struct Slot {
 }
 
 /// A connection that is being opened. If the request that waits for it is cancelled, it still completes and serves the
-/// next request: a database that takes seconds to resume is not resumed in vain.
+/// next request. Otherwise the seconds that a suspended database takes to resume would be lost.
 #[derive(Debug)]
 struct PendingConnect {
     started: FreezeAwareInstant,
@@ -44,7 +44,7 @@ impl Slot {
         stats: &StatsRecorder,
     ) -> Result<Connection, ConnectError> {
         if let Some(connection) = self.idle.take() {
-            // Holds while it is out, and if the request is cancelled.
+            // The reason if the request is cancelled and so does not put the connection back.
             self.reason = ConnectReason::Abandoned;
             match connection.health().await {
                 ConnectionHealth::Healthy => return Ok(connection),

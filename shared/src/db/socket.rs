@@ -43,7 +43,7 @@ pub(super) enum Unread {
     End,
 }
 
-/// The kernel itself gives up a path on which data stay unacknowledged for this long. A backstop for the path monitor.
+/// The kernel itself gives up a path on which data stay unacknowledged for this long, also when nothing monitors it.
 const USER_TIMEOUT: Duration = Duration::from_millis(1500);
 /// Keepalive packets keep NAT gateways from forgetting an idle connection while the function runs.
 const KEEPALIVE_TIME: Duration = Duration::from_secs(60);

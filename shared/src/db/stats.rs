@@ -1,4 +1,4 @@
-//! What the database has cost, for logs and metrics.
+//! How long requests waited for the database, and why, for logs and metrics.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -22,7 +22,7 @@ const API_VERSION: &str = "v1";
 #[derive(Debug)]
 pub struct Request {
     event: Event,
-    /// The verified user, who must be the one that path and body name; `None` for public operations.
+    /// The verified user; the path and the body must not name another one. `None` for public operations.
     user_id: Option<String>,
     config: ApiConfig,
 }
@@ -117,7 +117,7 @@ impl Request {
         }
     }
 
-    /// The response to a request that matches no route: a redirect if only a trailing slash is in the way.
+    /// The response to a request that matches no route: a redirect if the path exists without its trailing slash.
     ///
     /// # Errors
     /// [`ApiError::RouteNotFound`]; [`ApiError::MethodNotAllowed`] if the path exists with other methods.
@@ -127,7 +127,7 @@ impl Request {
             return Ok(response::permanent_redirect(path, &self.event.raw_query_string));
         }
         let methods = routes::methods_of(path);
-        // A path with an encoded slash looks like one of ours and is none, so its method is not the reason.
+        // A path with an encoded slash matches here and not at the gateway, so the method is not the reason.
         if methods.is_empty() || methods.contains(&self.method()) {
             return Err(ApiError::RouteNotFound(path.to_owned()));
         }

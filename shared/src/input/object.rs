@@ -33,7 +33,7 @@ impl<'a> ObjectReader<'a> {
         if self.failures.is_empty() { Ok(value) } else { Err(InvalidInput(self.failures)) }
     }
 
-    /// The member `name`, given in snake_case, or its camelCase twin.
+    /// The member `name`, given in snake_case, or its camelCase spelling, which comes first.
     pub(crate) fn member(&self, name: &str) -> Option<&'a Value> {
         self.spellings(name).next()
     }
@@ -41,8 +41,8 @@ impl<'a> ObjectReader<'a> {
     /// The values of a member under both of its names: camelCase first, then snake_case.
     pub(crate) fn spellings(&self, name: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
         let camel_case = camel_case(name);
-        let twin = if camel_case == name { None } else { self.object.get(&camel_case) };
-        twin.into_iter().chain(self.object.get(name))
+        let in_camel_case = if camel_case == name { None } else { self.object.get(&camel_case) };
+        in_camel_case.into_iter().chain(self.object.get(name))
     }
 
     /// As [`ObjectReader::member`], with null as absent.

@@ -26,8 +26,8 @@ impl QueryReader {
         if self.failures.is_empty() { Ok(value) } else { Err(InvalidInput(self.failures)) }
     }
 
-    /// Parses the last parameter with one of the `spellings`, of which the first is the documented one. `None` if there
-    /// is none or it is empty, or if it cannot be parsed, which is recorded with the sentence `rule`.
+    /// Parses the last parameter with one of the `spellings`. `None` if there is none or it is empty, or if it cannot be
+    /// parsed. That failure is recorded with the first spelling and the sentence `rule`.
     pub(crate) fn read<T>(
         &mut self,
         spellings: &[&str],

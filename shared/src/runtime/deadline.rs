@@ -8,7 +8,7 @@ use lambda_http::Context;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time that Lambda needs to deliver the response before it kills the function.
 const RESPONSE_TIME: Duration = Duration::from_millis(700);
-/// `cargo lambda watch` sets deadlines in 1970: one that far in the past counts as none.
+/// `cargo lambda watch` sets deadlines in 1970. A deadline that is further in the past than this counts as none.
 const MAX_OVERDUE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The time until Lambda's deadline, less the time for the response, and at most the timeout of a request.
@@ -29,7 +29,7 @@ mod tests {
     fn time_left_until(deadline: SystemTime) -> Duration {
         let since_1970 = deadline.duration_since(UNIX_EPOCH).expect("a time after 1970");
         let mut context = Context::default();
-        context.deadline = u64::try_from(since_1970.as_millis()).expect("a time before the end of the universe");
+        context.deadline = u64::try_from(since_1970.as_millis()).expect("milliseconds that fit into 64 bits");
         time_left(&context)
     }
 

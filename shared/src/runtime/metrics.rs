@@ -2,7 +2,7 @@
 //! (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
 //!
 //! Lambda's own metrics are about durations and errors; these are about the database. Counters that are zero are not
-//! written, so a request on a healthy connection costs one number. Statements are identified by name, without values.
+//! written, so a request on a healthy connection costs one metric. Statements are identified by name, without values.
 
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -14,7 +14,7 @@
 //! [`SOURCE_FUNCTIONS`] and earlier queries of the statement's own `with` need no owner. Functions in expressions are
 //! trusted not to read rows of other users, except [`FUNCTIONS_OF_SQL`].
 //!
-//! The compile-fail tests include this file, `allowed`, `statement`, `tokens` and `values` alone, without the rest of the crate.
+//! `tests/owner.rs` compiles this file, `allowed`, `statement`, `tokens` and `values` without the rest of the crate.
 
 use super::allowed::{FENCE, FUNCTIONS_OF_SQL, SOURCE_FUNCTIONS, USER_TABLES, is_clause};
 use super::tokens::{
@@ -37,7 +37,7 @@ pub(crate) enum SqlKind {
     Write,
     /// A `select` that ends with its owner's condition, so that conditions can be appended.
     SelectPrefix,
-    /// A part of a query that is appended to a [`SqlKind::SelectPrefix`] and cannot end its `where`.
+    /// A part of a query. It is appended to a [`SqlKind::SelectPrefix`] and cannot end its `where`.
     Fragment,
 }
 
@@ -61,7 +61,7 @@ struct Query {
     tables: usize,
     /// A table was named, and its owner's condition has not come yet.
     needs_owner: bool,
-    /// In the list of tables, where a comma adds one.
+    /// The current token is in the list of tables, where a comma adds a table.
     in_from: bool,
     /// It writes, and its fence has not come yet.
     needs_fence: bool,
@@ -143,7 +143,7 @@ impl<'a> Checker<'a> {
             let by_owner = self.is_at(1, "(") && self.is_at(2, "user_id");
             let nothing = self.is_at(1, "do") && self.is_at(2, "nothing");
             assert!(by_owner || nothing, "`on conflict` must name user_id first, or do nothing");
-            // A `where` behind it does not restrict the rows that are read and inserted.
+            // A `where` after it does not restrict the rows that are read and inserted.
             self.check_conditions();
         } else if self.is("user_id") {
             self.check_assignment(self.peek(1), "a row must not change its owner");
@@ -178,7 +178,7 @@ impl<'a> Checker<'a> {
         self.advance();
     }
 
-    /// At a keyword that a table, a function or a subquery follows.
+    /// At a keyword that is followed by a table, a function or a subquery.
     const fn read_source(&mut self) {
         let distance = if self.is_at(1, "lateral") { 2 } else { 1 };
         let name = self.peek(distance);
@@ -194,7 +194,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The table of users at `distance`.
+    /// One of [`USER_TABLES`], `distance` tokens ahead.
     const fn read_table(&mut self, distance: usize) {
         const FOLLOWING: [&str; 10] = ["as", "where", "set", "join", "left", "inner", "cross", "using", ")", ","];
         assert!(self.queries[self.depth].tables == 0, "a second table in a query: write a subquery");
@@ -209,7 +209,7 @@ impl<'a> Checker<'a> {
         assert!(!renames_columns, "the alias of a table must not rename its columns");
     }
 
-    /// At a part that writes to the table at `distance`.
+    /// At a part that writes to the table `distance` tokens ahead.
     const fn read_target(&mut self, distance: usize) {
         assert!(matches!(self.kind, SqlKind::Write), "a read must not write: make it a Write");
         // Even if a query of the `with` has its name, the target is a table.
@@ -251,7 +251,7 @@ impl<'a> Checker<'a> {
         self.owned += 1;
     }
 
-    /// At `not`, which can be that of the fence.
+    /// At `not`, which may begin the fence.
     const fn read_fence(&mut self) {
         let query = self.queries[self.depth];
         if !(query.needs_fence && query.in_where && (self.after("and") || self.after("where"))) {
@@ -259,7 +259,7 @@ impl<'a> Checker<'a> {
         }
         if let Some(last) = skip_tokens(self.sql, self.token, FENCE) {
             let after = next_token(self.sql, last.end);
-            // Anything else could make it an operand, or make a row of none, as `having` does.
+            // Anything else could make it an operand, or produce a row where it allows none, as `having` does.
             let is_last = after.is_empty() || is_one_of(self.sql, after, &[")", "on", "returning"]);
             assert!(is_last, "the fence must be the last condition, without clauses for groups or order behind it");
             self.query().needs_fence = false;
@@ -267,9 +267,9 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// At a column or columns, with the token behind them.
-    const fn check_assignment(&self, behind: Token, message: &str) {
-        let is_assigned = (self.after("set") || self.after(",")) && equal_str(self.sql, behind, "=");
+    /// At a column or a list of columns; `next` is the token after it.
+    const fn check_assignment(&self, next: Token, message: &str) {
+        let is_assigned = (self.after("set") || self.after(",")) && equal_str(self.sql, next, "=");
         assert!(!is_assigned, "{}", message);
     }
 
@@ -282,7 +282,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// At a token behind which the `where` of the query cannot come any more.
+    /// At a token after which the query can no longer have a `where`.
     const fn check_conditions(&self) {
         assert!(!self.queries[self.depth].needs_owner, "a table is used without `where user_id = $1`");
         assert!(!self.queries[self.depth].needs_fence, "{}", NO_FENCE);
@@ -355,8 +355,8 @@ impl<'a> Checker<'a> {
                 && equal_str(self.sql, keyword, "as")
                 && equal_str(self.sql, opening, "(")
             {
-                let behind = skip_parentheses(self.sql, next_token(self.sql, opening.end));
-                return behind.start <= self.token.start;
+                let end = skip_parentheses(self.sql, next_token(self.sql, opening.end));
+                return end.start <= self.token.start;
             }
             token = keyword;
         }

@@ -13,7 +13,7 @@ impl Token {
     }
 }
 
-/// The token that starts at `from` or behind the white space there: a word, a string literal or a single character.
+/// The token that starts at `from` or after the white space there: a word, a string literal or a single character.
 pub(super) const fn next_token(sql: &[u8], from: usize) -> Token {
     let mut start = from;
     while start < sql.len() && sql[start].is_ascii_whitespace() {
@@ -94,7 +94,7 @@ pub(super) const fn count_bytes(sql: &[u8], byte: u8) -> usize {
     count
 }
 
-/// From a token within parentheses to the token behind them.
+/// Skips from a token within parentheses to the token after them.
 pub(super) const fn skip_parentheses(sql: &[u8], mut token: Token) -> Token {
     let mut depth = 1;
     while depth > 0 {
@@ -109,17 +109,17 @@ pub(super) const fn skip_parentheses(sql: &[u8], mut token: Token) -> Token {
     token
 }
 
-/// If the tokens of `text` start at `token`, the last of them.
+/// The last token of `text` in `sql`, if the tokens of `text` start at `token`.
 pub(super) const fn skip_tokens(sql: &[u8], mut token: Token, text: &str) -> Option<Token> {
     let mut last = token;
-    let mut wanted = next_token(text.as_bytes(), 0);
-    while !wanted.is_empty() {
-        if !equal(sql, token, text.as_bytes(), wanted) {
+    let mut expected = next_token(text.as_bytes(), 0);
+    while !expected.is_empty() {
+        if !equal(sql, token, text.as_bytes(), expected) {
             return None;
         }
         last = token;
         token = next_token(sql, token.end);
-        wanted = next_token(text.as_bytes(), wanted.end);
+        expected = next_token(text.as_bytes(), expected.end);
     }
     Some(last)
 }

@@ -1,6 +1,6 @@
 //! The values of an insert, without aggregates.
 //!
-//! `select $1, count(*) where false` makes a row: an aggregate would insert although the fence allows no row.
+//! `select $1, count(*) where false` returns a row: an aggregate would insert a row although the fence allows none.
 
 use super::allowed::{INSERT_FUNCTIONS, is_clause};
 use super::tokens::{Token, contains, equal_str, is_one_of, is_word, next_token, skip_parentheses};

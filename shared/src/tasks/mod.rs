@@ -1,4 +1,4 @@
-//! Tasks.
+//! Tasks: the model, the input, the JSON and the SQL.
 
 mod input;
 mod json;

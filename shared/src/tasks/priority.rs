@@ -3,7 +3,7 @@
 /// `low < medium < high`
 const PRIORITIES: [&str; 3] = ["low", "medium", "high"];
 
-/// What an invalid priority is answered with.
+/// The failure of an invalid priority.
 pub(super) const PRIORITY_RULE: &str = "priority must be low, medium or high";
 
 /// The stored spelling of a priority, which can be given in any case.

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_value_is_answered_with_the_valid_ones() {
+    fn an_invalid_value_gets_the_valid_ones() {
         for (query, sentence) in [
             ("status=done", "status must be all, pending or completed"),
             ("completed=1", "completed must be true, false or all"),

@@ -49,8 +49,8 @@ where user_id = $1
 ",
 );
 
-/// Of each pair of parameters the first says whether the column changes, so that null can be its new value. `$12` is the
-/// other spelling of the due date, which counts if `$11` is stored already.
+/// `$5`, `$8` and `$10` say whether a column changes, so that null can be its new value. `$12` is the other spelling of
+/// the due date, which counts if `$11` is stored already.
 static UPDATE: Write = Write::new(
     "update",
     "\
@@ -124,8 +124,8 @@ returning id, title, description, coalesce(completed, false), priority, due_date
 ",
 );
 
-/// [`COMPLETE`] with a precondition, `$6` and `$7`, as in [`CONDITIONAL_UPDATE`]. It does not apply to a task that this
-/// request has already toggled, because that changed what the client has read.
+/// [`COMPLETE`] with a precondition, `$6` and `$7`, as in [`CONDITIONAL_UPDATE`]. An earlier attempt of this
+/// request may have toggled the task and so changed its version: the precondition does not apply to such a task.
 static CONDITIONAL_COMPLETE: Write = Write::new(
     "conditional complete",
     "\
@@ -341,7 +341,7 @@ impl UserTasks<'_> {
     }
 }
 
-/// The state of a task that a client has read and expects to change.
+/// What the client expects of the task before the change.
 struct Precondition<'a> {
     versions: &'a Versions,
     updated_at: Option<Timestamp>,

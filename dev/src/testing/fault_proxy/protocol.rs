@@ -12,7 +12,7 @@ const MAX_MESSAGE_SIZE: usize = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct ReplyReader {
     header: Vec<u8>,
-    /// How many bytes of the message behind the header are still to come.
+    /// How many bytes of the message after the header are still to come.
     remaining: usize,
 }
 

@@ -218,7 +218,7 @@ impl FaultProxy {
     }
 }
 
-/// What is before the `@`, the address, and what is behind the next `/`.
+/// The text before the `@`, the address, and the text after the next `/`.
 fn split_url(database_url: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = database_url.split_once('@')?;
     let (address, after) = rest.split_once('/')?;

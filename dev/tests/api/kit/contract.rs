@@ -84,7 +84,7 @@ impl Contract {
         operations(&self.document).map(|(method, path, operation)| (method, path, function(operation))).collect()
     }
 
-    /// Whether the response is one that the document responses for the path (still encoded, without query).
+    /// Whether the document describes this response to the method and path. The path is encoded and has no query.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_contract_does_not_expected_is_noticed() {
+    fn undescribed_responses_are_rejected() {
         let changed = |member: &str, value: Value| {
             let mut task = task();
             task[member] = value;

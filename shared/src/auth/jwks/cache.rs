@@ -92,7 +92,7 @@ impl JwksCache {
             }
             match self.refresh(&mut state, tables).await {
                 Err(error) if state.keys.is_none() => return Err(error),
-                // The long interval starts with the first key that is missing from a set, not with the set.
+                // The first keys have arrived. The next unknown key is fetched at once, and starts the long interval.
                 Ok(()) if !had_keys && state.has_keys() => state.fetched_for_unknown = None,
                 Ok(()) | Err(_) => {}
             }

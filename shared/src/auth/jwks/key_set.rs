@@ -38,7 +38,7 @@ impl KeySet {
         Some(Self::from_jwks(&keys))
     }
 
-    /// The usable ones of some JWKs.
+    /// The usable keys among JWKs.
     pub(super) fn from_jwks(jwks: &[Value]) -> Self {
         // If two keys have the same id, neither is used.
         let is_unique = |jwk: &&Value| {
@@ -128,7 +128,7 @@ impl Key {
     }
 }
 
-/// A key's algorithms and name; the key itself would only fill the log.
+/// Only the name: the key itself would fill the log.
 impl std::fmt::Debug for Key {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Key").field("kid", &self.kid).finish_non_exhaustive()
@@ -191,7 +191,7 @@ mod tests {
         jwk
     }
 
-    /// The names under which a token may call for this key; none for a key that is not used.
+    /// The values of `alg` that a token of this key can have; none for a key that is not used.
     fn names(jwk: &Value) -> Vec<&'static str> {
         Key::from_jwk(jwk).map_or(vec![], |key| key.algorithms.into_iter().map(|(name, _)| name).collect())
     }
