@@ -83,4 +83,4 @@ bench: programs ## compare the deployed functions with an empty and a bare one; 
 
 .PHONY: programs
 programs:
-	@$(CARGO) build --quiet --workspace $(FEATURES)
+	@$(CARGO) build --workspace $(FEATURES)

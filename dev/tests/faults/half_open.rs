@@ -219,7 +219,8 @@ async fn assert_replaced_after_reset(number: u8, while_frozen: bool) {
         let cases = env.prepare_all(operations).await;
         let connections = env.proxy.accepted_connections();
         env.assert_all_done(&cases, &TestEnv::send_together(&cases).await.unwrap()).await;
-        assert_eq!(env.proxy.accepted_connections() - connections, cases.len());
+        // On a loaded machine a function may need more than one attempt to connect.
+        assert!(env.proxy.accepted_connections() - connections >= cases.len());
     }
     // At least some functions noticed the reset only after sending, and retried.
     wait_until("a function has retried", async || env.stack.logs().contains("the database is asked again")).await;
