@@ -168,6 +168,13 @@ async fn head_of_health_has_no_body() {
 }
 
 #[tokio::test]
+async fn title_of_zero_width_characters_is_empty() {
+    let ada = api().new_user().await;
+    let response = ada.post("/api/tasks", &json!({"title": "\u{200b}\u{feff} \u{2060}"})).await;
+    assert_eq!(response.expect_invalid_at(&["/title"])["detail"], "title must not be empty");
+}
+
+#[tokio::test]
 async fn unknown_path_is_named() {
     let ada = api().new_user().await;
     let response = ada.get("/api/tasks/42/comments").await;

@@ -110,6 +110,19 @@ fn expire(table: &str) -> String {
 }
 
 #[tokio::test]
+async fn other_schemas_are_not_trusted() {
+    let database = AuthDatabase::on(TestDatabase::migrated().await);
+    database.add_user(ADA).await;
+    let sql = FORMS[2].1.replace("neon_auth", "planted");
+    let sql = sql.replace("$KEY", &ED25519.jwk.to_string()).replace("$SESSION", SESSION).replace("$USER", ADA);
+    database.run(&sql).await;
+    let variables = [("AUTH_MODE", "jwks,session"), ("BETTER_AUTH_URL", ORIGIN), ("DATABASE_URL", database.url())];
+    let mut function = list_tasks(&variables).await;
+    let token = by_key(&ED25519, json!({"alg": "EdDSA", "typ": "JWT"}), claims());
+    assert_eq!((function.status_for(&token).await, function.status_for(SESSION).await), (500, 500));
+}
+
+#[tokio::test]
 async fn missing_column_is_named() {
     let database = AuthDatabase::on(TestDatabase::migrated().await);
     database.add_user(ADA).await;

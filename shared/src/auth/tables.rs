@@ -64,18 +64,20 @@ fn session_of(table: &Table) -> Result<String, String> {
     Ok(format!("select {user}::text from {name} where {condition}"))
 }
 
-/// The tables with one of the names `$1`: those of the search path first, then those of Neon's managed Better Auth.
+/// The tables with one of the names `$1`: those of the search path first, then those of Neon's managed Better Auth. Tables
+/// of other schemas are not trusted: a user of the database who can create a schema could forge sessions there.
 const CATALOG: &str = "\
 select format('%I.%I', n.nspname, c.relname), array_agg(a.attname::text order by a.attnum)
 from pg_class as c
 join pg_namespace as n on n.oid = c.relnamespace
 join pg_attribute as a on a.attrelid = c.oid
 where c.relname = any ($1::text[])
+  and (pg_table_is_visible(c.oid) or n.nspname = 'neon_auth')
   and c.relkind in ('r', 'p', 'v', 'm', 'f')
   and a.attnum > 0
   and not a.attisdropped
 group by c.oid, n.nspname, c.relname
-order by pg_table_is_visible(c.oid) desc, n.nspname = 'neon_auth' desc, n.nspname, c.relname
+order by pg_table_is_visible(c.oid) desc, c.relname
 ";
 
 /// A table of the catalog.

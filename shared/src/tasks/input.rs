@@ -112,7 +112,7 @@ impl TaskChange {
 fn title(object: &mut ObjectReader<'_>, limits: InputLimits) -> Option<String> {
     let value = object.non_null("title")?;
     let title = object.text("title", value)?.trim();
-    if title.is_empty() {
+    if title.chars().all(is_invisible) {
         return object.fail("title", "title must not be empty");
     }
     let max = limits.title_max;
@@ -120,6 +120,11 @@ fn title(object: &mut ObjectReader<'_>, limits: InputLimits) -> Option<String> {
         return object.fail("title", format!("title must have at most {max} characters"));
     }
     Some(title.to_owned())
+}
+
+/// White space, and characters without a width: U+00AD, U+200B to U+200F, U+2060 and U+FEFF.
+fn is_invisible(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
 }
 
 /// As [`title`], but it must be present.
@@ -212,6 +217,8 @@ mod tests {
         assert_eq!(title("🥛".repeat(200)), Ok("🥛".repeat(200)));
         assert_eq!(title("🥛".repeat(201)), Err("title must have at most 200 characters".into()));
         assert_eq!(title(" \u{a0}\n".into()), Err("title must not be empty".into()));
+        assert_eq!(title("\u{200b} \u{feff}\u{2060}\u{ad}".into()), Err("title must not be empty".into()));
+        assert_eq!(title("\u{200b}x".into()), Ok("\u{200b}x".into()));
         assert_eq!(title("a\0b".into()), Err("title must not contain U+0000".into()));
     }
 
