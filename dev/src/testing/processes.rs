@@ -5,6 +5,8 @@ use std::process::Command;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::wait::wait_until;
+
 /// A running process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
@@ -34,9 +36,10 @@ impl Process {
         kill(Pid::from_raw(self.pid), signal).expect("a running process");
     }
 
-    /// Kills it without waiting for its end.
-    pub fn kill(&self) {
+    /// Kills it and waits for its end: on a busy machine a killed process may still run for a moment.
+    pub async fn kill(&self) {
         self.signal(Signal::SIGKILL);
+        wait_until("the killed process has ended", async || !self.is_running()).await;
     }
 }
 

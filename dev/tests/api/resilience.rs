@@ -137,10 +137,7 @@ async fn killed_function_is_replaced() {
         let processes = function_processes(&api);
         assert_eq!(processes.len(), function_count());
         for function in &processes {
-            function.kill();
-        }
-        while processes.iter().any(Process::is_running) {
-            tokio::task::yield_now().await;
+            function.kill().await;
         }
         let response = ada.send(request).await;
         assert!(response.status < 300, "{} {}", response.request, response.json);

@@ -38,7 +38,7 @@ async fn function_starts_without_a_database() {
     let env = TestEnv::start().await;
     env.proxy.play_script(&Script::End(End::Reset), 1000);
     let [function] = &env.instances_of("get-task")[..] else { unreachable!("one instance") };
-    function.kill();
+    function.kill().await;
     let case = env.prepare(Operation::Get).await;
     env.assert_unavailable_and_not_executed(&case, &case.send().await).await;
     let logged = env.stack.logs_when(Duration::from_secs(5), |logs| logs.contains("the first request will try again"));
@@ -66,7 +66,7 @@ async fn sigterm_closes_the_connection_cleanly() {
     // Killed functions are counted, so the check above is meaningful.
     env.assert_works(&ONE_OF_EACH_FUNCTION).await;
     for function in env.instances_of("get-task") {
-        function.kill();
+        function.kill().await;
     }
     wait_until("the killed function is counted", async || {
         env.database.run("select pg_stat_clear_snapshot()").await;

@@ -145,7 +145,9 @@ impl TestEnv {
     /// Kills the instances of all functions except `health`. New instances remember nothing.
     pub(crate) async fn kill_functions(&self) {
         for operation in ONE_OF_EACH_FUNCTION {
-            self.instances_of(operation.function()).iter().for_each(Process::kill);
+            for instance in self.instances_of(operation.function()) {
+                instance.kill().await;
+            }
         }
         wait_until("the connections are closed", async || self.database.function_connections().await == 0).await;
     }
