@@ -45,6 +45,18 @@ impl<'a> ObjectReader<'a> {
         in_camel_case.into_iter().chain(self.object.get(name))
     }
 
+    /// Parses a member under each of its names. `None` if one of the values cannot be parsed, which is recorded with the
+    /// sentence `rule`.
+    pub(crate) fn parse_spellings<T>(
+        &mut self,
+        name: &str,
+        rule: &str,
+        parse: impl Fn(&Value) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let values: Option<Vec<T>> = self.spellings(name).map(parse).collect();
+        values.or_else(|| self.fail(name, rule))
+    }
+
     /// As [`ObjectReader::member`], with null as absent.
     pub(crate) fn non_null(&self, name: &str) -> Option<&'a Value> {
         self.member(name).filter(|value| !value.is_null())

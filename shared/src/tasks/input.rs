@@ -157,13 +157,8 @@ fn priority(object: &mut ObjectReader<'_>) -> Option<Option<&'static str>> {
 
 /// See [`Timestamp::parse`]; null or an empty text clears it.
 fn due_date(object: &mut ObjectReader<'_>) -> Option<DueDateChange> {
-    let mut values = Vec::new();
-    for value in object.spellings("due_date") {
-        match clearable(value, Timestamp::parse) {
-            Some(time) => values.push(time),
-            None => return object.fail("due_date", time_rule("due_date")),
-        }
-    }
+    let rule = time_rule("due_date");
+    let values = object.parse_spellings("due_date", &rule, |value| clearable(value, Timestamp::parse))?;
     let value = *values.first()?;
     Some(DueDateChange { value, otherwise: values.last().copied().unwrap_or(value) })
 }
@@ -171,14 +166,11 @@ fn due_date(object: &mut ObjectReader<'_>) -> Option<DueDateChange> {
 /// See [`Timestamp::parse`]. Null counts as absent.
 fn expected_updated_at(object: &mut ObjectReader<'_>) -> Option<Timestamp> {
     const RULE: &str = "expected_updated_at must be the updated_at of a task, such as 2026-11-21T17:30:00.123456Z";
-    let mut time = None;
-    for value in object.spellings("expected_updated_at").filter(|value| !value.is_null()) {
-        match value.as_str().and_then(Timestamp::parse) {
-            Some(parsed) => time = time.or(Some(parsed)),
-            None => return object.fail("expected_updated_at", RULE),
-        }
-    }
-    time
+    let parse = |value: &Value| match value {
+        Value::Null => Some(None),
+        value => value.as_str().and_then(Timestamp::parse).map(Some),
+    };
+    object.parse_spellings("expected_updated_at", RULE, parse)?.into_iter().flatten().next()
 }
 
 /// The inner `None` is null or an empty text, the outer one a value that cannot be parsed.
