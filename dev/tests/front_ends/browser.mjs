@@ -140,7 +140,8 @@ class Tab {
   }
 
   /** Waits until the list has exactly these tasks: their texts, with bars between title, due date and priority. */
-  showsTasks(...tasks) {
+  async showsTasks(...tasks) {
+    await this.page.locator("ul").waitFor({ state: "attached" });
     return this.#showsTexts(".summary", tasks);
   }
 

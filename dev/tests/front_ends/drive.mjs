@@ -39,34 +39,39 @@ async function inZone(zone) {
   const visitor = () => Visitor.of(browser, origin, [origin, apiUrl]);
   const picture = join(pictures, `${folder}-${zone.replaceAll(/\W/g, "-")}`);
   try {
-    const account = { name: "Ada", email: `${randomUUID()}@example.com`, password: "correct horse battery staple" };
-    const tasksIn = await watched(await visitor(), picture, failures, async (tab) => {
+    const account = newAccount("Ada");
+    await watched(await visitor(), picture, failures, async (tab) => {
       assert.equal(await tab.zone(), zone);
       await tab.signUp(account);
-      return run(tab);
+      users.push({ account, tasksIn: await run(tab) });
     });
-    // Somebody from another zone travels here.
-    for (const { account, tasksIn } of users) {
-      await watched(await visitor(), `${picture}-travel`, [], async (tab) => {
+    // Everybody who has signed up, in whatever zone, signs in here. Somebody new uses the same browser.
+    await watched(await visitor(), `${picture}-others`, [], async (tab) => {
+      for (const { account, tasksIn } of users) {
         await tab.signIn(account);
         await tab.showsTasks(...tasksIn(zone));
-      });
-    }
-    users.push({ account, tasksIn });
+        await tab.click("Sign out");
+      }
+      await tab.signUp(newAccount("Grace"));
+      await tab.showsTasks();
+    });
   } finally {
     await browser.close();
   }
+}
+
+function newAccount(name) {
+  return { name, email: `${randomUUID()}@example.com`, password: "correct horse battery staple" };
 }
 
 /** Does something in a tab, and takes a picture of it in any case. Nothing but the expected failures may happen. */
 async function watched(visitor, picture, expectedFailures, act) {
   const tab = await visitor.open();
   try {
-    const result = await act(tab);
+    await act(tab);
     assert.doesNotMatch(await tab.text(), /Invalid Date|\[object|undefined|null|NaN/);
     assert.deepEqual(visitor.failures, expectedFailures);
     assert.deepEqual(visitor.problems, []);
-    return result;
   } catch (error) {
     console.error({ problems: visitor.problems, failures: visitor.failures });
     throw error;

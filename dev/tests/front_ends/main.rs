@@ -24,6 +24,23 @@ async fn use_in_browser(folder: &'static str, settings: &[(&str, &str)]) {
 }
 
 #[tokio::test]
+async fn session_tokens_with_lists_as_objects_in_a_browser() {
+    let settings = [("AUTH_MODE", "session"), ("SESSIONS_ONLY", "1"), ("TASK_LIST_SHAPE", "object")];
+    use_in_browser("session_tokens", &settings).await;
+}
+
+#[tokio::test]
+async fn own_tokens_with_spread_forms_in_a_browser() {
+    let settings = [
+        ("AUTH_MODE", "hs256"),
+        ("TASK_JSON_CASE", "both"),
+        ("TASK_PRIORITIES", "low,medium,high,urgent"),
+        ("TASK_PRIORITY_DEFAULT", "medium"),
+    ];
+    use_in_browser("own_tokens", &settings).await;
+}
+
+#[tokio::test]
 async fn jwks_tokens_with_camel_case_in_a_browser() {
     use_in_browser("jwks_tokens", &[("AUTH_MODE", "jwks")]).await;
 }

@@ -11,7 +11,17 @@ export function Account({ auth, Page }) {
     auth.getSession().then(({ data }) => setUser(data?.user ?? null));
   }, []);
   if (user === undefined) return null;
-  return user ? html`<${Page} user=${user} />` : html`<${SignIn} auth=${auth} onUser=${setUser} />`;
+  if (!user) return html`<${SignIn} auth=${auth} onUser=${setUser} />`;
+  const signOut = async () => {
+    await auth.signOut();
+    localStorage.clear();
+    sessionStorage.clear();
+    setUser(null);
+  };
+  return html`
+    <${Page} user=${user} />
+    <footer><button onClick=${signOut}>Sign out</button></footer>
+  `;
 }
 
 function SignIn({ auth, onUser }) {
