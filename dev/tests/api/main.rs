@@ -14,6 +14,7 @@ mod cors;
 mod create;
 mod default_route;
 mod delete;
+mod due_dates;
 mod front_ends;
 mod get;
 mod health;
