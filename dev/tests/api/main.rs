@@ -23,6 +23,7 @@ mod isolation;
 mod layouts;
 mod list;
 mod logs;
+mod own_rules;
 mod random;
 mod resilience;
 mod round_trips;
