@@ -12,7 +12,7 @@ use crate::testing::better_auth::BetterAuthStack;
 use crate::workspace::root;
 
 /// How long the users of all time zones may take.
-const RUN_TIMEOUT: Duration = Duration::from_secs(180);
+const RUN_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A front end with an address of its own.
 #[derive(Debug)]
