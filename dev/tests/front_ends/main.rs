@@ -1,8 +1,8 @@
-//! Front ends in a browser, each like many in the field: with Better Auth's own client, and with the API at another origin.
+//! Front ends in a browser, each like many in the field: with Better Auth's own client, and the API at another origin.
 //!
 //! A test serves the front end in the folder of its name and uses it in Chromium, as a new user in each of three time
-//! zones: `scenario.mjs` says what the pages must show. Nothing else may go wrong either, such as an error in the console
-//! or a request to a third origin. Pictures of the pages are in `target/front_ends`.
+//! zones: `scenario.mjs` says what the pages must show. Nothing else may go wrong either, such as an error in the
+//! console or a request to a third origin. Pictures of the pages are in `target/front_ends`.
 #![allow(clippy::panic, reason = "this is how a test fails")]
 
 use dev::services::database::connect;

@@ -1,5 +1,5 @@
-// Sends the EdDSA token of Better Auth's plugin jwt, and gets another one when it is refused. Writes camelCase and instants
-// in UTC, reads snake_case, and changes a task only if it is still as the user has seen it.
+// Sends the EdDSA token of Better Auth's plugin jwt, and gets another one when it is refused. Writes camelCase and
+// instants in UTC, reads snake_case, and changes a task only if it is still as the user has seen it.
 
 import { createAuthClient } from "better-auth/client";
 import { jwtClient } from "better-auth/client/plugins";

@@ -1,6 +1,5 @@
-// Sends the HS256 token that a route of the application signs, with the user's id in every path. Reads camelCase. Its form
-// spreads the task and changes one spelling of a field, as a form in React does, and it expects that every task has a
-// priority.
+// Sends the HS256 token that a route of the application signs, with the user's id in every path. Reads camelCase. Its
+// form spreads the task and changes one spelling of a field, as a form in React does. Every task must have a priority.
 
 import { createAuthClient } from "better-auth/client";
 import { html, render } from "htm/preact";

@@ -1,5 +1,5 @@
-// Sends the session token of Better Auth's plugin bearer(). Reads lists as objects, replaces whole tasks with PUT, writes
-// every path with a slash at the end, and knows due dates without a time.
+// Sends the session token of Better Auth's plugin bearer(). Reads lists as objects, replaces whole tasks with PUT,
+// writes every path with a slash at the end, and knows due dates without a time.
 
 import { createAuthClient } from "better-auth/client";
 import { html, render } from "htm/preact";
