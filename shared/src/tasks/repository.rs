@@ -32,7 +32,7 @@ static CREATE: Write = Write::new(
     "\
 insert into tasks (user_id, title, description, completed, priority, due_date, idempotency_key)
 select $1, $3, $4, $5, $6, $7, $8
-where not exists (select from task_fences where attempt = $2)
+where not exists (select from tasks_api.task_fences where attempt = $2)
 on conflict (user_id, idempotency_key) do update
 set idempotency_key = excluded.idempotency_key
 returning id, title, description, coalesce(completed, false), priority, due_date, created_at, updated_at, version
@@ -66,7 +66,7 @@ set title = coalesce($4, title),
     end
 where user_id = $1
   and id = $3
-  and not exists (select from task_fences where attempt = $2)
+  and not exists (select from tasks_api.task_fences where attempt = $2)
 returning id, title, description, coalesce(completed, false), priority, due_date, created_at, updated_at, version
 ",
 );
@@ -92,7 +92,7 @@ with changed as (
       and ($13::bigint[] is null or version = any ($13::bigint[]))
       and (coalesce(updated_at, created_at) = $14
            or date_trunc('milliseconds', coalesce(updated_at, created_at)) = $14) is not false
-      and not exists (select from task_fences where attempt = $2)
+      and not exists (select from tasks_api.task_fences where attempt = $2)
     returning *
 )
 select id, title, description, coalesce(completed, false), priority, due_date, created_at, updated_at, version, true
@@ -119,7 +119,7 @@ set completed = case
     last_request = case when $4::boolean is null then $5 else last_request end
 where user_id = $1
   and id = $3
-  and not exists (select from task_fences where attempt = $2)
+  and not exists (select from tasks_api.task_fences where attempt = $2)
 returning id, title, description, coalesce(completed, false), priority, due_date, created_at, updated_at, version
 ",
 );
@@ -143,7 +143,7 @@ with changed as (
            or (($6::bigint[] is null or version = any ($6::bigint[]))
                and (coalesce(updated_at, created_at) = $7
                     or date_trunc('milliseconds', coalesce(updated_at, created_at)) = $7) is not false))
-      and not exists (select from task_fences where attempt = $2)
+      and not exists (select from tasks_api.task_fences where attempt = $2)
     returning *
 )
 select id, title, description, coalesce(completed, false), priority, due_date, created_at, updated_at, version, true
@@ -163,7 +163,7 @@ static DELETE: Write = Write::new(
 delete from tasks
 where user_id = $1
   and id = $3
-  and not exists (select from task_fences where attempt = $2)
+  and not exists (select from tasks_api.task_fences where attempt = $2)
 returning true
 ",
 );
@@ -177,7 +177,7 @@ with changed as (
     where user_id = $1
       and id = $3
       and version = any ($4::bigint[])
-      and not exists (select from task_fences where attempt = $2)
+      and not exists (select from tasks_api.task_fences where attempt = $2)
     returning id
 )
 select true
