@@ -12,6 +12,7 @@ use crate::migration;
 use crate::options::Options;
 use crate::schema::catalog::TasksTable;
 use crate::sql::{brief_transaction, string_literal};
+use crate::task_table;
 use crate::user_table::{self, SESSION_SETTING};
 
 /// The changes in their order. Displays as a script for `psql`.
@@ -59,15 +60,17 @@ async fn run(database: &mut PgConnection, options: &Options) -> Result<Plan, Mig
     let applied = history::applied(database).await?;
     history::verify_checksums(&applied)?;
 
-    if applied.is_empty()
-        && let Some(tasks) = TasksTable::read(database).await?
-    {
-        let changes = adoption::required_changes(database, &tasks, auth_user_table).await?;
-        let changes = changes.into_iter().map(|change| PlannedChange {
-            statements: adoption::messages(&change),
-            description: capitalized(&change.description),
-        });
-        return Ok(Plan { changes: [session_settings("")].into_iter().chain(changes).collect() });
+    if applied.is_empty() {
+        let tasks = TasksTable::read(database).await?;
+        task_table::require(database, tasks.as_ref(), options.task_table.as_deref()).await?;
+        if let Some(tasks) = tasks {
+            let changes = adoption::required_changes(database, &tasks, auth_user_table).await?;
+            let changes = changes.into_iter().map(|change| PlannedChange {
+                statements: adoption::messages(&change),
+                description: capitalized(&change.description),
+            });
+            return Ok(Plan { changes: [session_settings("")].into_iter().chain(changes).collect() });
+        }
     }
 
     let pending: Vec<_> = migration::up_files().filter(|file| !applied.contains_key(&file.version)).collect();
