@@ -13,6 +13,7 @@ use crate::migration;
 use crate::options::Options;
 use crate::schema::catalog::TasksTable;
 use crate::sql::{brief_transaction, string_literal};
+use crate::task_table;
 use crate::user_table::{self, SESSION_SETTING};
 
 /// The changes in their order. Displays as a script for `psql`.
@@ -62,15 +63,16 @@ async fn run(database: &mut PgConnection, options: &Options) -> Result<Plan, Mig
     history::verify_checksums(&applied)?;
 
     let tasks = TasksTable::read(database).await?;
-    if applied.is_empty()
-        && let Some(tasks) = &tasks
-    {
-        let changes = adoption::required_changes(database, tasks, auth_user_table).await?;
-        let changes = changes.into_iter().map(|change| PlannedChange {
-            statements: adoption::messages(&change),
-            description: capitalized(&change.description),
-        });
-        return Ok(Plan { changes: [session_settings("")].into_iter().chain(changes).collect() });
+    if applied.is_empty() {
+        task_table::require(database, tasks.as_ref(), options.task_table.as_deref()).await?;
+        if let Some(tasks) = &tasks {
+            let changes = adoption::required_changes(database, tasks, auth_user_table).await?;
+            let changes = changes.into_iter().map(|change| PlannedChange {
+                statements: adoption::messages(&change),
+                description: capitalized(&change.description),
+            });
+            return Ok(Plan { changes: [session_settings("")].into_iter().chain(changes).collect() });
+        }
     }
 
     if tasks.is_none() && !applied.is_empty() {
