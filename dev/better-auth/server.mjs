@@ -15,7 +15,8 @@
 //   ADAPTER                    default kysely, the built-in one, with names in camelCase; or drizzle, in snake_case
 //   AUTH_SCHEMA                optional: the schema of the tables, which is created if it is missing
 //   USE_PLURAL                 optional, 1: the tables are users, sessions, jwkss; only with ADAPTER=drizzle
-//   SECONDARY_STORAGE          optional, 1: sessions are not in the database, but in the memory of this process
+//   SECONDARY_STORAGE          optional: sessions are in the memory of this process, as if in Redis: only there, or also
+//                              in the database (storeSessionInDatabase)
 //   JWKS_PATH                  default /jwks, below BASE_PATH; not with 1.3
 //   JWT_ALG                    default EdDSA; or ES256, ES512, PS256, RS256. No effect if there is a key already
 //   JWT_EXPIRATION             default 15m; a duration such as 5s or 1h
@@ -97,13 +98,14 @@ function authOptions(baseURL) {
   const rotation = process.env.ROTATION_INTERVAL_SECONDS;
   const signInWindow = process.env.SIGN_IN_WINDOW;
   const jwksPath = process.env.JWKS_PATH;
+  const secondaryStorage = oneOf("SECONDARY_STORAGE", ["only", "also"]);
 
   return {
     baseURL,
     basePath,
     secret,
     database: pool,
-    ...(oneOf("SECONDARY_STORAGE", ["1"]) && { secondaryStorage: memoryStorage() }),
+    ...(secondaryStorage && { secondaryStorage: memoryStorage() }),
     trustedOrigins: corsOrigins,
     emailAndPassword: { enabled: true },
     user: {
@@ -113,7 +115,10 @@ function authOptions(baseURL) {
         fields: { emailVerified: "email_verified", createdAt: "created_at", updatedAt: "updated_at" },
       }),
     },
-    ...(cookieCache && { session: { cookieCache: { enabled: true, strategy: cookieCache } } }),
+    session: {
+      ...(cookieCache && { cookieCache: { enabled: true, strategy: cookieCache } }),
+      storeSessionInDatabase: secondaryStorage === "also",
+    },
     advanced: { database: idOptions() },
     plugins: [
       ...(sessionsOnly ? [] : [jwt({

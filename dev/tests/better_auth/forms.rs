@@ -106,12 +106,24 @@ async fn keys_of_neon_auth_come_from_its_url() {
 }
 
 #[tokio::test]
-async fn sessions_in_secondary_storage_only() {
-    let env = BetterAuthStack::start(&[("SECONDARY_STORAGE", "1")]).await;
+async fn sessions_in_secondary_storage_only_are_explained() {
+    let env = BetterAuthStack::start(&[("SECONDARY_STORAGE", "only")]).await;
     let ada = env.sign_up("ada").await;
     for token in [env.jwt(&ada).await, env.own_jwt(&ada).await] {
         assert_token_works(&env, &token, &ada.id).await;
     }
     let response = user(&env, &ada).get("/api/tasks").await;
     assert_eq!((response.status, &response["code"]), (500, &json!("misconfigured")));
+    let logs = env.stack.logs();
+    assert!(logs.contains("there is no table session or sessions"), "{logs}");
+    assert!(logs.contains("set its option session.storeSessionInDatabase, or use AUTH_MODE=jwks"), "{logs}");
+}
+
+#[tokio::test]
+async fn sessions_in_secondary_storage_and_the_database() {
+    let env = BetterAuthStack::start(&[("BETTER_AUTH_VERSION", "1.4"), ("SECONDARY_STORAGE", "also")]).await;
+    let ada = env.sign_up("ada").await;
+    assert_token_works(&env, &ada.session, &ada.id).await;
+    env.post("/sign-out", &ada).await;
+    assert_eq!(user(&env, &ada).get("/api/tasks").await.status, 401);
 }

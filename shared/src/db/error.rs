@@ -134,6 +134,13 @@ impl DbError {
         self.kind
     }
 
+    /// Whether the role of the functions lacks a privilege: 42501.
+    pub(crate) fn is_missing_privilege(&self) -> bool {
+        let sources = std::iter::successors(self.source(), |&error| error.source());
+        let mut responses = sources.filter_map(|error| error.downcast_ref::<tokio_postgres::Error>()?.code());
+        responses.any(|code| *code == SqlState::INSUFFICIENT_PRIVILEGE)
+    }
+
     pub(super) fn retry_class(&self) -> RetryClass {
         self.retry_class
     }

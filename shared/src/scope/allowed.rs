@@ -5,7 +5,7 @@ use super::tokens::{Token, is_one_of};
 /// Tables with a column `user_id`.
 ///
 /// In a table without that column `user_id = $1` could compare the column of a surrounding query.
-pub(super) const USER_TABLES: [&str; 1] = ["tasks"];
+pub(crate) const USER_TABLES: [&str; 1] = ["tasks"];
 
 /// Functions that can stand in `from`. They read no table.
 pub(super) const SOURCE_FUNCTIONS: [&str; 4] =

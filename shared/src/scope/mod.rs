@@ -9,13 +9,16 @@ mod error;
 mod owner;
 mod select;
 mod statement;
+mod table_check;
 mod tokens;
 mod user_scope;
 mod values;
 mod versions;
 
+pub(crate) use allowed::USER_TABLES;
 pub use error::StoreError;
 pub(crate) use select::{Select, SelectStatement, SqlFragment};
 pub(crate) use statement::{Read, Write};
+pub(crate) use table_check::table_problems;
 pub use user_scope::UserScope;
 pub use versions::Versions;
