@@ -25,6 +25,7 @@ impl Restricted {
         let url = format!("{before}://{role}:secret@{address}");
         let database = AuthDatabase::on(test_database);
         database.run(&format!("create role {role} login password 'secret'")).await;
+        database.run(&format!("grant select, insert, delete on task_fences to {role}")).await;
         database.create_session_table().await;
         database.create_key_table("text").await;
         database.add_user(ADA).await;
@@ -156,11 +157,31 @@ async fn missing_grant_on_a_schema_is_named_and_helps() {
 #[tokio::test]
 async fn start_names_grants_that_tasks_lack() {
     let env = Restricted::new().await;
+    // As in a database that another back end made.
+    env.database.run("alter table tasks alter id drop identity; create sequence numbers owned by tasks.id").await;
+    env.database.run("alter table tasks alter id set default nextval('numbers'); select setval('numbers', 1000)").await;
     env.grant("select on tasks").await;
-    let [problem] = &env.problems_at_start("hs256").await[..] else { unreachable!("one problem") };
-    assert!(problem.ends_with(&format!("grant insert, update, delete on public.tasks to {}", env.role)), "{problem}");
-    env.database.run(advice(problem)).await;
+    env.database.run(&format!("revoke insert on task_fences from {}", env.role)).await;
+    let problems = env.problems_at_start("hs256").await;
+    let grants: Vec<&str> = problems.iter().map(|problem| advice(problem)).collect();
+    let role = &env.role;
+    let expected = [
+        format!("grant insert, update, delete on public.tasks to {role}"),
+        format!("grant usage on sequence numbers to {role}"),
+        format!("grant insert on public.task_fences to {role}"),
+    ];
+    assert_eq!(grants, expected);
+    for grant in grants {
+        env.database.run(grant).await;
+    }
     assert_eq!(env.problems_at_start("hs256").await, [""; 0]);
+    let variables = [("BETTER_AUTH_SECRET", SECRET), ("DATABASE_URL", &env.url)];
+    let mut create = Function::start_built("create-task", &variables).await;
+    let mut event = bearing(&by_secret(hs256(), claims()));
+    event["requestContext"]["http"]["method"] = "POST".into();
+    event["body"] = json!({"title": "Buy milk"}).to_string().into();
+    let response = create.invoke(&event).await.expect("a response");
+    assert_eq!(response.status, 201, "{}", create.output());
 }
 
 #[tokio::test]
@@ -194,15 +215,16 @@ async fn start_names_row_level_security_and_what_helps() {
 async fn start_names_missing_tables() {
     let database = AuthDatabase::on(TestDatabase::empty().await);
     let problems = problems_at_start("jwks,session", database.url()).await;
-    assert_eq!(problems.len(), 3, "{problems:?}");
+    assert_eq!(problems.len(), 4, "{problems:?}");
     for (problem, expected) in problems.iter().zip([
         "there is no table session or sessions in the search path or in the schema neon_auth",
         "there is no table jwks or jwkss in the search path or in the schema neon_auth",
         "there is no table tasks in the search path",
+        "there is no table task_fences in the search path",
     ]) {
         assert!(problem.contains(expected), "{problem}");
     }
-    assert_eq!(problems_at_start("hs256", database.url()).await.len(), 1);
+    assert_eq!(problems_at_start("hs256", database.url()).await.len(), 2);
 }
 
 #[tokio::test]

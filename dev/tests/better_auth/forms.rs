@@ -67,6 +67,11 @@ async fn version_1_4_with_drizzle_plural_names_and_uuids() {
 }
 
 #[tokio::test]
+async fn table_of_users_in_mixed_case() {
+    assert_users_have_tasks(&[("USER_TABLE", "User"), ("AUTH_USER_TABLE", r#""User""#)]).await;
+}
+
+#[tokio::test]
 async fn version_1_7_with_drizzle() {
     assert_users_have_tasks(&[("ADAPTER", "drizzle")]).await;
 }

@@ -20,6 +20,8 @@ pub(crate) struct CatalogTable {
     pub(crate) schema_is_usable: bool,
     /// Those of `select`, `insert`, `update` and `delete` that the role lacks.
     pub(crate) missing_privileges: Vec<String>,
+    /// The sequences of `serial` columns from which the role may not draw, quoted where necessary.
+    pub(crate) unusable_sequences: Vec<String>,
     /// Whether row-level security applies to the role, and no policy gives it all rows.
     pub(crate) hides_rows: bool,
     pub(crate) columns: Vec<CatalogColumn>,
@@ -59,6 +61,16 @@ select
         where not has_table_privilege(c.oid, privilege)
             and (privilege = 'delete' or not has_any_column_privilege(c.oid, privilege))
     ),
+    array(
+        select s.oid::regclass::text
+        from pg_depend as d
+        join pg_class as s on s.oid = d.objid
+        where d.classid = 'pg_class'::regclass
+            and d.refclassid = 'pg_class'::regclass
+            and d.refobjid = c.oid
+            and d.deptype = 'a'
+            and case s.relkind when 'S' then not has_sequence_privilege(s.oid, 'usage') end
+    ),
     row_security_active(c.oid) and not exists (
         select
         from pg_policy
@@ -93,7 +105,7 @@ impl CatalogTable {
     /// Decodes a row of [`CatalogTable::query`].
     pub(crate) fn from_row(row: &Row) -> Result<Self, DbError> {
         let (names, categories, readable): (Vec<String>, Vec<String>, Vec<bool>) =
-            (row.get(8)?, row.get(9)?, row.get(10)?);
+            (row.get(9)?, row.get(10)?, row.get(11)?);
         let columns = names.into_iter().zip(categories).zip(readable).map(|((name, category), is_readable)| {
             CatalogColumn { name, category: TypeCategory::from_letter(&category), is_readable }
         });
@@ -105,7 +117,8 @@ impl CatalogTable {
             role: row.get(4)?,
             schema_is_usable: row.get(5)?,
             missing_privileges: row.get(6)?,
-            hides_rows: row.get(7)?,
+            unusable_sequences: row.get(7)?,
+            hides_rows: row.get(8)?,
             columns: columns.collect(),
         })
     }
