@@ -24,7 +24,11 @@ impl Settings {
             None => variable("DATABASE_URL")?
                 .ok_or("DATABASE_URL is not set: put the database's connection string there, or in the file .env")?,
         };
-        let options = Options { auth_user_table: variable("AUTH_USER_TABLE")?, task_table: variable("TASK_TABLE")? };
+        let options = Options {
+            auth_user_table: variable("AUTH_USER_TABLE")?,
+            task_table: variable("TASK_TABLE")?,
+            task_priorities: variable("TASK_PRIORITIES")?,
+        };
         Ok(Self { database_url, options })
     }
 }

@@ -204,6 +204,7 @@ mod tests {
             not_null: false,
             filled_by_database: false,
             default: None,
+            max_length: None,
         }
     }
 
