@@ -32,11 +32,16 @@ pub enum ToolError {
     #[error("cargo-lambda could not be installed: see https://www.cargo-lambda.info/guide/installation.html")]
     NoCargoLambda,
     /// No Node, or too old.
-    #[error("Better Auth needs Node {OLDEST_NODE} or newer with npm: install it from https://nodejs.org")]
-    NoNode,
+    #[error("{0} needs Node {OLDEST_NODE} or newer with npm: install it from https://nodejs.org")]
+    NoNode(&'static str),
     /// npm failed.
-    #[error("Better Auth could not be installed: npm ci failed in {}", .0.display())]
-    NoBetterAuth(PathBuf),
+    #[error("{name} could not be installed: npm ci failed in {}", .folder.display())]
+    NoNpmPackages {
+        /// What the packages are.
+        name: &'static str,
+        /// Where `package.json` is.
+        folder: PathBuf,
+    },
     /// No Python, or the package index is not reachable.
     #[error("{0} could not be installed: it needs Python 3.10 or newer with venv and pip")]
     NoPython(&'static str),

@@ -1,17 +1,16 @@
 //! Programs that the local stack needs and that cargo does not build: found on this machine, or installed into `.local`.
 
 mod apt;
-mod better_auth;
 mod cargo_lambda;
 mod command;
 mod error;
+pub mod npm;
 mod pgbouncer;
 mod postgres;
 pub mod python;
 mod run_as;
 mod versions;
 
-pub(crate) use better_auth::install_better_auth;
 pub(crate) use cargo_lambda::find_cargo_lambda;
 pub(crate) use command::{cargo, run};
 pub use error::ToolError;

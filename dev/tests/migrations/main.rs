@@ -13,5 +13,6 @@ mod program;
 mod refusals;
 mod restores;
 mod time_zones;
+mod tools;
 mod user_table;
 mod writers;
