@@ -115,9 +115,14 @@ async fn column_of_an_unusable_type_is_no_reason_to_wait() {
     let database = AuthDatabase::on(TestDatabase::migrated().await);
     database.add_user(ADA).await;
     database.run(r#"create table session (token text, "userId" text, "expiresAt" boolean)"#).await;
-    let response = start("session", database.url()).await.invoke(&bearing(SESSION)).await.expect("a response");
+    let mut function = start("session", database.url()).await;
+    let response = function.invoke(&bearing(SESSION)).await.expect("a response");
     assert_eq!((response.status, &response["code"]), (500, &json!("misconfigured")));
     assert_eq!(response.retry_after(), None);
+    let log = function.kill().await;
+    let problem = r#"the column "expiresAt" of public.session has a type that is no time"#;
+    assert_eq!(problems(&log), [problem]);
+    assert!(last_cause(&log).contains(problem), "{log}");
 }
 
 #[tokio::test]
@@ -233,8 +238,13 @@ async fn start_names_the_table_that_is_ignored() {
     database.run("create table sessions as table session").await;
     let expected = ["public.session is used, and public.sessions is ignored"];
     assert_eq!(problems_at_start("session", database.url()).await, expected);
+    database.run("create schema neon_auth; alter table sessions set schema neon_auth").await;
+    database.run("alter table neon_auth.sessions rename to session").await;
+    let expected = ["public.session is used, and neon_auth.session is ignored"];
+    assert_eq!(problems_at_start("session", database.url()).await, expected);
     // A table of another program is not meant.
-    database.run(r#"alter table sessions drop column "userId""#).await;
+    database.run("alter table neon_auth.session rename to sessions").await;
+    database.run(r#"alter table neon_auth.sessions drop column "userId""#).await;
     assert_eq!(problems_at_start("session", database.url()).await, [""; 0]);
 }
 

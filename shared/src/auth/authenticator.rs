@@ -51,15 +51,20 @@ impl Authenticator {
         }
     }
 
-    /// Reads, before the first request and in one round trip, the public keys if they are in the database, and what the
-    /// catalog says about Better Auth's tables and `others`. What Better Auth's tables lack is logged.
+    /// Reads, before the first request and in one round trip, the public keys if they are in the database, and whether
+    /// the tables are as usual: Better Auth's, and `others` by the condition `others_are_usable`. If not, returns what
+    /// the catalog says about them. What Better Auth's tables lack is logged.
     ///
     /// # Errors
-    /// The catalog cannot be read.
-    pub(crate) async fn read_tables(&self, others: &[&'static str]) -> Result<Vec<CatalogTable>, DbError> {
+    /// The database does not answer.
+    pub(crate) async fn check_tables(
+        &self,
+        others: &[&'static str],
+        others_are_usable: &str,
+    ) -> Result<Option<Vec<CatalogTable>>, DbError> {
         let keys = self.jwks.as_ref().map(|(keys, _)| keys).filter(|keys| keys.are_in_database());
         let uses = TableUse { keys: keys.is_some(), sessions: self.sessions.is_some() };
-        let StartState { keys: read, tables } = self.tables.start(uses, others).await?;
+        let StartState { keys: read, tables } = self.tables.start(uses, others, others_are_usable).await?;
         if let (Some(keys), Some(read)) = (keys, read) {
             keys.warm_up_with(read).await;
         }
