@@ -81,6 +81,23 @@ pub enum MigrateError {
         setting: String,
     },
 
+    /// This role may not create the schema of our own, or tables in it.
+    #[error(
+        "migrate keeps its own tables in the schema tasks_api, apart from those of your back end, and this role may not \
+         make them there: as the owner of the database, run {grant}"
+    )]
+    MissingGrant {
+        /// The statement that allows it.
+        grant: String,
+    },
+
+    /// The database records migrations, and has no table `tasks`.
+    #[error(
+        "This database records that the table tasks was made, and has none: restore it, or add its schema to the search \
+         path (options=-csearch_path%3D… in the URL). If the tasks are to be given up: drop schema tasks_api cascade"
+    )]
+    MissingTasks,
+
     /// The owner of the database has to change the table `tasks` before it can be adopted.
     #[error(
         "The table tasks cannot be adopted as it is, and {}:{}",
@@ -92,6 +109,26 @@ pub enum MigrateError {
         differences: Vec<Difference>,
         /// Whether an earlier run has already changed something.
         already_begun: bool,
+    },
+
+    /// A new table `tasks` would be empty, and the tasks seem to be in another table.
+    #[error(
+        "A new table tasks would be empty, and this database seems to have tasks elsewhere. Nothing was changed:{}",
+        bullet_list(.differences)
+    )]
+    TasksElsewhere {
+        /// Each table that seems to have tasks.
+        differences: Vec<Difference>,
+    },
+
+    /// `TASK_TABLE` is not `tasks`.
+    #[error(
+        "TASK_TABLE must be tasks, which asks for a new table beside those that exist: the functions use no other name. To \
+         use the table {name}, rename it: alter table {name} rename to tasks"
+    )]
+    TaskTable {
+        /// The value of the setting.
+        name: String,
     },
 
     /// A change of an adoption, or its undo, did not get its lock within the lock budget. The changes before it stay.
@@ -197,9 +234,12 @@ fn database_error(error: migrate::MigrateError) -> Result<sqlx::Error, migrate::
     }
 }
 
-/// Each difference on a line of its own, and its fix on the next.
+/// Each difference on a line of its own, and its fix on the next ones.
 fn bullet_list(differences: &[Difference]) -> String {
-    differences.iter().map(|difference| format!("\n- {}\n  {}", difference.description(), difference.fix())).collect()
+    let bullets = differences
+        .iter()
+        .map(|difference| format!("\n- {}\n  {}", difference.description(), difference.fix().replace('\n', "\n  ")));
+    bullets.collect()
 }
 
 /// The message of an error, without the prefix that the driver puts before it.

@@ -26,14 +26,14 @@ const DRIFTS: [(&str, &str); 19] = [
     ("alter table tasks disable trigger zz_tasks_note_change", "the trigger zz_tasks_note_change is disabled"),
     (
         "drop trigger zz_tasks_note_change on tasks;
-        create trigger zz_tasks_note_change after update on tasks for each row execute function tasks_note_change()",
+        create trigger zz_tasks_note_change after update on tasks for each row execute function tasks_api.tasks_note_change()",
         "the trigger zz_tasks_note_change does not fire before each updated row",
     ),
-    ("alter function tasks_note_change() reset timezone", "the function tasks_note_change is another one"),
+    ("alter function tasks_api.tasks_note_change() reset timezone", "the function tasks_api.tasks_note_change is another one"),
     (
-        "create or replace function tasks_note_change() returns trigger language plpgsql
+        "create or replace function tasks_api.tasks_note_change() returns trigger language plpgsql
         set search_path = '' set timezone = 'UTC' as 'begin return new; end'",
-        "the function tasks_note_change is another one",
+        "the function tasks_api.tasks_note_change is another one",
     ),
     (
         "alter table tasks alter column due_date type date",
@@ -43,7 +43,7 @@ const DRIFTS: [(&str, &str); 19] = [
     ("alter table tasks alter column created_at drop default", "the column created_at has no default"),
     (
         "alter table tasks alter column priority set not null",
-        "the column priority is not null, and the functions write null where there is none",
+        "the column priority takes no null and has no default, and tasks can be made without it",
     ),
     ("alter table tasks drop constraint ck_tasks_title_length", "the check ck_tasks_title_length is missing"),
     ("alter table tasks drop constraint fk_tasks_user_id", "user_id has no foreign key"),

@@ -1,13 +1,17 @@
 //! The migrations against a real PostgreSQL, each test in a database of its own.
 
 mod adoption;
+mod bookkeeping;
 mod change_trigger;
+mod column_types;
 mod drift;
 mod fresh;
 mod interruptions;
 mod kit;
 mod previous_release;
 mod program;
+mod recognition;
+mod recognition_types;
 mod refusals;
 mod restores;
 mod time_zones;

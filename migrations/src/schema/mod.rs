@@ -11,13 +11,21 @@
 //! | [`difference`] | one difference between the two, and the changes that resolve it |
 //! | [`orphans`] | tasks whose user does not exist |
 //! | [`comparison`] | finds the differences |
+//! | [`completion`] | columns beside `completed` that also tell whether a task is completed |
+//! | [`other_tables`] | tables beside `tasks` that seem to have tasks |
+//! | [`soft_delete`] | rows that another back end marks as deleted |
+//! | [`synonyms`] | the names that other back ends give to columns and tables |
 //! | [`time_zones`] | defaults that store another time than UTC |
 
 pub(crate) mod catalog;
 pub(crate) mod change;
 pub(crate) mod change_trigger;
 pub(crate) mod comparison;
+pub(crate) mod completion;
 pub(crate) mod difference;
 pub(crate) mod expected_schema;
 pub(crate) mod orphans;
+pub(crate) mod other_tables;
+pub(crate) mod soft_delete;
+pub(crate) mod synonyms;
 pub(crate) mod time_zones;
