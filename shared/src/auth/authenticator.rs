@@ -14,7 +14,7 @@ use super::session::SessionTokens;
 use super::tables::{BetterAuthTables, StartState, TableUse};
 use super::user::VerifiedUser;
 use crate::config::{AuthConfig, StartError};
-use crate::db::{CatalogTable, Database, DbError};
+use crate::db::{CatalogTable, Database, DbError, TableCheck};
 
 /// Verifies tokens.
 pub(crate) struct Authenticator {
@@ -52,19 +52,15 @@ impl Authenticator {
     }
 
     /// Reads, before the first request and in one round trip, the public keys if they are in the database, and whether
-    /// the tables are as usual: Better Auth's, and `others` by the condition `others_are_usable`. If not, returns what
-    /// the catalog says about them. What Better Auth's tables lack is logged.
+    /// Better Auth's tables and `others` are as usual. If not, returns what the catalog says about them. What Better
+    /// Auth's tables lack is logged.
     ///
     /// # Errors
     /// The database does not answer.
-    pub(crate) async fn check_tables(
-        &self,
-        others: &[&'static str],
-        others_are_usable: &str,
-    ) -> Result<Option<Vec<CatalogTable>>, DbError> {
+    pub(crate) async fn check_tables(&self, others: &TableCheck) -> Result<Option<Vec<CatalogTable>>, DbError> {
         let keys = self.jwks.as_ref().map(|(keys, _)| keys).filter(|keys| keys.are_in_database());
         let uses = TableUse { keys: keys.is_some(), sessions: self.sessions.is_some() };
-        let StartState { keys: read, tables } = self.tables.start(uses, others, others_are_usable).await?;
+        let StartState { keys: read, tables } = self.tables.start(uses, others).await?;
         if let (Some(keys), Some(read)) = (keys, read) {
             keys.warm_up_with(read).await;
         }

@@ -15,7 +15,7 @@ use super::error::{AuthError, SECONDARY_STORAGE};
 use super::table_forms::{
     KEYS, KEYS_ARE_USUAL, SESSION, SESSIONS_ARE_USUAL, Table, keys_of, live_sessions_of, session_of,
 };
-use crate::db::{CatalogTable, Database, DbError, DbErrorKind, Query, Row, SqlParam};
+use crate::db::{CatalogTable, Database, DbError, DbErrorKind, Query, Row, SqlParam, TableCheck};
 
 /// Better Auth's tables, as far as verifying a token needs them.
 pub(super) struct BetterAuthTables {
@@ -122,27 +122,23 @@ impl BetterAuthTables {
     }
 
     /// Reads, before the first request, the public keys if they are in the database, and in the same round trip whether
-    /// the tables are as usual: Better Auth's, and others by the condition `others_are_usable`. If not, the catalog is
-    /// read about the tables that are used and about `others`. What Better Auth's tables lack is logged.
+    /// the tables that are used and `others` are as usual. If not, the catalog is read about them. What Better Auth's
+    /// tables lack is logged.
     ///
     /// # Errors
     /// The database does not answer.
-    pub(super) async fn start(
-        &self,
-        uses: TableUse,
-        others: &[&'static str],
-        others_are_usable: &str,
-    ) -> Result<StartState, DbError> {
+    pub(super) async fn start(&self, uses: TableUse, others: &TableCheck) -> Result<StartState, DbError> {
         let used = [(uses.keys, &self.keys), (uses.sessions, &self.sessions)];
         let used: Vec<&TableQuery> = used.into_iter().filter(|(is_used, _)| *is_used).map(|(_, query)| query).collect();
-        let conditions: Vec<&str> = used.iter().map(|query| query.is_usual).chain([others_are_usable]).collect();
+        let conditions: Vec<&str> = used.iter().map(|query| query.is_usual).chain([others.is_usual]).collect();
         let check = format!("select coalesce({}, false)", conditions.join(" and "));
         let (keys, is_usual) = self.keys_and_check(uses.keys, &check).await?;
         if is_usual {
             return Ok(StartState { keys: keys.map(|keys| jwks(&keys)), tables: None });
         }
-        let names = used.iter().flat_map(|query| query.tables).chain(others.iter().copied());
-        let tables = self.tables(CatalogTable::query(names, &[NEON_SCHEMA])).await?;
+        let names = used.iter().flat_map(|query| query.tables).chain(others.names.iter().copied());
+        let schemas = [NEON_SCHEMA].into_iter().chain(others.schemas.iter().copied());
+        let tables = self.tables(CatalogTable::query(names, schemas)).await?;
         let keys = match keys {
             None if uses.keys => Some(self.query_in(&tables, &self.keys, Vec::new()).await),
             keys => keys.map(Ok),
@@ -212,7 +208,7 @@ impl BetterAuthTables {
     }
 
     async fn tables_of(&self, query: &TableQuery) -> Result<Vec<CatalogTable>, DbError> {
-        self.tables(CatalogTable::query(query.tables, &[NEON_SCHEMA])).await
+        self.tables(CatalogTable::query(query.tables, [NEON_SCHEMA])).await
     }
 
     async fn tables(&self, catalog: Query<'_>) -> Result<Vec<CatalogTable>, DbError> {
@@ -225,9 +221,10 @@ impl BetterAuthTables {
 }
 
 impl TableQuery {
-    /// The tables of the catalog that can have one of the names.
+    /// The tables of the catalog that have one of the names and are trusted.
     fn named_in<'a>(&self, tables: &'a [CatalogTable]) -> impl Iterator<Item = Table<'a>> {
-        tables.iter().filter(|table| self.tables.contains(&table.name.as_str())).map(Table)
+        let is_trusted = |table: &&CatalogTable| table.is_visible || table.schema == NEON_SCHEMA;
+        tables.iter().filter(is_trusted).filter(|table| self.tables.contains(&table.name.as_str())).map(Table)
     }
 
     /// Those that have all columns.

@@ -14,7 +14,7 @@ use crate::auth::Authenticator;
 use crate::config::{ApiConfig, Config, StartError};
 use crate::db::{Database, cause_chain};
 use crate::http::{ApiError, Event, Response, ResponseWriter};
-use crate::scope::{CHECKED_TABLES, TABLES_ARE_USABLE, table_problems};
+use crate::scope::{TABLE_CHECK, table_problems};
 
 /// The parts of a function.
 pub(super) struct App {
@@ -49,7 +49,7 @@ impl App {
             if !self.database.warm_up().await {
                 return;
             }
-            match self.authenticator.check_tables(&CHECKED_TABLES, TABLES_ARE_USABLE).await {
+            match self.authenticator.check_tables(&TABLE_CHECK).await {
                 Ok(None) => {}
                 Ok(Some(tables)) => table_problems(&tables)
                     .iter()
