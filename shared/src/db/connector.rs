@@ -57,6 +57,8 @@ pub(super) enum ConnectError {
     SignIn,
     #[error("the server or the driver refused the connection")]
     Driver(#[source] tokio_postgres::Error),
+    #[error("the connection was lost, and another one would not be in its transaction")]
+    NotReplaced,
     #[error("the process is about to end")]
     Task(#[source] JoinError),
 }
