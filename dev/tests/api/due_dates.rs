@@ -104,6 +104,8 @@ async fn filters_compare_in_the_given_zone() {
         ("2026-12-05T17:30", &[]),
         ("2026-12-06&tz=Pacific/Kiritimati", &["floating"]),
         ("2026-12-04&tz=Etc/GMT-14", &[]),
+        ("2026-12-05T12:00:00Z&tz=Etc/GMT-9", &["floating"]),
+        ("2026-12-05T17:45&tz=undefined", &["floating", "instant"]),
     ] {
         assert_eq!(titles(&ada, &format!("due_before={bound}")).await, before, "{bound}");
         let is_after = |title: &&str| !before.contains(title) && bound != "2026-12-05T17:30";
@@ -160,7 +162,16 @@ async fn sort_is_by_the_clocks_time() {
 #[tokio::test]
 async fn unknown_time_zone_is_rejected() {
     let ada = api().new_user().await;
-    for zone in ["Europe/Atlantis", "EST5EDT", "nowhere", "%3C-03%3E3", "Europe/Berlin%00", "'; drop table tasks; --"] {
+    for zone in [
+        "Europe/Atlantis",
+        "EST5EDT",
+        "nowhere",
+        "%3C-03%3E3",
+        "Europe/Berlin%00",
+        "Here/There-20",
+        "Etc/GMT+99",
+        "'; drop table tasks; --",
+    ] {
         let zone = zone.replace(' ', "%20").replace('\'', "%27");
         let response = ada.get(&format!("/api/tasks?overdue=true&tz={zone}")).await.expect_invalid_at(&["/tz"]);
         assert_eq!(response["detail"], "tz must be the name of a time zone such as Europe/Berlin", "{zone}");
@@ -180,4 +191,16 @@ async fn kinds_can_be_turned_off() {
     }
     assert_eq!(ada.get("/api/tasks?due_before=2026-12-05T12:00&tz=Asia/Tokyo").await.tasks().len(), 1);
     assert_eq!(ada.get("/api/tasks?overdue=false&tz=Asia/Tokyo").await.expect_status(200).tasks().len(), 3);
+}
+
+#[tokio::test]
+async fn of_two_spellings_of_a_new_due_date_one_counts() {
+    let ada = api().new_user().await;
+    for body in [
+        json!({"title": "Buy milk", "dueDate": null, "due_date": FLOATING}),
+        json!({"title": "Buy milk", "dueDate": FLOATING, "due_date": ""}),
+        json!({"title": "Buy milk", "dueDate": FLOATING, "due_date": INSTANT}),
+    ] {
+        assert_eq!(ada.create(body.clone()).await["due_date"], FLOATING, "{body}");
+    }
 }

@@ -91,7 +91,8 @@ impl FromJson for NewTask {
             description: exceptions.description(object, config.limits).flatten(),
             completed: object.boolean("completed"),
             priority: exceptions.priority(object, &config.priorities).flatten().or(config.priorities.default_word()),
-            due_date: due_date(object, config.json).and_then(|change| change.value),
+            // As if nothing had been stored before.
+            due_date: due_date(object, config.json).and_then(|change| change.value.or(change.otherwise)),
         };
         exceptions.fail(object);
         new
@@ -378,6 +379,8 @@ mod tests {
         }
         let new = read::<NewTask>(&json!({"title": "t", "dueDate": "2026-01-02", "due_date": "2026-01-03"}));
         assert_eq!(new.expect("a new task").due_date, at("2026-01-02"));
+        let new = read::<NewTask>(&json!({"title": "t", "dueDate": null, "due_date": "2026-01-03"}));
+        assert_eq!(new.expect("a new task").due_date, at("2026-01-03"));
     }
 
     #[test]

@@ -185,10 +185,15 @@ fn parse_time_zone(text: &str) -> Option<Option<String>> {
     if ["utc", "gmt", "etc/utc"].contains(&&*text.to_ascii_lowercase()) {
         return Some(None);
     }
-    // Without a slash, PostgreSQL would also accept the rules of POSIX, `EST5EDT`.
-    let (area, location) = text.split_once('/').unwrap_or((text, ""));
-    let is_name = |name: &str, others: &str| name.chars().all(|c| c.is_ascii_alphabetic() || others.contains(c));
-    let is_valid = text.len() <= 64 && is_name(area, "_") && is_name(location, "_/+-0123456789");
+    // PostgreSQL would also accept the rules of POSIX, `EST5EDT` or `Here/There-20`.
+    let is_offset = |text: &str| {
+        let hours = text.strip_prefix(['+', '-']).unwrap_or(text);
+        hours.parse().is_ok_and(|hours: u8| hours <= 14)
+    };
+    let is_name = text.chars().all(|c| c.is_ascii_alphabetic() || matches!(c, '_' | '/' | '-'));
+    let is_valid = text.len() <= 64
+        && !matches!(text, "undefined" | "null")
+        && (is_name || text.strip_prefix("Etc/GMT").is_some_and(is_offset));
     is_valid.then(|| Some(text.to_owned()))
 }
 
@@ -261,7 +266,7 @@ mod tests {
         for query in [
             "status=&priority=&sort=&order=&limit=&offset=",
             "completed=&due_before=&due_after=&overdue=&q=",
-            "status=undefined&priority=undefined&sort=null&completed=null",
+            "status=undefined&priority=undefined&sort=null&completed=null&tz=undefined",
             "status=all&priority=ALL&completed=all",
         ] {
             assert_eq!(read(query), read(""), "{query}");
@@ -285,6 +290,7 @@ mod tests {
             Some("America/Argentina/Buenos_Aires")
         );
         assert_eq!(filter("tz=Etc/GMT-5").time_zone.as_deref(), Some("Etc/GMT-5"));
+        assert_eq!(filter("tz=America/Port-au-Prince").time_zone.as_deref(), Some("America/Port-au-Prince"));
         assert_eq!(filter("tz=utc").time_zone, None);
     }
 
@@ -297,6 +303,8 @@ mod tests {
             ("due_before=soon", "due_before must be a date or a time such as 2026-11-21 or 2026-11-21T17:30:00Z"),
             ("tz=EST5EDT", TIME_ZONE_RULE),
             ("tz=<-03>3", TIME_ZONE_RULE),
+            ("tz=Here/There-20", TIME_ZONE_RULE),
+            ("tz=Etc/GMT%2B20", TIME_ZONE_RULE),
             ("overdue=1", "overdue must be true or false"),
             ("q=a%00b", SEARCH_RULE),
             ("sort=-created", "sort must be created, updated, due_date, title or priority"),
