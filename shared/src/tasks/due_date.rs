@@ -4,7 +4,8 @@
 //! offset is an instant. The column `due_date` stores the clock's time or the time in UTC, whether it has a time zone or
 //! not. What another program writes is of the column's kind: an instant in a column with a time zone, floating in one
 //! without. A due date of the other kind is also stored in the column `due_date_marker`. If another program then changes
-//! `due_date`, the two differ, and the marker has no effect any more.
+//! `due_date`, the two differ, and the marker has no effect any more. A difference of less than a second is no change: the
+//! column may have fewer decimals than the marker, as `timestamp(3)` has, and so may the times of another program.
 
 use serde_json::Value;
 
@@ -42,7 +43,7 @@ impl DueDate {
 
     /// From the columns `due_date` and `due_date_marker`.
     pub(super) fn from_columns(due_date: ColumnTime, marker: Option<Timestamp>) -> Self {
-        let is_of_other_kind = marker == Some(due_date.time);
+        let is_of_other_kind = marker.is_some_and(|marker| marker.is_within_a_second_of(due_date.time));
         let is_floating = due_date.has_zone == is_of_other_kind;
         Self { time: due_date.time, kind: if is_floating { Kind::Floating } else { Kind::Instant } }
     }

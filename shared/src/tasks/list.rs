@@ -34,7 +34,7 @@ static NOT_OVERDUE: SqlFragment<1> = SqlFragment::new("(due_date < ? and complet
 /// Whether a due date is floating; see the module `due_date`. `date_part` reads a time without a zone as UTC.
 macro_rules! is_floating {
     () => {
-        "(date_part('epoch', due_date_marker) is not distinct from date_part('epoch', due_date)) \
+        "((abs(date_part('epoch', due_date_marker) - date_part('epoch', due_date)) < 1) is true) \
          <> (pg_typeof(due_date) = 'timestamp'::regtype)"
     };
 }
@@ -47,7 +47,8 @@ macro_rules! is_overdue {
             "due_date < ? and completed is not true and date_part('epoch', due_date) < case when ",
             is_floating!(),
             " then date_part('epoch', ?::timestamptz at time zone ?::text) \
-             - case when (date_part('epoch', due_date) * 1000000)::bigint % 86400000000 = 0 then 86400 else 0 end \
+             - case when date_part('epoch', due_date) / 86400 = floor(date_part('epoch', due_date) / 86400) \
+             then 86400 else 0 end \
              else date_part('epoch', ?::timestamptz) end"
         )
     };

@@ -63,9 +63,23 @@ impl Timestamp {
         Self(time.clamp(MIN, MAX))
     }
 
+    /// Whether the two are less than a second apart.
+    pub(crate) fn is_within_a_second_of(self, other: Self) -> bool {
+        self.0.duration_since(other.0).abs() < SignedDuration::from_secs(1)
+    }
+
+    /// Without what `Date` of JavaScript does not have.
+    pub(crate) fn to_milliseconds(self) -> Self {
+        Self(self.truncated_to(1_000_000))
+    }
+
     /// Without the nanoseconds that PostgreSQL does not store.
     fn truncated(self) -> DateTime {
-        let nanosecond = self.0.subsec_nanosecond() / 1000 * 1000;
+        self.truncated_to(1000)
+    }
+
+    fn truncated_to(self, nanoseconds: i32) -> DateTime {
+        let nanosecond = self.0.subsec_nanosecond() / nanoseconds * nanoseconds;
         self.0.with().subsec_nanosecond(nanosecond).build().unwrap_or(self.0)
     }
 
