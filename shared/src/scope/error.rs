@@ -43,6 +43,12 @@ impl StoreError {
             // An id that the column's type cannot represent is the id of no row.
             DbErrorKind::Rejected(Rejection::Literal) => Self::NotFound(noun),
             DbErrorKind::Rejected(Rejection::ForeignKey) => Self::Referenced(noun, error),
+            // `on delete set null`, of a column that takes no null.
+            DbErrorKind::Rejected(Rejection::Rule)
+                if error.rejected_by().table.is_some_and(|table| table != noun.table) =>
+            {
+                Self::Referenced(noun, error)
+            }
             _ => Self::Database(noun, error),
         }
     }

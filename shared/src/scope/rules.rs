@@ -19,34 +19,41 @@ struct ColumnRule {
 enum RuleKind {
     /// The longest text, in characters.
     MaxLength(usize),
-    /// A check that concerns the column, as PostgreSQL prints it.
+    /// A check of this column alone, as PostgreSQL prints it.
     Check(String),
+    /// A check of several columns, or a reference to another table.
+    Constraint,
     /// A unique index that contains the column.
     Unique,
-    /// The column is part of the primary key.
-    PrimaryKey,
+    /// A unique index that contains the id, which the database assigns.
+    UniqueId,
     /// The column takes no null.
     NotNull,
 }
 
-/// The lengths of all columns of the table `$1`, and the columns of its constraint or index `$2`, or of a domain's.
+/// The columns of the constraint or index `$2` of the table `$1`, or of a domain's. If it is null, the lengths of all columns:
+/// a rejection does not tell which text is too long.
 const RULES: &str = "\
 select a.attname::text, 'length', (case when a.atttypmod > 0 then a.atttypmod else t.typtypmod end - 4)::text
 from pg_attribute as a
 join pg_type as t on t.oid = a.atttypid
-where a.attrelid = to_regclass($1)
+where $2::text is null
+  and a.attrelid = to_regclass($1)
   and a.attnum > 0
   and coalesce(nullif(t.typbasetype, 0), t.oid) in ('varchar'::regtype, 'bpchar'::regtype)
   and (a.atttypmod > 0 or t.typtypmod > 0)
 union all
-select a.attname::text, 'check', pg_get_constraintdef(c.oid)
+select
+    a.attname::text,
+    case when c.contype = 'c' and coalesce(cardinality(c.conkey), 1) = 1 then 'check' else 'constraint' end,
+    pg_get_constraintdef(c.oid)
 from pg_constraint as c
 join pg_attribute as a on a.attrelid = to_regclass($1)
-where c.contype = 'c'
+where c.contype in ('c', 'f')
   and c.conname = $2::text
   and ((c.conrelid = a.attrelid and a.attnum = any (c.conkey)) or c.contypid = a.atttypid)
 union all
-select a.attname::text, case when i.indisprimary then 'primary key' else 'unique' end, ''
+select a.attname::text, case a.attname when 'id' then 'unique id' else 'unique' end, ''
 from pg_index as i
 join pg_class as c on c.oid = i.indexrelid
 join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey::smallint[])
@@ -55,26 +62,33 @@ where i.indrelid = to_regclass($1)
 ";
 
 impl UserScope {
-    /// The failure of a write, with the fields whose rules it broke. `sent` are the texts that it stores, by column.
+    /// The failure of a write, with the fields whose rules it broke. `fields` are the columns that requests can change, with
+    /// the texts that the statement stores. Rules of other columns are not described: they can name other users.
     pub(crate) async fn explain(
         &self,
         noun: &'static Noun,
-        sent: &[(&str, Option<&str>)],
+        fields: &[(&str, Option<&str>)],
         error: DbError,
     ) -> StoreError {
-        let is_rule = match error.kind() {
-            DbErrorKind::Rejected(Rejection::Rule) => true,
-            DbErrorKind::Rejected(Rejection::Unique) => false,
-            _ => return StoreError::about_user(noun, error),
+        let DbErrorKind::Rejected(rejection @ (Rejection::Rule | Rejection::Unique | Rejection::ForeignKey)) =
+            error.kind()
+        else {
+            return StoreError::about_user(noun, error);
         };
         // The rejection is the failure to report, whatever becomes of this query.
         let rules = self.rules_broken_by(noun.table, &error).await.unwrap_or_default();
-        if rules.iter().any(|rule| rule.kind == RuleKind::PrimaryKey) {
+        if rejection == Rejection::ForeignKey && rules.iter().all(|rule| rule.column == "user_id") {
+            return StoreError::about_user(noun, error);
+        }
+        if rules.iter().any(|rule| rule.kind == RuleKind::UniqueId) {
             return StoreError::IdInUse(noun, error);
         }
-        let failures = rules.iter().filter_map(|rule| failure(rule, sent, error.rejected_by().constraint));
+        let failures = rules.iter().filter_map(|rule| failure(rule, fields, error.rejected_by().constraint));
         let failures = InvalidInput(failures.collect());
-        if is_rule { StoreError::BrokenRule(noun, failures, error) } else { StoreError::Conflict(failures, error) }
+        match rejection {
+            Rejection::Unique => StoreError::Conflict(failures, error),
+            _ => StoreError::BrokenRule(noun, failures, error),
+        }
     }
 
     /// The rules of `table` that can be the reason for a rejection.
@@ -89,46 +103,55 @@ impl UserScope {
     }
 }
 
-/// What is wrong with the field of a column. `None` if its rule is not the one that was broken.
+/// What is wrong with the field of a column. `None` if its rule is not the one that was broken, or if it is no field.
 fn failure(
     ColumnRule { column, kind }: &ColumnRule,
-    sent: &[(&str, Option<&str>)],
+    fields: &[(&str, Option<&str>)],
     constraint: Option<&str>,
 ) -> Option<Failure> {
-    let text = sent.iter().find(|(name, _)| name == column).and_then(|(_, text)| *text);
+    let (_, text) = fields.iter().find(|(name, _)| name == column)?;
     let length = text.map(|text| text.chars().count());
-    let detail = match kind {
-        RuleKind::MaxLength(max) if constraint.is_none() => {
-            length.filter(|length| length > max).map(|_| format!("{column} must have at most {max} characters"))?
+    let sentence = match kind {
+        RuleKind::MaxLength(max) => {
+            length.filter(|length| length > max).map(|_| format!("must have at most {max} characters"))
         }
-        RuleKind::MaxLength(_) | RuleKind::PrimaryKey => return None,
-        RuleKind::NotNull => format!("{column} must have a value"),
-        RuleKind::Unique => format!("another one has this {column}"),
-        RuleKind::Check(definition) => {
-            let rule = check_sentence(definition, length).unwrap_or_else(|| {
-                format!("must not break the rule {} of the database", constraint.unwrap_or_default())
-            });
-            format!("{column} {rule}")
+        RuleKind::UniqueId => None,
+        RuleKind::NotNull => Some("must have a value".to_owned()),
+        RuleKind::Unique => {
+            return Some(Failure { pointer: format!("/{column}"), detail: format!("another one has this {column}") });
         }
-    };
-    Some(Failure { pointer: format!("/{column}"), detail })
+        RuleKind::Check(definition) => check_sentence(definition, length).or_else(|| unknown_rule(constraint)),
+        RuleKind::Constraint => unknown_rule(constraint),
+    }?;
+    Some(Failure { pointer: format!("/{column}"), detail: format!("{column} {sentence}") })
+}
+
+fn unknown_rule(constraint: Option<&str>) -> Option<String> {
+    Some(format!("must not break the rule {} of the database", constraint?))
 }
 
 /// `must have at most 50 characters`, `must be low, medium or high`: what a check of a usual form demands. `length` is that
 /// of the text that broke it.
 fn check_sentence(definition: &str, length: Option<usize>) -> Option<String> {
+    if ["NOT (", "octet_length(", "bit_length("].iter().any(|unusual| definition.contains(unusual)) {
+        return None;
+    }
     if definition.contains("length(") {
         let (min, max) = length_limits(definition);
         let is_too_short = length.zip(min).is_some_and(|(length, min)| length < min);
         return match (min, max) {
-            (Some(min), _) if is_too_short => Some(format!("must have at least {min} characters")),
-            (_, Some(max)) => Some(format!("must have at most {max} characters")),
-            (Some(min), None) => Some(format!("must have at least {min} characters")),
-            (None, None) => None,
+            (Some(min), max) if is_too_short || max.is_none() => Some(if min == 1 {
+                "must not be empty".to_owned()
+            } else {
+                format!("must have at least {min} characters")
+            }),
+            (_, max) => max.map(|max| format!("must have at most {max} characters")),
         };
     }
-    let is_list = definition.contains("= ANY (");
-    let words: Vec<&str> = definition.split('\'').skip(1).step_by(2).collect();
+    // A quote within a literal is doubled.
+    let definition = definition.replace("''", "\0");
+    let is_list = definition.matches("= ANY (").count() == 1;
+    let words: Vec<String> = definition.split('\'').skip(1).step_by(2).map(|word| word.replace('\0', "'")).collect();
     let (last, first) = words.split_last().filter(|_| is_list)?;
     Some(if first.is_empty() { format!("must be {last}") } else { format!("must be {} or {last}", first.join(", ")) })
 }
@@ -157,8 +180,9 @@ fn rule(row: &Row) -> Result<Option<ColumnRule>, DbError> {
     let kind = match kind {
         "length" => value.parse().ok().map(RuleKind::MaxLength),
         "check" => Some(RuleKind::Check(value.to_owned())),
+        "constraint" => Some(RuleKind::Constraint),
         "unique" => Some(RuleKind::Unique),
-        "primary key" => Some(RuleKind::PrimaryKey),
+        "unique id" => Some(RuleKind::UniqueId),
         _ => None,
     };
     Ok(kind.map(|kind| ColumnRule { column, kind }))
@@ -192,6 +216,18 @@ mod tests {
                 "CHECK (((title)::text = ANY ((ARRAY['a'::character varying, 'b'::character varying])::text[])))",
                 "c",
                 "title must be a or b",
+            ),
+            (
+                "CHECK (((title)::text = ANY ((ARRAY['won''t'::character varying, 'can''t'::character varying])::text[])))",
+                "c",
+                "title must be won't or can't",
+            ),
+            ("CHECK ((length(TRIM(BOTH FROM title)) > 0))", "", "title must not be empty"),
+            ("CHECK ((octet_length(title) <= 3))", "äöü", "title must not break the rule title_rule of the database"),
+            (
+                "CHECK ((NOT (title = ANY (ARRAY['a'::text, 'b'::text]))))",
+                "a",
+                "title must not break the rule title_rule of the database",
             ),
             ("CHECK ((title = lower(title)))", "C", "title must not break the rule title_rule of the database"),
         ] {

@@ -52,7 +52,8 @@ where user_id = $1
 ",
 );
 
-/// `$5`, `$8` and `$10` say whether a column changes, so that null can be its new value. `$11` to `$13` are a due date as in
+/// `$5`, `$8` and `$10` say whether a column changes, so that null can be its new value. A priority that differs in case only
+/// keeps its spelling, because the program that has stored it may know no other. `$11` to `$13` are a due date as in
 /// [`CREATE`]. `$14` to `$16` are its other spelling, which counts if `$11` is stored already.
 static UPDATE: Write = Write::new(
     "update",
@@ -61,7 +62,10 @@ update tasks
 set title = coalesce($4, title),
     description = case when $5::boolean then $6 else description end,
     completed = coalesce($7, completed),
-    priority = case when $8::boolean then $9 else priority end,
+    priority = case
+        when not $8::boolean or lower($9::text) = lower(priority) then priority
+        else $9
+    end,
     due_date = case
         when not $10::boolean then due_date
         when $11 is distinct from due_date then $11
@@ -90,7 +94,10 @@ with changed as (
     set title = coalesce($4, title),
         description = case when $5::boolean then $6 else description end,
         completed = coalesce($7, completed),
-        priority = case when $8::boolean then $9 else priority end,
+        priority = case
+            when not $8::boolean or lower($9::text) = lower(priority) then priority
+            else $9
+        end,
         due_date = case
             when not $10::boolean then due_date
             when $11 is distinct from due_date then $11
@@ -248,12 +255,8 @@ impl UserTasks<'_> {
         match self.scope.insert(&CREATE, columns).await {
             Ok(result) => self.first_task(&result.rows),
             Err(error) => {
-                let sent = [
-                    ("title", Some(&*new.title)),
-                    ("description", new.description.as_deref()),
-                    ("priority", new.priority),
-                ];
-                Err(self.scope.explain(&TASK, &sent, error).await)
+                let fields = fields(Some(&new.title), new.description.as_deref(), new.priority);
+                Err(self.scope.explain(&TASK, &fields, error).await)
             }
         }
     }
@@ -273,10 +276,15 @@ impl UserTasks<'_> {
     /// [`StoreError::NotFound`]; [`StoreError::PreconditionFailed`] if the task does not have one of `versions` or was not
     /// last changed when the client expects; failures of the database.
     pub async fn update(&self, id: &TaskId, change: &TaskChange, versions: &Versions) -> Result<Task, StoreError> {
+        let precondition = Precondition { versions, updated_at: change.expected_updated_at };
         if !change.exceptions.is_empty() {
-            let failures = change.failures(&self.get(id).await?);
+            let stored = self.get(id).await?;
+            let failures = change.failures(&stored);
             if !failures.is_empty() {
-                return Err(StoreError::InvalidInput(InvalidInput(failures)));
+                // A value that was stored when the client read the task is no mistake of the client.
+                let is_current = precondition.is_met_by(&stored);
+                let invalid = StoreError::InvalidInput(InvalidInput(failures));
+                return Err(if is_current { invalid } else { StoreError::PreconditionFailed(&TASK) });
             }
         }
         let description = change.description.as_ref();
@@ -292,7 +300,6 @@ impl UserTasks<'_> {
         ];
         params.extend(DueDate::params(change.due_date.and_then(|due_date| due_date.value)));
         params.extend(DueDate::params(change.due_date.and_then(|due_date| due_date.otherwise)));
-        let precondition = Precondition { versions, updated_at: change.expected_updated_at };
         let (statement, precondition) = match precondition.params() {
             None => (&UPDATE, None),
             Some(precondition) => (&CONDITIONAL_UPDATE, Some(precondition)),
@@ -303,12 +310,9 @@ impl UserTasks<'_> {
             Ok(result) if is_conditional => self.conditionally_changed_task(&result, |task| change.is_applied_to(task)),
             Ok(result) => self.first_task(&result.rows),
             Err(error) => {
-                let sent = [
-                    ("title", change.title.as_deref()),
-                    ("description", change.description.as_ref().and_then(Option::as_deref)),
-                    ("priority", change.priority.flatten()),
-                ];
-                Err(self.change_error(&sent, error).await)
+                let description = description.and_then(Option::as_deref);
+                let fields = fields(change.title.as_deref(), description, change.priority.flatten());
+                Err(self.change_error(&fields, error).await)
             }
         }
     }
@@ -338,13 +342,13 @@ impl UserTasks<'_> {
                     Ok(result) => {
                         self.conditionally_changed_task(&result, |task| completion.completed == Some(task.completed))
                     }
-                    Err(error) => Err(self.change_error(&[], error).await),
+                    Err(error) => Err(self.change_error(&fields(None, None, None), error).await),
                 };
             }
         };
         match result {
             Ok(result) => self.first_task(&result.rows),
-            Err(error) => Err(self.change_error(&[], error).await),
+            Err(error) => Err(self.change_error(&fields(None, None, None), error).await),
         }
     }
 
@@ -384,10 +388,12 @@ impl UserTasks<'_> {
         }
     }
 
-    /// The failure of a change. `sent` are the texts that it stores, by column.
-    async fn change_error(&self, sent: &[(&str, Option<&str>)], error: DbError) -> StoreError {
+    /// The failure of a change. `fields` are as in [`UserScope::explain`].
+    async fn change_error(&self, fields: &[(&str, Option<&str>)], error: DbError) -> StoreError {
         match error.kind() {
-            DbErrorKind::Rejected(Rejection::Rule | Rejection::Unique) => self.scope.explain(&TASK, sent, error).await,
+            DbErrorKind::Rejected(Rejection::Rule | Rejection::Unique | Rejection::ForeignKey) => {
+                self.scope.explain(&TASK, fields, error).await
+            }
             _ => map_task_error(error),
         }
     }
@@ -420,6 +426,15 @@ impl UserTasks<'_> {
     }
 }
 
+/// The columns that requests can change, with the texts that a statement stores.
+fn fields<'a>(
+    title: Option<&'a str>,
+    description: Option<&'a str>,
+    priority: Option<&'a str>,
+) -> [(&'static str, Option<&'a str>); 5] {
+    [("title", title), ("description", description), ("completed", None), ("priority", priority), ("due_date", None)]
+}
+
 /// What the client expects of the task before the change.
 struct Precondition<'a> {
     versions: &'a Versions,
@@ -433,6 +448,13 @@ impl Precondition<'_> {
         let is_present = versions.is_some() || self.updated_at.is_some();
         let versions = versions.map_or(SqlParam::NULL, version_array);
         is_present.then(|| [versions, self.updated_at.map_or(SqlParam::NULL, SqlParam::from_display)])
+    }
+
+    /// As in [`CONDITIONAL_UPDATE`].
+    fn is_met_by(&self, task: &Task) -> bool {
+        let times = [task.updated_at, task.updated_at.to_milliseconds()].map(|time| time.to_string());
+        self.versions.as_slice().is_none_or(|versions| versions.contains(&task.version))
+            && self.updated_at.is_none_or(|expected| times.contains(&expected.to_string()))
     }
 }
 
