@@ -1,5 +1,6 @@
 //! A table of another back end with rules of its own: lengths, checks, defaults, spellings and references.
 
+use dev::services::database::{USER_TABLE, connect};
 use dev::testing::client::TestUser;
 use dev::testing::database::TestDatabase;
 use serde_json::json;
@@ -315,4 +316,25 @@ async fn task_is_pending_where_the_flag_has_no_default() {
     .await;
     assert_eq!(ada.create(json!({"title": "Buy milk"})).await["completed"], false);
     assert_eq!(database.number("select count(*) from tasks where completed = false").await, 1);
+}
+
+#[tokio::test]
+async fn letters_that_the_encoding_lacks_are_the_clients_failure() {
+    let server = TestDatabase::empty().await;
+    let name = format!("{}_latin1", server.name());
+    server.run(&format!("create database {name} encoding 'LATIN1' locale 'C' template template0")).await;
+    let url = server.url.replace(server.name(), &name);
+    let sql = connect(&url).await.expect("the database");
+    let user = r#"insert into "user" (id, name, email) values ('ada', 'Ada', 'ada@example.com')"#;
+    sql.batch_execute(&format!("{USER_TABLE}; {user}")).await.expect("a user");
+    migrations::up(&url, &migrations::Options::default()).await.expect("a new database");
+    let api = Api::start(&url, &[]).await;
+    let ada = api.user("ada");
+    let path = ada.create_path(json!({"title": "Café"})).await;
+    assert_eq!(ada.get("/api/tasks?search=caf%C3%A9").await.tasks().len(), 1);
+    let body = json!({"title": "牛乳"});
+    for response in [ada.post("/api/tasks", &body).await, ada.put(&path, &body).await] {
+        assert_eq!(response.expect_invalid_at(&[""])["detail"], "The task breaks a rule of the database");
+    }
+    ada.get("/api/tasks?search=%E7%89%9B").await.expect_invalid_at(&["/search"]);
 }

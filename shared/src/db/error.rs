@@ -38,9 +38,10 @@ pub(crate) enum Rejection {
     ForeignKey,
     /// 23505
     Unique,
-    /// A value breaks a rule of its column: 23514, 23502 (null), 22001 (too long), 22021 (a character that the encoding
-    /// lacks).
+    /// A value breaks a rule of its column: 23514, 23502 (null), 22001 (too long).
     Rule,
+    /// 22P05: a text has a character that the encoding of the database lacks. 22021: it is not valid in its own.
+    Encoding,
     /// 22023: a parameter of a function, such as the name of a time zone, is not known.
     Parameter,
     /// A value is not a literal of the column's type. 22P02: `abc` is not an integer. 22003: 99999999999 is not a small
@@ -285,7 +286,8 @@ fn rejection(code: &str) -> Rejection {
     match code {
         "23503" => Rejection::ForeignKey,
         "23505" => Rejection::Unique,
-        "23514" | "23502" | "22001" | "22021" => Rejection::Rule,
+        "23514" | "23502" | "22001" => Rejection::Rule,
+        "22P05" | "22021" => Rejection::Encoding,
         "22023" => Rejection::Parameter,
         "22P02" | "22003" => Rejection::Literal,
         "42P01" | "42703" | "3F000" => Rejection::Undefined,
@@ -323,6 +325,7 @@ mod tests {
             ("3D000", "database does not exist", DbErrorKind::Misconfigured, RetryClass::Final),
             ("42501", "permission denied for table tasks", DbErrorKind::Misconfigured, RetryClass::Final),
             ("42P01", "relation does not exist", DbErrorKind::Rejected(Rejection::Undefined), RetryClass::Final),
+            ("22P05", "has no equivalent in encoding", DbErrorKind::Rejected(Rejection::Encoding), RetryClass::Final),
         ] {
             assert_eq!(classify(&SqlState::from_code(code), message), (kind, class), "{code} {message}");
         }

@@ -70,6 +70,10 @@ impl UserScope {
         fields: &[(&str, Option<&str>)],
         error: DbError,
     ) -> StoreError {
+        // The server does not tell which text has the character.
+        if error.kind() == DbErrorKind::Rejected(Rejection::Encoding) {
+            return StoreError::BrokenRule(noun, InvalidInput(Vec::new()), error);
+        }
         let DbErrorKind::Rejected(rejection @ (Rejection::Rule | Rejection::Unique | Rejection::ForeignKey)) =
             error.kind()
         else {

@@ -217,13 +217,16 @@ fn map_user_error(error: DbError) -> StoreError {
     StoreError::about_user(&TASK, error)
 }
 
-/// The only parameter that PostgreSQL may not know is the time zone.
+/// What PostgreSQL may not know is the time zone, and what it may not be able to compare is a word.
 fn map_list_error(error: DbError) -> StoreError {
-    if error.kind() == DbErrorKind::Rejected(Rejection::Parameter) {
-        let failure = Failure { pointer: "/tz".to_owned(), detail: TIME_ZONE_RULE.to_owned() };
-        return StoreError::InvalidInput(InvalidInput(vec![failure]));
-    }
-    map_user_error(error)
+    let (pointer, detail) = match error.kind() {
+        DbErrorKind::Rejected(Rejection::Parameter) => ("/tz", TIME_ZONE_RULE),
+        DbErrorKind::Rejected(Rejection::Encoding) => {
+            ("/search", "search has a character that the database cannot store")
+        }
+        _ => return map_user_error(error),
+    };
+    StoreError::InvalidInput(InvalidInput(vec![Failure { pointer: pointer.to_owned(), detail: detail.to_owned() }]))
 }
 
 #[cfg(test)]

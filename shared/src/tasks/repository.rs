@@ -391,9 +391,9 @@ impl UserTasks<'_> {
     /// The failure of a change. `fields` are as in [`UserScope::explain`].
     async fn change_error(&self, fields: &[(&str, Option<&str>)], error: DbError) -> StoreError {
         match error.kind() {
-            DbErrorKind::Rejected(Rejection::Rule | Rejection::Unique | Rejection::ForeignKey) => {
-                self.scope.explain(&TASK, fields, error).await
-            }
+            DbErrorKind::Rejected(
+                Rejection::Rule | Rejection::Encoding | Rejection::Unique | Rejection::ForeignKey,
+            ) => self.scope.explain(&TASK, fields, error).await,
             _ => map_task_error(error),
         }
     }
