@@ -191,7 +191,7 @@ async fn an_older_program_accepts_a_newer_schema() {
     let mut function = migrate(&[("DATABASE_URL", &database)]).await;
     function.invoke(&event("Create", &url)).await.unwrap();
     assert_success(&server.response(), "applied");
-    let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+    let newer = "insert into tasks_api._sqlx_migrations (version, description, success, checksum, execution_time)
                  values (9999, 'of a newer release', true, '\\x00', 0)";
     connect(&database).await.unwrap().batch_execute(newer).await.unwrap();
     function.invoke(&event("Update", &url)).await.unwrap();

@@ -81,6 +81,23 @@ pub enum MigrateError {
         setting: String,
     },
 
+    /// This role may not create the schema of our own, or tables in it.
+    #[error(
+        "migrate keeps its own tables in the schema tasks_api, apart from those of your back end, and this role may not \
+         make them there: as the owner of the database, run {grant}"
+    )]
+    MissingGrant {
+        /// The statement that allows it.
+        grant: String,
+    },
+
+    /// The database records migrations, and has no table `tasks`.
+    #[error(
+        "This database records that the table tasks was made, and has none: restore it, or add its schema to the search \
+         path (options=-csearch_path%3D… in the URL). If the tasks are to be given up: drop schema tasks_api cascade"
+    )]
+    MissingTasks,
+
     /// The owner of the database has to change the table `tasks` before it can be adopted.
     #[error(
         "The table tasks cannot be adopted as it is, and {}:{}",

@@ -2,24 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{PgConnection, migrate};
+use sqlx::{AssertSqlSafe, PgConnection, migrate};
 
+use crate::bookkeeping::{Bookkeeping, HISTORY_TABLE};
 use crate::error::MigrateError;
 use crate::migration;
 use crate::sql::string_literal;
-
-/// The name of the table. It is the one that sqlx uses, so that its own tools can read it.
-pub(crate) const HISTORY_TABLE: &str = "_sqlx_migrations";
-
-/// Creates [`HISTORY_TABLE`] with the columns that sqlx expects.
-pub(crate) const CREATE_HISTORY_TABLE: &str = "create table if not exists _sqlx_migrations (
-    version bigint primary key,
-    description text not null,
-    installed_on timestamptz not null default now(),
-    success boolean not null,
-    checksum bytea not null,
-    execution_time bigint not null
-);";
 
 /// A row of [`HISTORY_TABLE`].
 #[derive(sqlx::FromRow)]
@@ -31,24 +19,36 @@ pub(crate) struct AppliedMigration {
     pub(crate) applied_at: String,
 }
 
-/// The migrations that the database records, by version. Empty when the table does not exist.
-pub(crate) async fn applied(database: &mut PgConnection) -> Result<BTreeMap<i64, AppliedMigration>, MigrateError> {
-    let exists: bool =
-        sqlx::query_scalar("select to_regclass($1) is not null").bind(HISTORY_TABLE).fetch_one(&mut *database).await?;
-    if !exists {
+/// The migrations that the database records, by version. Empty when it has no history.
+pub(crate) async fn applied(
+    database: &mut PgConnection,
+    bookkeeping: &Bookkeeping,
+) -> Result<BTreeMap<i64, AppliedMigration>, MigrateError> {
+    let Some(history) = &bookkeeping.history else {
         return Ok(BTreeMap::new());
-    }
-    let rows: Vec<AppliedMigration> = sqlx::query_as(
+    };
+    let rows: Vec<AppliedMigration> = sqlx::query_as(AssertSqlSafe(format!(
         r#"select
             version,
             description as name,
             checksum,
             to_char(installed_on at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as applied_at
-        from _sqlx_migrations"#,
-    )
+        from {history}"#,
+    )))
     .fetch_all(database)
     .await?;
     Ok(rows.into_iter().map(|row| (row.version, row)).collect())
+}
+
+/// Refuses to go on when this role may not create the schema of our own or its tables.
+///
+/// # Errors
+/// [`MigrateError::MissingGrant`].
+pub(crate) fn require_privileges(bookkeeping: &Bookkeeping) -> Result<(), MigrateError> {
+    match &bookkeeping.missing_grant {
+        Some(grant) => Err(MigrateError::MissingGrant { grant: grant.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// Compares the recorded checksums with those of the files.

@@ -27,11 +27,13 @@
 //! | `history` | which migrations a database has |
 //! | `error`, `report`, `options` | what commands return and take |
 //! | `schema` | the table `tasks`: what it is, what it has to be, and the difference |
+//! | `bookkeeping` | the schema of our own, and where its tables are |
 //! | `migration` | the SQL files |
 //! | `lock_budget` | how long to wait for locks |
 //! | `sql` | what generated statements share |
 
 mod adoption;
+mod bookkeeping;
 pub mod command_line;
 mod commands;
 mod connection;

@@ -1,19 +1,20 @@
 //! Applies and reverts single migrations.
 
-use std::time::Duration;
-
 use sqlx::migrate::{self, Migrate};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
+use crate::bookkeeping::{Bookkeeping, DROP_SCHEMA, HISTORY_TABLE, MOVE_BACK};
 use crate::error::MigrateError;
-use crate::history::HISTORY_TABLE;
-use crate::lock_budget::{LockBudget, RETRY_DELAY};
+use crate::lock_budget::{LockBudget, RETRY_DELAY, is_lock_conflict};
 use crate::schema::catalog::TasksTable;
 use crate::schema::expected_schema::INDEXES;
-use crate::sql::BRIEF_LOCK_TIMEOUT;
+use crate::sql::{BRIEF_LOCK_TIMEOUT, brief_transaction};
 
 /// The migration that creates the table `tasks`, so that its revert drops the tasks.
 const CREATES_TASKS: i64 = 1;
+
+/// The migration before which the history was in the schema of `tasks`. Its revert moves the history back.
+const MOVES_BOOKKEEPING: i64 = 13;
 
 /// Applies a migration, and tries again while another session holds a lock that it needs.
 pub(crate) async fn apply(
@@ -40,6 +41,7 @@ pub(crate) async fn apply(
 /// Also [`MigrateError::DataLoss`] when tasks would be deleted and `discard_data` is not set.
 pub(crate) async fn revert(
     database: &mut PgConnection,
+    history: &str,
     file: &migrate::Migration,
     discard_data: bool,
     budget: &LockBudget,
@@ -53,29 +55,77 @@ pub(crate) async fn revert(
     }
     loop {
         set_lock_timeout(database, file, budget).await?;
-        let reverted = if drops_tasks && discard_data {
-            truncate_and_revert(database, file).await
+        let reverted = if file.no_tx {
+            database.revert(history, file).await.map(drop)
         } else {
-            database.revert(HISTORY_TABLE, file).await
+            let truncate = (drops_tasks && discard_data).then_some("truncate tasks");
+            let move_back = (file.version == MOVES_BOOKKEEPING).then_some(MOVE_BACK);
+            revert_between(database, truncate, history, file, move_back).await
         };
         match reverted.map_err(|error| MigrateError::from_migration(file, error)) {
-            Ok(_) => return Ok(()),
+            Ok(()) => return Ok(()),
             Err(MigrateError::LockTimeout(_)) if budget.wait_to_retry(RETRY_DELAY).await => {}
             Err(error) => return Err(error),
         }
     }
 }
 
-/// The file refuses to drop a table that has rows.
-async fn truncate_and_revert(
+/// Reverts a migration in one transaction with a statement before it and one after it.
+async fn revert_between(
     database: &mut PgConnection,
+    before: Option<&'static str>,
+    history: &str,
     file: &migrate::Migration,
-) -> Result<Duration, migrate::MigrateError> {
+    after: Option<&'static str>,
+) -> Result<(), migrate::MigrateError> {
     let mut transaction = database.begin().await?;
-    transaction.execute("truncate tasks").await?;
-    let elapsed = transaction.revert(HISTORY_TABLE, file).await?;
+    if let Some(before) = before {
+        transaction.execute(before).await?;
+    }
+    transaction.revert(history, file).await?;
+    if let Some(after) = after {
+        transaction.execute(after).await?;
+    }
     transaction.commit().await?;
-    Ok(elapsed)
+    Ok(())
+}
+
+/// Moves the tables of an earlier release into the schema of our own and creates what is missing there, and tries again
+/// while another session holds a lock that this needs.
+pub(crate) async fn prepare_bookkeeping(
+    database: &mut PgConnection,
+    bookkeeping: &Bookkeeping,
+    budget: &LockBudget,
+) -> Result<(), MigrateError> {
+    let Some(statements) = bookkeeping.preparation() else { return Ok(()) };
+    loop {
+        let prepared = database.execute(AssertSqlSafe(brief_transaction(&statements))).await;
+        if prepared.is_err() {
+            // The message has begun a transaction. The error that counts is the first one.
+            let _ = database.execute("rollback").await;
+        }
+        match prepared {
+            Ok(_) => return Ok(()),
+            Err(error) if is_lock_conflict(&error) && budget.wait_to_retry(RETRY_DELAY).await => {}
+            Err(source) => {
+                let change = "move the tables of this program into the schema tasks_api".to_owned();
+                return Err(if is_lock_conflict(&source) {
+                    MigrateError::ChangeLockTimeout { change }
+                } else {
+                    MigrateError::ChangeFailed { change, source }
+                });
+            }
+        }
+    }
+}
+
+/// Drops the history, which has become empty, and the schema of our own.
+pub(crate) async fn drop_history(database: &mut PgConnection, history: &str) -> Result<(), MigrateError> {
+    database.execute(AssertSqlSafe(brief_transaction(&format!("drop table {history};")))).await?;
+    if history == HISTORY_TABLE {
+        database.execute(DROP_SCHEMA).await?;
+    }
+    Ok(())
 }
 
 /// Later statements, requests included, queue behind a migration that waits for a lock, so it gives up soon. One that

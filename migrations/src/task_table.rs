@@ -40,7 +40,7 @@ pub(crate) async fn differences(
     let state = match tasks {
         None => TasksState::Missing,
         Some(_) if !is_empty(database).await? => return Ok(Vec::new()),
-        Some(tasks) if tasks.has_history => TasksState::Migrated,
+        Some(tasks) if tasks.bookkeeping.history.is_some() => TasksState::Migrated,
         Some(_) => TasksState::Empty,
     };
     Ok(other_tables::differences(database, state).await?)

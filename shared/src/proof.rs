@@ -58,6 +58,8 @@ pub struct SignInCheck {
     pub problems: Vec<ProofError>,
     /// The public keys are in the database, and there are none.
     pub lacks_keys: bool,
+    /// The table of sessions, if it has none that has not expired.
+    pub without_sessions: Option<String>,
 }
 
 /// The filters of a list, each as a query string.
@@ -203,7 +205,7 @@ pub async fn check_sign_in(
     let check = check_tables(&config.auth, Arc::clone(&database)).await;
     database.close().await;
     let problems = check.errors.iter().map(|error| ProofError::from_error("signing in", error)).collect();
-    Ok(Some(SignInCheck { problems, lacks_keys: check.lacks_keys }))
+    Ok(Some(SignInCheck { problems, lacks_keys: check.lacks_keys, without_sessions: check.without_sessions }))
 }
 
 fn parse(database_url: &str) -> Result<DatabaseUrl, ProofError> {

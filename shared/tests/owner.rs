@@ -46,7 +46,8 @@ const ALONE: &str = "`user_id = $1` must be a condition of its own";
 const OR: &str = "`or` beside the owner's condition";
 const NO_WHERE: &str = "a table is used without `where user_id = $1`";
 const SECOND_TABLE: &str = "a second table";
-const FENCE: &str = "a write must have the condition `not exists (select from task_fences where attempt = $2)`";
+const FENCE: &str =
+    "a write must have the condition `not exists (select from tasks_api.task_fences where attempt = $2)`";
 const WRITES: &str = "a read must not write";
 const FIRST_VALUE: &str = "an insert must have $1 as its first value";
 const CONFLICT: &str = "`on conflict` must name user_id first, or do nothing";
@@ -155,67 +156,67 @@ const PAIRS: &[Pair] = &[
     read("select 1 from tasks where user_id = $1 for update", "with t as (delete from tasks) select 1 from t", WRITES),
     // Writes.
     write(
-        "delete from tasks where user_id = $1 and id = $3 and not exists (select from task_fences where attempt = $2)",
+        "delete from tasks where user_id = $1 and id = $3 and not exists (select from tasks_api.task_fences where attempt = $2)",
         "delete from tasks where user_id = $1 and id = $3",
         FENCE,
     ),
     write(
-        "delete from tasks where user_id = $1 and not exists (select from task_fences where attempt = $2)",
-        "delete from tasks where id = $3 and not exists (select from task_fences where attempt = $2)",
+        "delete from tasks where user_id = $1 and not exists (select from tasks_api.task_fences where attempt = $2)",
+        "delete from tasks where id = $3 and not exists (select from tasks_api.task_fences where attempt = $2)",
         WHERE,
     ),
     write(
-        "update tasks set title = $3 where user_id = $1 and not exists (select from task_fences where attempt = $2)",
-        "update tasks set title = $3 where user_id = $1 and not exists (select from task_fences where attempt = $3)",
+        "update tasks set title = $3 where user_id = $1 and not exists (select from tasks_api.task_fences where attempt = $2)",
+        "update tasks set title = $3 where user_id = $1 and not exists (select from tasks_api.task_fences where attempt = $3)",
         FENCE,
     ),
     write(
-        "update tasks set title = $3 where user_id = $1 and not exists (select from task_fences where attempt = $2)",
-        "update tasks set user_id = $3 where user_id = $1 and not exists (select from task_fences where attempt = $2)",
+        "update tasks set title = $3 where user_id = $1 and not exists (select from tasks_api.task_fences where attempt = $2)",
+        "update tasks set user_id = $3 where user_id = $1 and not exists (select from tasks_api.task_fences where attempt = $2)",
         "a row must not change its owner",
     ),
     write(
-        "update tasks set title = $3 where user_id = $1 and not exists (select from task_fences where attempt = $2)",
-        "update tasks set title = t.title from tasks as t where user_id = $1 and not exists (select from task_fences where attempt = $2)",
+        "update tasks set title = $3 where user_id = $1 and not exists (select from tasks_api.task_fences where attempt = $2)",
+        "update tasks set title = t.title from tasks as t where user_id = $1 and not exists (select from tasks_api.task_fences where attempt = $2)",
         SECOND_TABLE,
     ),
     write(
-        "delete from tasks where user_id = $1 and not exists (select from task_fences where attempt = $2)",
-        "delete from tasks using tasks as t where user_id = $1 and not exists (select from task_fences where attempt = $2)",
+        "delete from tasks where user_id = $1 and not exists (select from tasks_api.task_fences where attempt = $2)",
+        "delete from tasks using tasks as t where user_id = $1 and not exists (select from tasks_api.task_fences where attempt = $2)",
         SECOND_TABLE,
     ),
     write(
-        "insert into tasks (user_id, title) select $1, $3 where not exists (select from task_fences where attempt = $2)",
-        "insert into tasks (user_id, title) select $3, $1 where not exists (select from task_fences where attempt = $2)",
+        "insert into tasks (user_id, title) select $1, $3 where not exists (select from tasks_api.task_fences where attempt = $2)",
+        "insert into tasks (user_id, title) select $3, $1 where not exists (select from tasks_api.task_fences where attempt = $2)",
         FIRST_VALUE,
     ),
     write(
-        "insert into tasks (user_id, title) select $1, $3 where not exists (select from task_fences where attempt = $2)",
-        "insert into tasks (title, user_id) select $1, $3 where not exists (select from task_fences where attempt = $2)",
+        "insert into tasks (user_id, title) select $1, $3 where not exists (select from tasks_api.task_fences where attempt = $2)",
+        "insert into tasks (title, user_id) select $1, $3 where not exists (select from tasks_api.task_fences where attempt = $2)",
         "an insert must name user_id as its first column",
     ),
     write(
-        "insert into tasks (user_id, title) select $1, $3 where not exists (select from task_fences where attempt = $2)",
+        "insert into tasks (user_id, title) select $1, $3 where not exists (select from tasks_api.task_fences where attempt = $2)",
         "insert into tasks (user_id, title) values ($1, $3), ($4, $3)",
         "an insert must have a `select`",
     ),
     write(
-        "insert into tasks (user_id) select $1 where not exists (select from task_fences where attempt = $2) \
+        "insert into tasks (user_id) select $1 where not exists (select from tasks_api.task_fences where attempt = $2) \
          on conflict (user_id, id) do update set title = $3",
-        "insert into tasks (user_id) select $1 where not exists (select from task_fences where attempt = $2) \
+        "insert into tasks (user_id) select $1 where not exists (select from tasks_api.task_fences where attempt = $2) \
          on conflict (id) do update set title = $3",
         CONFLICT,
     ),
     write(
-        "insert into tasks (user_id) select $1 where not exists (select from task_fences where attempt = $2)",
+        "insert into tasks (user_id) select $1 where not exists (select from tasks_api.task_fences where attempt = $2)",
         "select 1 from tasks where user_id = $1",
         "a write must write",
     ),
     write(
-        "with t as (delete from tasks where user_id = $1 and not exists (select from task_fences where attempt = $2) \
+        "with t as (delete from tasks where user_id = $1 and not exists (select from tasks_api.task_fences where attempt = $2) \
          returning id) select id from t",
         "with t as (delete from tasks where user_id = $1 returning id), u as (delete from tasks where user_id = $1 and \
-         not exists (select from task_fences where attempt = $2) returning id) select id from t",
+         not exists (select from tasks_api.task_fences where attempt = $2) returning id) select id from t",
         FENCE,
     ),
     // Text that could be read as other tokens.
@@ -446,12 +447,12 @@ const PAIRS: &[Pair] = &[
     ),
     write(
         "with fences as (select 1 as attempt) delete from tasks where user_id = $1 and <fence>",
-        "with task_fences as (select 1 as attempt) delete from tasks where user_id = $1 and <fence>",
+        "with tasks_api.task_fences as (select 1 as attempt) delete from tasks where user_id = $1 and <fence>",
         FENCE,
     ),
     write(
         "with a as (delete from tasks where user_id = $1 and <fence>) select 1",
-        "with a as (delete from task_fences) delete from tasks where user_id = $1 and <fence>",
+        "with a as (delete from tasks_api.task_fences) delete from tasks where user_id = $1 and <fence>",
         UNKNOWN_TABLE,
     ),
     // An aggregate returns a row even if no rows match.
@@ -515,7 +516,7 @@ fn source<'a>(statements: impl Iterator<Item = (Maker, &'a str)>) -> String {
     let mut source = "#![allow(unused_imports)]\n".to_owned();
     source.extend(MODULES.map(module));
     for (maker, sql) in statements {
-        let sql = sql.replace("<fence>", "not exists (select from task_fences where attempt = $2)");
+        let sql = sql.replace("<fence>", "not exists (select from tasks_api.task_fences where attempt = $2)");
         source += &match maker {
             Maker::Read => format!("const _: statement::Read = statement::Read::new(\"case\", \"{sql}\");\n"),
             Maker::Write => format!("const _: statement::Write = statement::Write::new(\"case\", \"{sql}\");\n"),

@@ -2,29 +2,13 @@
 
 use std::path::PathBuf;
 
-use tokio::process::Command;
-
-use super::command::{major_version, output, run};
 use super::error::ToolError;
-use super::versions::OLDEST_NODE;
-use crate::workspace::{Lock, local, root};
+use super::npm::install_packages;
+use crate::workspace::root;
 
-/// Installs the packages that the lock file names, if they are missing or out of date, and returns the folder.
+/// Installs the packages, if they are missing or out of date, and returns the folder.
 pub(crate) async fn install_better_auth() -> Result<PathBuf, ToolError> {
-    let node = output(Command::new("node").arg("--version")).await;
-    let major = node.and_then(|text| major_version(text.trim().trim_start_matches('v')));
-    if major.is_none_or(|major| major < OLDEST_NODE) {
-        return Err(ToolError::NoNode);
-    }
     let folder = root().join("dev/better-auth");
-    let changed = |file: &str| std::fs::metadata(folder.join(file)).and_then(|data| data.modified()).ok();
-    let is_installed = || changed("node_modules/.package-lock.json") >= changed("package-lock.json");
-    let _lock = Lock::take(local()?.join("install.lock")).await?;
-    if !is_installed() {
-        eprintln!("Installing Better Auth from npm, once, into {}.", folder.display());
-        let mut npm = Command::new("npm");
-        npm.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&folder);
-        run(npm).await;
-    }
-    if is_installed() { Ok(folder) } else { Err(ToolError::NoBetterAuth(folder)) }
+    install_packages("Better Auth", &folder).await?;
+    Ok(folder)
 }

@@ -32,11 +32,19 @@ pub enum ToolError {
     #[error("cargo-lambda could not be installed: see https://www.cargo-lambda.info/guide/installation.html")]
     NoCargoLambda,
     /// No Node, or too old.
-    #[error("Better Auth needs Node {OLDEST_NODE} or newer with npm: install it from https://nodejs.org")]
-    NoNode,
+    #[error("{0} needs Node {OLDEST_NODE} or newer with npm: install it from https://nodejs.org")]
+    NoNode(&'static str),
     /// npm failed.
-    #[error("Better Auth could not be installed: npm ci failed in {}", .0.display())]
-    NoBetterAuth(PathBuf),
+    #[error("{what} could not be installed: npm ci failed in {}", .folder.display())]
+    NoPackages {
+        /// What the packages are.
+        what: &'static str,
+        /// The folder with the lock file.
+        folder: PathBuf,
+    },
+    /// No Chromium.
+    #[error("neither Chromium nor Chrome was found: install it, on Debian with `apt-get install chromium`")]
+    NoChromium,
     /// No Python, or the package index is not reachable.
     #[error("{0} could not be installed: it needs Python 3.10 or newer with venv and pip")]
     NoPython(&'static str),

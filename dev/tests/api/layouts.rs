@@ -35,7 +35,7 @@ async fn start_with_tables(user_id: &str, tables: &str) -> (Api, TestDatabase) {
     let database = TestDatabase::empty().await;
     database.run(tables).await;
     let fences = include_str!("../../../migrations/0012_task_fences.up.sql");
-    database.run(fences).await;
+    database.run(&format!("{fences}; create schema tasks_api; alter table task_fences set schema tasks_api")).await;
     database.run(&format!("insert into users values ('{user_id}')")).await;
     let api = Api::start(&database.url, &[]).await;
     (api, database)

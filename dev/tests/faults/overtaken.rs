@@ -108,13 +108,17 @@ async fn delayed_create_does_not_restore_a_deleted_task() {
 #[tokio::test]
 async fn old_fences_are_deleted() {
     let env = TestEnv::start().await;
-    env.database.run("insert into task_fences values ('old', now() - interval '61 minutes'), ('new', now())").await;
+    env.database
+        .run("insert into tasks_api.task_fences values ('old', now() - interval '61 minutes'), ('new', now())")
+        .await;
     let case = env.prepare(Operation::Toggle).await;
     env.proxy.cut_next_statement(Cut { direction: Direction::ToClient, after_bytes: 0, end: End::Reset });
     env.assert_done(&case, &case.send().await).await;
     // The fence of the retried request, and the recent one.
-    wait_until("the fences are stored", async || env.database.number("select count(*) from task_fences").await == 2)
-        .await;
-    assert_eq!(env.database.number("select count(*) from task_fences where attempt = 'old'").await, 0);
+    wait_until("the fences are stored", async || {
+        env.database.number("select count(*) from tasks_api.task_fences").await == 2
+    })
+    .await;
+    assert_eq!(env.database.number("select count(*) from tasks_api.task_fences where attempt = 'old'").await, 0);
     tokio::time::timeout(Duration::from_secs(5), env.assert_works(&[Operation::Toggle])).await.unwrap();
 }

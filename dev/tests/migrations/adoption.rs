@@ -2,7 +2,7 @@
 
 use migrations::{MigrationStatus, Options, State};
 
-use crate::kit::{Database, connect, no_changes};
+use crate::kit::{Database, MIGRATIONS, connect, no_changes};
 use dev::testing::database::{LAYOUTS, Layout};
 
 /// Every row as the old back end sees it, with its physical position, which changes when a row is written again.
@@ -32,7 +32,7 @@ async fn adoption_adds_what_is_missing_without_changing_rows() {
             let columns = columns(&database).await;
             let (rows_before, file) = (rows(&database, &columns).await, database.row(TABLE_FILE).await);
             let report = database.up().await.expect(name);
-            assert_eq!(report.migrations.len(), 12, "{name}");
+            assert_eq!(report.migrations.len(), MIGRATIONS.len(), "{name}");
             assert_eq!(rows(&database, &columns).await, rows_before, "{name}");
             assert_eq!(database.row(TABLE_FILE).await, file, "{name}");
             assert_eq!(database.differences().await, [""; 0], "{name}");
@@ -87,7 +87,7 @@ async fn down_restores_the_original_catalog_and_rows() {
             let adopted = database.catalog().await;
 
             let reverted = database.down().await.expect(name);
-            assert_eq!(reverted.migrations.len(), 12, "{name}");
+            assert_eq!(reverted.migrations.len(), MIGRATIONS.len(), "{name}");
             assert!(reverted.changes.len() < report.changes.len(), "{name}");
             assert_eq!(database.catalog().await, original, "{name}");
             assert_eq!(rows(&database, &columns).await, rows_before, "{name}");
@@ -135,7 +135,8 @@ async fn running_the_plan_equals_up() {
         by_up.up().await.expect(layout.name);
         by_hand.run_plan().await;
         assert_eq!(by_hand.catalog().await, by_up.catalog().await, "{}", layout.name);
-        let recorded = "select change, undo, undo_alone, holds, through from tasks_adoption order by position";
+        let recorded =
+            "select change, undo, undo_alone, holds, through from tasks_api.tasks_adoption order by position";
         assert_eq!(by_hand.rows(recorded).await, by_up.rows(recorded).await, "{}", layout.name);
         assert_eq!(by_hand.up().await.expect("nothing is left to do"), no_changes());
     }
@@ -152,7 +153,12 @@ async fn concurrent_adoptions_wait_for_each_other() {
         let (first, second) = (run(), run());
         let first = first.await.expect("no panic").expect("its turn");
         let second = second.await.expect("no panic").expect("its turn");
-        assert_eq!([first.migrations.len(), second.migrations.len()].iter().sum::<usize>(), 12, "{}", layout.name);
+        assert_eq!(
+            [first.migrations.len(), second.migrations.len()].iter().sum::<usize>(),
+            MIGRATIONS.len(),
+            "{}",
+            layout.name
+        );
         assert_eq!(database.differences().await, [""; 0], "{}", layout.name);
     }
 }
@@ -170,11 +176,11 @@ async fn status_distinguishes_adopted_migrations() {
         };
         statuses.iter().map(name).collect::<Vec<_>>()
     };
-    assert_eq!(states().await, ["pending"; 12]);
+    assert_eq!(states().await, ["pending"; MIGRATIONS.len()]);
     database.up().await.expect("a table to adopt");
-    assert_eq!(states().await, ["adopted"; 12]);
-    database.run(r"insert into _sqlx_migrations values (9999, 'tags', now(), true, '\x00', 0)").await;
-    assert_eq!(states().await[11..], ["adopted", "newer"]);
+    assert_eq!(states().await, ["adopted"; MIGRATIONS.len()]);
+    database.run(r"insert into tasks_api._sqlx_migrations values (9999, 'tags', now(), true, '\x00', 0)").await;
+    assert_eq!(states().await[MIGRATIONS.len() - 1..], ["adopted", "newer"]);
     assert_eq!(database.up().await.expect("nothing is missing"), no_changes());
     assert_eq!(database.differences().await, [""; 0]);
 }

@@ -26,14 +26,14 @@ const DRIFTS: [(&str, &str); 19] = [
     ("alter table tasks disable trigger zz_tasks_note_change", "the trigger zz_tasks_note_change is disabled"),
     (
         "drop trigger zz_tasks_note_change on tasks;
-        create trigger zz_tasks_note_change after update on tasks for each row execute function tasks_note_change()",
+        create trigger zz_tasks_note_change after update on tasks for each row execute function tasks_api.tasks_note_change()",
         "the trigger zz_tasks_note_change does not fire before each updated row",
     ),
-    ("alter function tasks_note_change() reset timezone", "the function tasks_note_change is another one"),
+    ("alter function tasks_api.tasks_note_change() reset timezone", "the function tasks_api.tasks_note_change is another one"),
     (
-        "create or replace function tasks_note_change() returns trigger language plpgsql
+        "create or replace function tasks_api.tasks_note_change() returns trigger language plpgsql
         set search_path = '' set timezone = 'UTC' as 'begin return new; end'",
-        "the function tasks_note_change is another one",
+        "the function tasks_api.tasks_note_change is another one",
     ),
     (
         "alter table tasks alter column due_date type date",

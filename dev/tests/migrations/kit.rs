@@ -14,6 +14,23 @@ use dev::testing::database::Layout;
 /// Creates the table of users of Better Auth, as far as a foreign key needs it.
 pub(crate) const USER_TABLE: &str = r#"create table "user" (id text primary key)"#;
 
+/// The names of all migrations.
+pub(crate) const MIGRATIONS: [&str; 13] = [
+    "tasks",
+    "task indexes",
+    "task changes",
+    "safe repeats",
+    "task changes for all layouts",
+    "index for updated order",
+    "index for due date descending",
+    "index for title order",
+    "index for priority ascending",
+    "index for priority descending",
+    "index for pending",
+    "task fences",
+    "tasks api schema",
+];
+
 pub(crate) struct Database {
     pub(crate) url: String,
     pub(crate) client: Client,
@@ -152,7 +169,7 @@ impl Database {
         self.rows(sql).await.pop().expect("a row")
     }
 
-    /// All columns, constraints, indexes, triggers and functions of the schema `public`, one line each.
+    /// All relations, columns, constraints, indexes, triggers and functions of the schema `public`, one line each.
     pub(crate) async fn catalog(&self) -> Vec<String> {
         self.rows(
             "with relation as (
@@ -160,6 +177,10 @@ impl Database {
                 from pg_class
                 where relnamespace = 'public'::regnamespace
             )
+            select 'relation', relname, relkind::text
+                from relation
+                join pg_class using (oid, relname)
+            union all
             select 'column', relname || '.' || attname, concat_ws(' ',
                     format_type(atttypid, atttypmod),
                     case when attnotnull then 'not null' end,

@@ -1,7 +1,9 @@
 //! The migrations against a real PostgreSQL, each test in a database of its own.
 
 mod adoption;
+mod bookkeeping;
 mod change_trigger;
+mod column_types;
 mod drift;
 mod fresh;
 mod interruptions;

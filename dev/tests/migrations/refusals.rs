@@ -209,30 +209,6 @@ async fn a_replaced_foreign_key_keeps_on_update_cascade() {
 }
 
 #[tokio::test]
-async fn a_check_is_skipped_when_rows_violate_it() {
-    let database = Database::with_rows(&LAYOUTS[3]).await;
-    database
-        .run(
-            "update tasks set title = '' where id = 1;
-            alter table tasks add column priority varchar(20);
-            update tasks set priority = 'urgent' where id = 2",
-        )
-        .await;
-    database.up().await.expect("a table to adopt");
-    assert_eq!(
-        database
-            .rows(
-                "select conname from pg_constraint where contype = 'c'
-        and conrelid = 'tasks'::regclass"
-            )
-            .await,
-        [""; 0]
-    );
-    assert_eq!(database.differences().await, [""; 0]);
-    database.run("update tasks set completed = true where id < 3").await;
-}
-
-#[tokio::test]
 async fn a_role_without_ownership_is_refused() {
     let database = Database::with_rows(&LAYOUTS[3]).await;
     let role = database.url.rsplit_once('/').and_then(|(_, name)| name.split_once('?')).expect("a URL").0;
@@ -244,4 +220,36 @@ async fn a_role_without_ownership_is_refused() {
     let url = format!("postgres://{role}:guest@{rest}");
     let sentence = migrations::up(&url, &Options::default()).await.expect_err("not the owner").to_string();
     assert!(sentence.contains("this role may not alter the table tasks"), "{sentence}");
+}
+
+#[tokio::test]
+async fn a_table_that_is_not_plain_is_refused() {
+    let columns = "id serial primary key, user_id text references users (id), title text";
+    for (kind, sql) in [
+        ("a view", "create table other (id int, user_id text, title text); create view tasks as select * from other"),
+        ("partitioned", "create table tasks (id int, user_id text, title text) partition by range (id)"),
+        ("a parent", &format!("create table tasks ({columns}); create table urgent () inherits (tasks)")),
+        ("a child", "create table things (id int, user_id text, title text); create table tasks () inherits (things)"),
+    ] {
+        let database = Database::with_sql("create table users (id text primary key)").await;
+        database.run(sql).await;
+        let sentence = database.up().await.expect_err(kind).to_string();
+        assert!(sentence.contains("nothing was changed:\n- tasks is not a plain table"), "{kind}: {sentence}");
+        assert_eq!(database.row("select to_regnamespace('tasks_api')").await, "null", "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_rewrite_rule_is_refused_with_its_fix() {
+    let sql = "create table log (id int); create rule \"Log\" as on update to tasks do also insert into log values (1)";
+    let sentence = refusal(3, sql, "").await;
+    assert!(
+        sentence.contains("- tasks has the rule \"Log\", and PostgreSQL rewrites no statements like"),
+        "{sentence}"
+    );
+    let (_, fix) = sentence.split_once("make it a trigger, then: ").expect("a fix");
+    let database = Database::with_rows(&LAYOUTS[3]).await;
+    database.run(sql).await;
+    database.run(fix).await;
+    database.up().await.expect("there is no rule");
 }

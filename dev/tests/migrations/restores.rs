@@ -34,7 +34,7 @@ async fn objects_missing_after_a_restore_are_fixed() {
                 "drop index idx_tasks_user_newest;
                 drop index idx_tasks_user_idempotency_key;
                 drop trigger zz_tasks_note_change on tasks;
-                drop function tasks_note_change();
+                drop function tasks_api.tasks_note_change();
                 alter table tasks alter column version drop default",
             )
             .await;

@@ -3,8 +3,9 @@
 use sqlx::PgConnection;
 
 use crate::adoption::log::CREATE_LOG;
+use crate::bookkeeping::{CREATE_HISTORY_TABLE, HISTORY_TABLE};
 use crate::error::MigrateError;
-use crate::history::{self, CREATE_HISTORY_TABLE, HISTORY_TABLE};
+use crate::history;
 use crate::migration;
 use crate::schema::catalog::TasksTable;
 use crate::schema::change::Change;
@@ -26,12 +27,24 @@ pub(crate) async fn required_changes(
     let (manual, automatic): (Vec<_>, Vec<_>) =
         differences.into_iter().partition(|difference| difference.changes().is_none());
     if !manual.is_empty() {
-        return Err(MigrateError::CannotAdopt { differences: manual, already_begun: tasks.has_adoption_log });
+        let already_begun = tasks.bookkeeping.adoption_log.is_some();
+        return Err(MigrateError::CannotAdopt { differences: manual, already_begun });
     }
-    let create_log = (!tasks.has_adoption_log)
-        .then(|| Change::in_transaction("create the table that records how to undo the adoption", CREATE_LOG));
-    let changes = automatic.iter().filter_map(Difference::changes).flatten().cloned();
-    Ok(create_log.into_iter().chain(changes).chain([record_migrations(tasks)]).collect())
+    history::require_privileges(&tasks.bookkeeping)?;
+    let mut changes: Vec<Change> = automatic.iter().filter_map(Difference::changes).flatten().cloned().collect();
+    // The first change creates the schema, if that is missing; all others are recorded in the log.
+    let position = usize::from(!tasks.bookkeeping.has_schema);
+    changes.splice(position..position, prepare_log(tasks));
+    changes.push(record_migrations(tasks));
+    Ok(changes)
+}
+
+fn prepare_log(tasks: &TasksTable) -> Option<Change> {
+    if tasks.bookkeeping.adoption_log.is_none() {
+        return Some(Change::in_transaction("create the table that records how to undo the adoption", CREATE_LOG));
+    }
+    let move_log = tasks.bookkeeping.move_adoption_log()?;
+    Some(Change::in_transaction("move the table that records how to undo the adoption", move_log))
 }
 
 /// Records all migrations as applied: the adopted table does not need them any more.
@@ -39,7 +52,7 @@ fn record_migrations(tasks: &TasksTable) -> Change {
     let latest = migration::latest_version();
     let records = migration::up_files().map(history::insert_statement);
     let sql = [CREATE_HISTORY_TABLE.to_owned()].into_iter().chain(records).collect::<Vec<_>>().join("\n");
-    let undo = if tasks.has_history {
+    let undo = if tasks.bookkeeping.history.is_some() {
         format!("delete from {HISTORY_TABLE} where version <= {latest};")
     } else {
         format!("drop table {HISTORY_TABLE};")

@@ -1,13 +1,14 @@
-//! The table `tasks_adoption`, which records the changes of an adoption and how to undo each of them.
+//! The table [`ADOPTION_LOG`], which records the changes of an adoption and how to undo each of them.
 
-use sqlx::{FromRow, PgConnection};
+use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 
+use crate::bookkeeping::{ADOPTION_LOG, Bookkeeping, DROP_SCHEMA};
 use crate::error::MigrateError;
 use crate::schema::change::{Change, Execution};
 use crate::sql::string_literal;
 
 /// Creates the table. Its columns are fixed: databases that were adopted have it.
-pub(crate) const CREATE_LOG: &str = "create table tasks_adoption (
+pub(crate) const CREATE_LOG: &str = "create table tasks_api.tasks_adoption (
     position integer generated always as identity primary key,
     change text not null,
     -- The SQL that undoes the change.
@@ -20,14 +21,11 @@ pub(crate) const CREATE_LOG: &str = "create table tasks_adoption (
     through bigint
 );";
 
-/// Drops the table.
-pub(crate) const DROP_LOG: &str = "drop table tasks_adoption";
-
 /// The statement that records how to undo a change. `None` when there is nothing to undo.
 pub(crate) fn insert_statement(change: &Change) -> Option<String> {
     let undo = change.undo.as_ref()?;
     Some(format!(
-        "insert into tasks_adoption (change, undo, undo_alone, holds, through)\nvalues ({}, {}, {}, {}, {});",
+        "insert into {ADOPTION_LOG} (change, undo, undo_alone, holds, through)\nvalues ({}, {}, {}, {}, {});",
         string_literal(&change.description),
         string_literal(&undo.sql),
         change.execution == Execution::Standalone,
@@ -38,6 +36,8 @@ pub(crate) fn insert_statement(change: &Change) -> Option<String> {
 
 /// What an adoption has recorded.
 pub(crate) struct AdoptionLog {
+    /// The table, quoted for SQL.
+    pub(crate) table: String,
     /// The newest first.
     pub(crate) entries: Vec<LogEntry>,
     /// The newest of the migrations that the adoption stands for. `None` when it was interrupted.
@@ -60,13 +60,14 @@ pub(crate) struct LogEntry {
 
 impl AdoptionLog {
     /// Reads the table. `None` when it does not exist, because the migrations created `tasks` or no table was adopted yet.
-    pub(crate) async fn read(database: &mut PgConnection) -> Result<Option<Self>, MigrateError> {
-        let exists: bool =
-            sqlx::query_scalar("select to_regclass('tasks_adoption') is not null").fetch_one(&mut *database).await?;
-        if !exists {
+    pub(crate) async fn read(
+        database: &mut PgConnection,
+        bookkeeping: &Bookkeeping,
+    ) -> Result<Option<Self>, MigrateError> {
+        let Some(table) = bookkeeping.adoption_log.clone() else {
             return Ok(None);
-        }
-        let entries: Vec<LogEntry> = sqlx::query_as(
+        };
+        let entries: Vec<LogEntry> = sqlx::query_as(AssertSqlSafe(format!(
             "select
                 position,
                 change,
@@ -74,19 +75,25 @@ impl AdoptionLog {
                 undo_alone as undo_is_standalone,
                 holds as data_condition,
                 through as adopted_through
-            from tasks_adoption
-            order by position desc",
-        )
+            from {table}
+            order by position desc"
+        )))
         .fetch_all(database)
         .await?;
         let adopted_through = entries.iter().find_map(|entry| entry.adopted_through);
-        Ok(Some(Self { entries, adopted_through }))
+        Ok(Some(Self { table, entries, adopted_through }))
     }
 }
 
-impl LogEntry {
-    /// The statement that deletes this row.
-    pub(crate) fn delete_statement(&self) -> String {
-        format!("delete from tasks_adoption where position = {};", self.position)
+impl AdoptionLog {
+    /// The statement that deletes the row of this change.
+    pub(crate) fn delete_statement(&self, entry: &LogEntry) -> String {
+        format!("delete from {} where position = {};", self.table, entry.position)
+    }
+
+    /// The statements that drop the table, and the schema of our own if the table was there.
+    pub(crate) fn drop_statements(&self) -> String {
+        let drop_schema = if self.table == ADOPTION_LOG { DROP_SCHEMA } else { "" };
+        format!("drop table {};\n{drop_schema}", self.table)
     }
 }

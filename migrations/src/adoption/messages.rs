@@ -44,7 +44,7 @@ mod tests {
         assert_eq!(
             messages(&change),
             ["begin;\nset local lock_timeout = '1200ms';\nalter table a;\n\
-              insert into tasks_adoption (change, undo, undo_alone, holds, through)\n\
+              insert into tasks_api.tasks_adoption (change, undo, undo_alone, holds, through)\n\
               values ('name it ''x''', 'alter table b;', false, 'c = ''d''', null);\ncommit;"]
         );
     }

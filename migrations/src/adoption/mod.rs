@@ -1,7 +1,7 @@
 //! Adoption: the first `up` in a database where another back end created the table `tasks`, and its revert.
 //!
 //! What is missing is added beside what exists; no row is changed and nothing is removed that the other back end needs.
-//! Every change is short or blocks no other session, and is recorded in the table `tasks_adoption` together with its
+//! Every change is short or blocks no other session, and is recorded in the table `tasks_api.tasks_adoption` together with its
 //! undo. The changes follow from the catalog alone, so that an interrupted adoption continues where it stopped.
 
 mod adopt;

@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use crate::adoption::log::{AdoptionLog, DROP_LOG, LogEntry};
+use crate::adoption::log::{AdoptionLog, LogEntry};
 use crate::adoption::messages::send;
 use crate::error::MigrateError;
 use crate::lock_budget::{LockBudget, RETRY_DELAY, is_lock_conflict};
@@ -29,13 +29,14 @@ pub(crate) async fn revert(
         .filter(|migration| log.adopted_through.is_some_and(|through| migration.version <= through))
         .collect();
     let mut changes = Vec::new();
-    for entry in log.entries {
-        for message in undo_messages(&entry, discard_data) {
+    for entry in &log.entries {
+        for message in undo_messages(&log, entry, discard_data) {
             send_with_retries(database, &entry.change, &message, budget).await?;
         }
-        changes.push(entry.change);
+        changes.push(entry.change.clone());
     }
-    send_with_retries(database, "create the table that records how to undo the adoption", DROP_LOG, budget).await?;
+    let drop_log = brief_transaction(&log.drop_statements());
+    send_with_retries(database, "create the table that records how to undo the adoption", &drop_log, budget).await?;
     Ok(Report { migrations, changes })
 }
 
@@ -52,8 +53,8 @@ async fn refuse_data_loss(database: &mut PgConnection, log: &AdoptionLog) -> Res
 }
 
 /// The undo and the deletion of its record, each element to be sent as one message.
-fn undo_messages(entry: &LogEntry, discard_data: bool) -> Vec<String> {
-    let delete = entry.delete_statement();
+fn undo_messages(log: &AdoptionLog, entry: &LogEntry, discard_data: bool) -> Vec<String> {
+    let delete = log.delete_statement(entry);
     if entry.undo_is_standalone {
         return vec![entry.undo.clone(), delete];
     }

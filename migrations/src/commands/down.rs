@@ -3,6 +3,7 @@
 use sqlx::{Connection, PgConnection};
 
 use crate::adoption::{self, AdoptionLog};
+use crate::bookkeeping::Bookkeeping;
 use crate::connection::{acquire_migration_lock, connect};
 use crate::error::MigrateError;
 use crate::history;
@@ -10,6 +11,7 @@ use crate::lock_budget::{DEFAULT_LOCK_TIMEOUT, LockBudget};
 use crate::migration;
 use crate::report::Report;
 use crate::runner;
+use crate::schema::catalog::TasksTable;
 
 /// Reverts the newest migration. An adoption is reverted as a whole: what it added is dropped, and what the other back end
 /// created stays.
@@ -39,20 +41,27 @@ async fn revert_newest(database_url: &str, discard_data: bool) -> Result<Report,
 
 async fn run(database: &mut PgConnection, discard_data: bool, budget: &mut LockBudget) -> Result<Report, MigrateError> {
     acquire_migration_lock(database, budget).await?;
-    let applied = history::applied(database).await?;
+    let bookkeeping = Bookkeeping::read(database).await?;
+    let applied = history::applied(database, &bookkeeping).await?;
     history::verify_checksums(&applied)?;
     let newest = applied.last_key_value().map(|(&version, _)| version);
 
     // An adoption that was interrupted stands for no migrations, and is the newest thing that was done.
-    if let Some(log) = AdoptionLog::read(database).await?
+    if let Some(log) = AdoptionLog::read(database, &bookkeeping).await?
         && newest.is_none_or(|newest| log.adopted_through.is_none_or(|through| newest <= through))
     {
         return adoption::revert(database, log, discard_data, budget).await;
     }
-    let Some(version) = newest else {
+    let (Some(history), Some(version)) = (&bookkeeping.history, newest) else {
         return Ok(Report::default());
     };
+    if TasksTable::read(database).await?.is_none() {
+        return Err(MigrateError::MissingTasks);
+    }
     let file = migration::down_file(version).ok_or(MigrateError::UnknownMigration { version })?;
-    runner::revert(database, file, discard_data, budget).await?;
+    runner::revert(database, history, file, discard_data, budget).await?;
+    if applied.len() == 1 {
+        runner::drop_history(database, history).await?;
+    }
     Ok(Report { migrations: vec![file.into()], changes: Vec::new() })
 }

@@ -5,9 +5,10 @@ use std::fmt;
 use sqlx::{Connection, PgConnection, migrate};
 
 use crate::adoption;
+use crate::bookkeeping::Bookkeeping;
 use crate::connection::connect_read_only;
 use crate::error::MigrateError;
-use crate::history::{self, CREATE_HISTORY_TABLE};
+use crate::history;
 use crate::migration;
 use crate::options::Options;
 use crate::schema::catalog::TasksTable;
@@ -57,14 +58,15 @@ pub async fn plan(database_url: &str, options: &Options) -> Result<Plan, Migrate
 
 async fn run(database: &mut PgConnection, options: &Options) -> Result<Plan, MigrateError> {
     let auth_user_table = options.auth_user_table.as_deref();
-    let applied = history::applied(database).await?;
+    let bookkeeping = Bookkeeping::read(database).await?;
+    let applied = history::applied(database, &bookkeeping).await?;
     history::verify_checksums(&applied)?;
 
+    let tasks = TasksTable::read(database).await?;
     if applied.is_empty() {
-        let tasks = TasksTable::read(database).await?;
         task_table::require(database, tasks.as_ref(), options.task_table.as_deref()).await?;
-        if let Some(tasks) = tasks {
-            let changes = adoption::required_changes(database, &tasks, auth_user_table).await?;
+        if let Some(tasks) = &tasks {
+            let changes = adoption::required_changes(database, tasks, auth_user_table).await?;
             let changes = changes.into_iter().map(|change| PlannedChange {
                 statements: adoption::messages(&change),
                 description: capitalized(&change.description),
@@ -73,6 +75,9 @@ async fn run(database: &mut PgConnection, options: &Options) -> Result<Plan, Mig
         }
     }
 
+    if tasks.is_none() && !applied.is_empty() {
+        return Err(MigrateError::MissingTasks);
+    }
     let pending: Vec<_> = migration::up_files().filter(|file| !applied.contains_key(&file.version)).collect();
     if pending.is_empty() {
         return Ok(Plan::default());
@@ -84,12 +89,13 @@ async fn run(database: &mut PgConnection, options: &Options) -> Result<Plan, Mig
     } else {
         session_settings("")
     };
-    let create_history = PlannedChange {
-        description: "Create the table that records the migrations".to_owned(),
-        statements: vec![CREATE_HISTORY_TABLE.to_owned()],
-    };
+    history::require_privileges(&bookkeeping)?;
+    let preparation = bookkeeping.preparation().map(|statements| PlannedChange {
+        description: "Prepare the schema tasks_api, for the table that records the migrations".to_owned(),
+        statements: vec![brief_transaction(&statements)],
+    });
     let migrations = pending.into_iter().map(planned_migration);
-    Ok(Plan { changes: [settings, create_history].into_iter().chain(migrations).collect() })
+    Ok(Plan { changes: [settings].into_iter().chain(preparation).chain(migrations).collect() })
 }
 
 /// The settings that `up` uses too, and `more` statements.

@@ -3,6 +3,7 @@
 use sqlx::{Connection, PgConnection};
 
 use crate::adoption::AdoptionLog;
+use crate::bookkeeping::Bookkeeping;
 use crate::connection::connect_read_only;
 use crate::error::MigrateError;
 use crate::history::{self, AppliedMigration};
@@ -51,8 +52,9 @@ pub async fn status(database_url: &str) -> Result<Vec<MigrationStatus>, MigrateE
 }
 
 async fn run(database: &mut PgConnection) -> Result<Vec<MigrationStatus>, MigrateError> {
-    let mut applied = history::applied(database).await?;
-    let adopted_through = AdoptionLog::read(database).await?.and_then(|log| log.adopted_through);
+    let bookkeeping = Bookkeeping::read(database).await?;
+    let mut applied = history::applied(database, &bookkeeping).await?;
+    let adopted_through = AdoptionLog::read(database, &bookkeeping).await?.and_then(|log| log.adopted_through);
     let mut statuses: Vec<_> = migration::up_files()
         .map(|file| {
             let state = match applied.remove(&file.version) {

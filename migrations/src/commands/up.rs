@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::{Connection, PgConnection};
 
 use crate::adoption;
+use crate::bookkeeping::Bookkeeping;
 use crate::connection::{acquire_migration_lock, connect};
 use crate::error::MigrateError;
-use crate::history::{self, CREATE_HISTORY_TABLE};
+use crate::history;
 use crate::lock_budget::{DEFAULT_LOCK_TIMEOUT, LockBudget};
 use crate::migration;
 use crate::options::Options;
@@ -24,7 +25,8 @@ use crate::user_table::{self, SESSION_SETTING};
 ///
 /// # Errors
 /// When the URL is invalid or the database cannot be reached; when there is no table of users, a table `tasks` that cannot
-/// be adopted, or another table that seems to have the tasks (nothing is changed then); when a file was edited after it was applied; when a lock is not free
+/// be adopted, or another table that seems to have the tasks (nothing is changed then); when the role may not create the
+/// schema of our own; when a file was edited after it was applied; when a lock is not free
 /// within a minute; when a migration fails.
 pub async fn up(database_url: &str, options: &Options) -> Result<Report, MigrateError> {
     up_with_lock_timeout(database_url, options, DEFAULT_LOCK_TIMEOUT).await
@@ -48,12 +50,13 @@ pub async fn up_with_lock_timeout(
 
 async fn run(database: &mut PgConnection, options: &Options, budget: &mut LockBudget) -> Result<Report, MigrateError> {
     acquire_migration_lock(database, budget).await?;
-    let applied = history::applied(database).await?;
+    let bookkeeping = Bookkeeping::read(database).await?;
+    let applied = history::applied(database, &bookkeeping).await?;
     history::verify_checksums(&applied)?;
 
+    let tasks = TasksTable::read(database).await?;
     if applied.is_empty() {
         let auth_user_table = options.auth_user_table.as_deref();
-        let tasks = TasksTable::read(database).await?;
         task_table::require(database, tasks.as_ref(), options.task_table.as_deref()).await?;
         if tasks.is_some() {
             return adoption::adopt(database, auth_user_table, budget).await;
@@ -66,11 +69,18 @@ async fn run(database: &mut PgConnection, options: &Options, budget: &mut LockBu
             .bind(name)
             .execute(&mut *database)
             .await?;
+    } else if tasks.is_none() {
+        return Err(MigrateError::MissingTasks);
     }
 
     let mut report = Report::default();
-    database.execute(CREATE_HISTORY_TABLE).await?;
-    for file in migration::up_files().filter(|file| !applied.contains_key(&file.version)) {
+    let pending: Vec<_> = migration::up_files().filter(|file| !applied.contains_key(&file.version)).collect();
+    if pending.is_empty() {
+        return Ok(report);
+    }
+    history::require_privileges(&bookkeeping)?;
+    runner::prepare_bookkeeping(database, &bookkeeping, budget).await?;
+    for file in pending {
         runner::apply(database, file, budget).await?;
         budget.reset();
         report.migrations.push(file.into());

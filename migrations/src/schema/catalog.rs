@@ -1,12 +1,13 @@
 //! The table `tasks` as PostgreSQL's catalog describes it.
 
-use sqlx::{FromRow, PgConnection};
+use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 
+use crate::bookkeeping::Bookkeeping;
 use crate::schema::change_trigger;
 
 /// The table `tasks` that the search path finds, no matter which program created it.
 pub(crate) struct TasksTable {
-    /// Whether it is an ordinary table: not a view, not partitioned, not foreign.
+    /// Whether it is an ordinary table: not a view, not partitioned, not foreign, and without inheritance.
     pub(crate) is_ordinary_table: bool,
     /// Whether this role may alter the table and create objects in the schema.
     pub(crate) can_be_altered: bool,
@@ -18,10 +19,32 @@ pub(crate) struct TasksTable {
     pub(crate) trigger: Option<Trigger>,
     /// The function [`change_trigger::FUNCTION_NAME`].
     pub(crate) function: Option<Function>,
-    /// Whether the table `tasks_adoption` exists: an adoption was at least begun.
-    pub(crate) has_adoption_log: bool,
-    /// Whether the table of applied migrations exists.
-    pub(crate) has_history: bool,
+    /// The names of its rewrite rules, quoted for SQL.
+    pub(crate) rules: Vec<String>,
+    pub(crate) fences: FencesTable,
+    pub(crate) origin: Origin,
+    pub(crate) bookkeeping: Bookkeeping,
+}
+
+/// Which program created the table `tasks`.
+pub(crate) enum Origin {
+    Migrations,
+    OtherBackEnd {
+        /// What an adoption has done so far, each in the imperative: `add the column due_date`.
+        changes: Vec<String>,
+    },
+}
+
+/// The table `task_fences`.
+pub(crate) enum FencesTable {
+    /// In the schema of our own.
+    Present,
+    /// Where an earlier release made it.
+    OfEarlierRelease {
+        /// Quoted for SQL.
+        schema: String,
+    },
+    Missing,
 }
 
 #[derive(FromRow)]
@@ -34,6 +57,8 @@ pub(crate) struct Column {
     pub(crate) filled_by_database: bool,
     /// The default or the generation expression, as PostgreSQL prints it.
     pub(crate) default: Option<String>,
+    /// The maximum number of characters, where the type has one.
+    pub(crate) max_length: Option<i32>,
 }
 
 #[derive(FromRow)]
@@ -85,6 +110,10 @@ pub(crate) struct Trigger {
     pub(crate) enabled: bool,
     /// `pg_trigger.tgtype`.
     pub(crate) type_bits: i16,
+    /// Whether it fires for some rows only.
+    pub(crate) has_condition: bool,
+    /// The schema of the function that it calls, quoted for SQL.
+    pub(crate) function_schema: String,
 }
 
 #[derive(FromRow)]
@@ -109,20 +138,19 @@ pub(crate) struct UserTable {
 impl TasksTable {
     /// Reads the catalog. `None` when there is no `tasks`.
     pub(crate) async fn read(database: &mut PgConnection) -> Result<Option<Self>, sqlx::Error> {
-        let found: Option<(bool, bool, bool, bool)> = sqlx::query_as(
+        let found: Option<(bool, bool)> = sqlx::query_as(
             "select
-                relkind = 'r',
-                pg_has_role(relowner, 'usage') and has_schema_privilege(current_schema(), 'create'),
-                to_regclass('tasks_adoption') is not null,
-                to_regclass('_sqlx_migrations') is not null
+                relkind = 'r' and not exists (select from pg_inherits where pg_class.oid in (inhparent, inhrelid)),
+                pg_has_role(relowner, 'usage') and has_schema_privilege(current_schema(), 'create')
             from pg_class
             where oid = to_regclass('tasks')",
         )
         .fetch_optional(&mut *database)
         .await?;
-        let Some((is_ordinary_table, can_be_altered, has_adoption_log, has_history)) = found else {
+        let Some((is_ordinary_table, can_be_altered)) = found else {
             return Ok(None);
         };
+        let bookkeeping = Bookkeeping::read(database).await?;
         Ok(Some(Self {
             is_ordinary_table,
             can_be_altered,
@@ -132,8 +160,10 @@ impl TasksTable {
             indexes: indexes(database).await?,
             trigger: trigger(database).await?,
             function: function(database).await?,
-            has_adoption_log,
-            has_history,
+            rules: rules(database).await?,
+            fences: fences(database).await?,
+            origin: origin(database, &bookkeeping).await?,
+            bookkeeping,
         }))
     }
 
@@ -167,7 +197,8 @@ async fn columns(database: &mut PgConnection) -> Result<Vec<Column>, sqlx::Error
             typname::text as type_name,
             attnotnull as not_null,
             atthasdef or attidentity <> '' or attgenerated <> '' as filled_by_database,
-            pg_get_expr(adbin, adrelid) as default
+            pg_get_expr(adbin, adrelid) as default,
+            case when typname in ('varchar', 'bpchar') and atttypmod > 4 then atttypmod - 4 end as max_length
         from pg_attribute
         join pg_type
             on pg_type.oid = atttypid
@@ -258,13 +289,18 @@ async fn trigger(database: &mut PgConnection) -> Result<Option<Trigger>, sqlx::E
         "select
             tgname::text as name,
             tgenabled in ('O', 'A') as enabled,
-            tgtype as type_bits
+            tgtype as type_bits,
+            tgqual is not null as has_condition,
+            pronamespace::regnamespace::text as function_schema
         from pg_trigger
         join pg_proc
             on pg_proc.oid = tgfoid
         where tgrelid = to_regclass('tasks')
             and proname = $1
-            and not tgisinternal",
+            and not tgisinternal
+        -- Beside a copy of an earlier release, ours is the one that counts.
+        order by pronamespace::regnamespace::text <> 'tasks_api'
+        limit 1",
     )
     .bind(change_trigger::FUNCTION_NAME)
     .fetch_optional(database)
@@ -277,9 +313,58 @@ async fn function(database: &mut PgConnection) -> Result<Option<Function>, sqlx:
             prosrc as source,
             coalesce(proconfig, '{}') as settings
         from pg_proc
-        where oid = to_regproc($1)",
+        join pg_namespace
+            on pg_namespace.oid = pronamespace
+        where nspname = 'tasks_api'
+            and proname = $1",
     )
     .bind(change_trigger::FUNCTION_NAME)
     .fetch_optional(database)
     .await
+}
+
+async fn rules(database: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar("select quote_ident(rulename) from pg_rewrite where ev_class = to_regclass('tasks') order by 1")
+        .fetch_all(database)
+        .await
+}
+
+async fn fences(database: &mut PgConnection) -> Result<FencesTable, sqlx::Error> {
+    let schemas: Vec<String> = sqlx::query_scalar(
+        "select quote_ident(nspname)
+        from pg_class
+        join pg_namespace
+            on pg_namespace.oid = relnamespace
+        where relname = 'task_fences'
+            and relkind = 'r'
+            and (nspname = 'tasks_api' or pg_class.oid = to_regclass('task_fences'))
+        order by nspname = 'tasks_api' desc",
+    )
+    .fetch_all(database)
+    .await?;
+    Ok(match schemas.into_iter().next() {
+        None => FencesTable::Missing,
+        Some(schema) if schema == "tasks_api" => FencesTable::Present,
+        Some(schema) => FencesTable::OfEarlierRelease { schema },
+    })
+}
+
+/// A role that may not read the log of an adoption learns of no changes.
+async fn origin(database: &mut PgConnection, bookkeeping: &Bookkeeping) -> Result<Origin, sqlx::Error> {
+    let Some(log) = &bookkeeping.adoption_log else {
+        let is_migrated = match &bookkeeping.history {
+            None => false,
+            Some(_) if !bookkeeping.is_readable => true,
+            Some(history) => {
+                let sql = format!("select exists (select from {history})");
+                sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(database).await?
+            }
+        };
+        return Ok(if is_migrated { Origin::Migrations } else { Origin::OtherBackEnd { changes: Vec::new() } });
+    };
+    let changes = match bookkeeping.is_readable {
+        true => sqlx::query_scalar(AssertSqlSafe(format!("select change from {log}"))).fetch_all(database).await?,
+        false => Vec::new(),
+    };
+    Ok(Origin::OtherBackEnd { changes })
 }

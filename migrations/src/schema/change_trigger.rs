@@ -1,8 +1,12 @@
 //! The trigger that maintains `updated_at` and `version`, and its function, taken from the migration that creates both.
 
-const FILE: &str = include_str!("../../0003_task_changes.up.sql");
+const FILE: &str = include_str!("../../0013_tasks_api_schema.up.sql");
+const FILE_OF_EARLIER_RELEASES: &str = include_str!("../../0003_task_changes.up.sql");
 
 pub(crate) const FUNCTION_NAME: &str = "tasks_note_change";
+
+/// The schema of the function.
+pub(crate) const FUNCTION_SCHEMA: &str = "tasks_api";
 
 /// Triggers fire in the order of their names, and this one has to see what the others did.
 pub(crate) const TRIGGER_NAME: &str = "zz_tasks_note_change";
@@ -20,15 +24,28 @@ pub(crate) fn function_body() -> &'static str {
 
 /// The SQL that creates the function or replaces the one that exists.
 pub(crate) fn create_function() -> String {
-    let (_, from_function) = FILE.split_once("create function").unwrap_or_default();
-    let (function, _) = from_function.split_once("create trigger").unwrap_or_default();
-    format!("create or replace function{}\nalter function {FUNCTION_NAME}() set timezone = 'UTC';", function.trim_end())
+    statement(FILE, "create or replace function", "$$;")
 }
 
 /// The SQL that creates the trigger.
 pub(crate) fn create_trigger() -> String {
-    let (_, trigger) = FILE.split_once("create trigger tasks_note_change").unwrap_or_default();
-    format!("create trigger {TRIGGER_NAME}{}", trigger.trim_end())
+    statement(FILE, "create trigger", ";")
+}
+
+/// The SQL with which earlier releases created the function, in the schema of `tasks`, and the trigger.
+pub(crate) fn create_earlier_release() -> String {
+    let function = statement(FILE_OF_EARLIER_RELEASES, "create function", "$$;");
+    let trigger = statement(FILE_OF_EARLIER_RELEASES, "create trigger", "tasks_note_change();");
+    let trigger = trigger.replacen(FUNCTION_NAME, TRIGGER_NAME, 1);
+    format!("{function}\nalter function {FUNCTION_NAME}() set timezone = 'UTC';\n{trigger}")
+}
+
+/// The statement of a file that begins and ends with these words.
+fn statement(file: &str, begin: &str, end: &str) -> String {
+    let start = file.find(begin).unwrap_or_default();
+    let text = &file[start..];
+    let length = text.find(end).map_or(text.len(), |position| position + end.len());
+    text[..length].to_owned()
 }
 
 #[cfg(test)]
@@ -38,7 +55,20 @@ mod tests {
     #[test]
     fn function_and_trigger_come_from_the_migration() {
         assert!(function_body().contains("new.version := old.version + 1"));
-        assert!(create_function().contains("$$;\nalter function"));
-        assert!(create_trigger().starts_with("create trigger zz_tasks_note_change\nbefore update on tasks"));
+        assert!(create_function().starts_with("create or replace function tasks_api.tasks_note_change()"));
+        assert!(create_function().ends_with("end\n$$;"));
+        assert_eq!(
+            create_trigger(),
+            "create trigger zz_tasks_note_change\nbefore update on tasks\nfor each row\n\
+             execute function tasks_api.tasks_note_change();"
+        );
+    }
+
+    #[test]
+    fn earlier_releases_have_their_own_function_and_trigger() {
+        let sql = create_earlier_release();
+        assert!(sql.starts_with("create function tasks_note_change()"), "{sql}");
+        assert!(sql.contains("create trigger zz_tasks_note_change\nbefore update on tasks"), "{sql}");
+        assert!(sql.ends_with("execute function tasks_note_change();"), "{sql}");
     }
 }

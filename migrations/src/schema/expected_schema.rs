@@ -77,14 +77,29 @@ pub(crate) struct ExpectedCheck {
     pub(crate) condition: &'static str,
 }
 
-/// The length of the description is not checked: another back end may go on writing longer ones.
+/// Only for columns that the migrations or an adoption created: another back end may go on writing to its own columns
+/// what it has always written.
 pub(crate) static CHECKS: [ExpectedCheck; 2] = [
     ExpectedCheck { name: "ck_tasks_title_length", column: "title", condition: "char_length(title) between 1 and 255" },
     ExpectedCheck { name: "ck_tasks_priority", column: "priority", condition: "priority in ('low', 'medium', 'high')" },
 ];
 
-/// The SQL that creates the table `task_fences`: the whole migration.
-pub(crate) const CREATE_TASK_FENCES: &str = include_str!("../../0012_task_fences.up.sql");
+/// The SQL that creates the table `task_fences` in its place.
+pub(crate) fn create_task_fences() -> String {
+    let create = include_str!("../../0012_task_fences.up.sql").replace("task_fences", "tasks_api.task_fences");
+    format!("{create}\n{}", grant_task_fences())
+}
+
+/// The SQL that moves the table `task_fences` of an earlier release to its place.
+pub(crate) fn move_task_fences(schema: &str) -> String {
+    format!("alter table {schema}.task_fences set schema tasks_api;\n\n{}", grant_task_fences())
+}
+
+/// The end of the migration that creates the schema: it grants the use of the schema too.
+fn grant_task_fences() -> &'static str {
+    const COMMENT: &str = "-- Whoever changes tasks needs it.\n";
+    include_str!("../../0013_tasks_api_schema.up.sql").split_once(COMMENT).map(|(_, grants)| grants).unwrap_or_default()
+}
 
 /// The name of the foreign key of `user_id` when this program creates it.
 pub(crate) const FOREIGN_KEY: &str = "fk_tasks_user_id";
@@ -110,6 +125,12 @@ const fn flexible(name: &'static str, definition: &'static str) -> ExpectedIndex
     ExpectedIndex { name, unique: false, definition, any_direction_and_name: true }
 }
 
+/// The name of the index that contains titles.
+pub(crate) const TITLE_INDEX: &str = "idx_tasks_user_title";
+
+/// The longest column `title`, in characters, that is indexed. An entry has 2704 bytes at most, a character 4.
+pub(crate) const LONGEST_INDEXED_TITLE: i32 = 500;
+
 pub(crate) static INDEXES: [ExpectedIndex; 16] = [
     exact("idx_tasks_user_newest", "(user_id, created_at desc, id desc)"),
     exact("idx_tasks_user_completed_newest", "(user_id, completed, created_at desc, id desc)"),
@@ -117,7 +138,7 @@ pub(crate) static INDEXES: [ExpectedIndex; 16] = [
     exact("idx_tasks_user_updated", "(user_id, updated_at desc, id desc)"),
     exact("idx_tasks_user_due_date", "(user_id, due_date, id)"),
     exact("idx_tasks_user_due_date_desc", "(user_id, due_date desc nulls last, id desc)"),
-    exact("idx_tasks_user_title", "(user_id, lower(title), id)"),
+    exact(TITLE_INDEX, "(user_id, lower(title), id)"),
     exact(
         "idx_tasks_user_priority",
         "(user_id, (case priority when 'low' then 1 when 'medium' then 2 when 'high' then 3 else null end), id)",
@@ -164,6 +185,13 @@ fn normalized(definition: &str, ignore_direction: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn task_fences_are_created_and_granted_in_their_schema() {
+        let sql = create_task_fences();
+        assert!(sql.contains("create table tasks_api.task_fences (") && !sql.contains(" task_fences"), "{sql}");
+        assert!(move_task_fences("public").contains("grant usage on schema tasks_api to %s"));
+    }
 
     #[test]
     fn printed_index_definitions_are_recognized() {

@@ -14,6 +14,7 @@ mod members;
 mod session;
 #[cfg(feature = "proof")]
 mod table_check;
+mod table_forms;
 mod tables;
 mod user;
 

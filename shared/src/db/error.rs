@@ -148,6 +148,12 @@ impl DbError {
         self.kind
     }
 
+    /// Whether the role of the functions lacks a privilege: 42501.
+    pub(crate) fn is_missing_privilege(&self) -> bool {
+        let Some(ExecuteError::Driver(driver)) = self.source.downcast_ref() else { return false };
+        driver.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE)
+    }
+
     /// What the server named. Empty unless the error is a [`DbErrorKind::Rejected`].
     pub(crate) fn rejected_by(&self) -> RejectedBy<'_> {
         let Some(ExecuteError::Driver(driver)) = self.source.downcast_ref() else { return RejectedBy::default() };

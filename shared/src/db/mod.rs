@@ -6,6 +6,7 @@
 //! error for the caller when it was lost (`retry`). A request that is cancelled or fails halfway cannot leave a half-read
 //! connection to the next one.
 
+mod catalog;
 mod connection;
 mod connector;
 mod database;
@@ -18,6 +19,7 @@ mod slot;
 mod socket;
 mod stats;
 
+pub(crate) use catalog::{CatalogColumn, CatalogTable, TypeCategory};
 pub(crate) use database::Database;
 pub use database::Readiness;
 pub use error::DbError;

@@ -171,10 +171,11 @@ impl From<AuthError> for ApiError {
             AuthError::MissingToken => Self::Unauthenticated(None),
             AuthError::InvalidToken(reason) => Self::Unauthenticated(Some(reason.into())),
             AuthError::NoKeys(source) => Self::AuthUnavailable(source),
-            AuthError::MissingTable(_) => Self::Misconfigured(error.into()),
+            AuthError::NoSessions(_) => Self::Unauthenticated(Some(error.into())),
+            AuthError::UnusableTable(_) => Self::Misconfigured(error.into()),
             // Better Auth's tables are not as expected.
             AuthError::Database(error) if matches!(error.kind(), DbErrorKind::Rejected(_)) => {
-                Self::AuthUnavailable(error.into())
+                Self::Misconfigured(error.into())
             }
             AuthError::Database(error) => error.into(),
         }

@@ -19,7 +19,7 @@ pub(super) const INSERT_FUNCTIONS: [&str; 10] =
 pub(super) const FUNCTIONS_OF_SQL: [&str; 4] = ["_to_xml", "dblink", "ts_rewrite", "ts_stat"];
 
 /// The last condition of each part that writes: the part has no effect once its attempt was given up.
-pub(super) const FENCE: &str = "not exists (select from task_fences where attempt = $2)";
+pub(super) const FENCE: &str = "not exists (select from tasks_api.task_fences where attempt = $2)";
 
 /// Whether a token is a keyword that can follow the conditions of a `where`.
 pub(super) const fn is_clause(sql: &[u8], token: Token) -> bool {

@@ -126,7 +126,7 @@ mod tests {
         "\
 insert into tasks (user_id, title, priority, due_date, due_date_marker)
 select $1, $3, $4, $5, case when $6 then $7::timestamp end
-where not exists (select from task_fences where attempt = $2)
+where not exists (select from tasks_api.task_fences where attempt = $2)
 returning id
 ",
     );
@@ -138,12 +138,12 @@ returning id
             INSERT.sql_without(|column| column == 1),
             "insert into tasks (user_id, title, due_date, due_date_marker)\n\
              select $1, $3, $4, case when $5 then $6::timestamp end\n\
-             where not exists (select from task_fences where attempt = $2)\nreturning id\n"
+             where not exists (select from tasks_api.task_fences where attempt = $2)\nreturning id\n"
         );
         assert_eq!(
             INSERT.sql_without(|column| column > 0),
             "insert into tasks (user_id, title)\nselect $1, $3\n\
-             where not exists (select from task_fences where attempt = $2)\nreturning id\n"
+             where not exists (select from tasks_api.task_fences where attempt = $2)\nreturning id\n"
         );
     }
 }

@@ -22,7 +22,7 @@ use super::tokens::{
 };
 use super::values::check_values;
 
-const NO_FENCE: &str = "a write must have the condition `not exists (select from task_fences where attempt = $2)`, the last of its `where`";
+const NO_FENCE: &str = "a write must have the condition `not exists (select from tasks_api.task_fences where attempt = $2)`, the last of its `where`";
 const UNKNOWN_TABLE: &str = "not one of USER_TABLES, SOURCE_FUNCTIONS or the earlier queries of the `with`";
 
 /// The deepest nesting of parentheses.
@@ -172,7 +172,7 @@ impl<'a> Checker<'a> {
             let is_refused = is_one_of(self.sql, self.token, &["table", "truncate", "merge", "copy", "window"]);
             assert!(!is_refused, "only select, insert, update and delete are allowed, without named windows");
             assert!(!self.is("using"), "a second table in a query: write a subquery, or `on` for a join");
-            assert!(!self.is("task_fences"), "{}", NO_FENCE);
+            assert!(!self.is("tasks_api.task_fences"), "{}", NO_FENCE);
             self.check_function();
         }
         self.advance();
@@ -182,7 +182,7 @@ impl<'a> Checker<'a> {
     const fn read_source(&mut self) {
         let distance = if self.is_at(1, "lateral") { 2 } else { 1 };
         let name = self.peek(distance);
-        assert!(!equal_str(self.sql, name, "task_fences"), "{}", NO_FENCE);
+        assert!(!equal_str(self.sql, name, "tasks_api.task_fences"), "{}", NO_FENCE);
         if equal_str(self.sql, name, "(") {
             // A subquery is checked at its own level; a parenthesized join would hide its tables.
             assert!(self.is_at(distance + 1, "select"), "only a subquery can be in parentheses after `from`");

@@ -11,7 +11,7 @@ pub(crate) struct Read {
 
 /// A statement that writes rows of the user `$1`. `$2` is the name of the attempt; its further parameters start at `$3`.
 ///
-/// The `where` of each part that writes ends with `not exists (select from task_fences where attempt = $2)`: an attempt
+/// The `where` of each part that writes ends with `not exists (select from tasks_api.task_fences where attempt = $2)`: an attempt
 /// that was given up has no effect any more.
 #[derive(Debug)]
 pub(crate) struct Write {

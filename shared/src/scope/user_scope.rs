@@ -21,10 +21,10 @@ static FENCE: Fence = Fence {
     name: "fence",
     sql: "\
 with expired as (
-    delete from task_fences
+    delete from tasks_api.task_fences
     where made_at < now() - interval '1 hour'
 )
-insert into task_fences (attempt)
+insert into tasks_api.task_fences (attempt)
 select $1::text || '/' || number
 from generate_series(0, $2::integer) as number
 on conflict do nothing

@@ -35,7 +35,7 @@ static CREATE: Insert = Insert::new(
     "\
 insert into tasks (user_id, title, description, completed, priority, due_date, due_date_marker, idempotency_key)
 select $1, $3, $4, $5, $6, $7, case when $8::boolean <> (pg_typeof((null::tasks).due_date) = 'timestamp'::regtype) then $9::timestamp end, $10
-where not exists (select from task_fences where attempt = $2)
+where not exists (select from tasks_api.task_fences where attempt = $2)
 on conflict (user_id, idempotency_key) do update
 set idempotency_key = excluded.idempotency_key
 returning id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version
@@ -75,7 +75,7 @@ set title = coalesce($4, title),
     end
 where user_id = $1
   and id = $3
-  and not exists (select from task_fences where attempt = $2)
+  and not exists (select from tasks_api.task_fences where attempt = $2)
 returning id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version
 ",
 );
@@ -107,7 +107,7 @@ with changed as (
       and ($17::bigint[] is null or version = any ($17::bigint[]))
       and (coalesce(updated_at, created_at) = $18
            or date_trunc('milliseconds', coalesce(updated_at, created_at)) = $18) is not false
-      and not exists (select from task_fences where attempt = $2)
+      and not exists (select from tasks_api.task_fences where attempt = $2)
     returning *
 )
 select id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version, true
@@ -134,7 +134,7 @@ set completed = case
     last_request = case when $4::boolean is null then $5 else last_request end
 where user_id = $1
   and id = $3
-  and not exists (select from task_fences where attempt = $2)
+  and not exists (select from tasks_api.task_fences where attempt = $2)
 returning id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version
 ",
 );
@@ -158,7 +158,7 @@ with changed as (
            or (($6::bigint[] is null or version = any ($6::bigint[]))
                and (coalesce(updated_at, created_at) = $7
                     or date_trunc('milliseconds', coalesce(updated_at, created_at)) = $7) is not false))
-      and not exists (select from task_fences where attempt = $2)
+      and not exists (select from tasks_api.task_fences where attempt = $2)
     returning *
 )
 select id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version, true
@@ -178,7 +178,7 @@ static DELETE: Write = Write::new(
 delete from tasks
 where user_id = $1
   and id = $3
-  and not exists (select from task_fences where attempt = $2)
+  and not exists (select from tasks_api.task_fences where attempt = $2)
 returning true
 ",
 );
@@ -192,7 +192,7 @@ with changed as (
     where user_id = $1
       and id = $3
       and version = any ($4::bigint[])
-      and not exists (select from task_fences where attempt = $2)
+      and not exists (select from tasks_api.task_fences where attempt = $2)
     returning id
 )
 select true

@@ -41,7 +41,8 @@ impl FaultDatabase {
         let role = format!(
             "create role {name} login password '{PASSWORD}';
              grant select, insert, update, delete on tasks to {name};
-             grant select, insert, delete on task_fences to {name}"
+             grant usage on schema tasks_api to {name};
+             grant select, insert, delete on tasks_api.task_fences to {name}"
         );
         owner.run(&role).await;
         Self { owner, name, port }

@@ -1,18 +1,30 @@
-//! The table beside `tasks` in which the functions record the writes that they gave up.
+//! The schema of our own, and the table in it in which the functions record the writes that they gave up.
 
-use sqlx::PgConnection;
-
+use crate::bookkeeping::CREATE_SCHEMA;
+use crate::schema::catalog::{FencesTable, TasksTable};
 use crate::schema::change::Change;
 use crate::schema::difference::Difference;
-use crate::schema::expected_schema::CREATE_TASK_FENCES;
+use crate::schema::expected_schema::{create_task_fences, move_task_fences};
 
-pub(super) async fn differences(database: &mut PgConnection) -> Result<Option<Difference>, sqlx::Error> {
-    let exists: bool = sqlx::query_scalar("select to_regclass('task_fences') is not null").fetch_one(database).await?;
-    Ok((!exists).then(|| {
+/// Without a record of its undo: the record is kept in this schema.
+pub(super) fn schema_difference(tasks: &TasksTable) -> Option<Difference> {
+    (!tasks.bookkeeping.has_schema).then(|| {
         Difference::automatic(
-            "the table task_fences is missing",
-            [Change::in_transaction("add the table task_fences", CREATE_TASK_FENCES)
-                .with_undo("drop table task_fences;")],
+            "the schema tasks_api is missing",
+            [Change::in_transaction("create the schema tasks_api", CREATE_SCHEMA)],
         )
-    }))
+    })
+}
+
+pub(super) fn differences(tasks: &TasksTable) -> Option<Difference> {
+    let change = match &tasks.fences {
+        FencesTable::Present => return None,
+        FencesTable::Missing => Change::in_transaction("add the table tasks_api.task_fences", create_task_fences())
+            .with_undo("drop table tasks_api.task_fences;"),
+        FencesTable::OfEarlierRelease { schema } => {
+            Change::in_transaction("move the table task_fences into the schema tasks_api", move_task_fences(schema))
+                .with_undo(format!("alter table tasks_api.task_fences set schema {schema};"))
+        }
+    };
+    Some(Difference::automatic("the table tasks_api.task_fences is missing", [change]))
 }

@@ -25,7 +25,8 @@ pub(crate) async fn differences(
     if !tasks.is_ordinary_table {
         return Ok(vec![Difference::manual(
             "tasks is not a plain table",
-            "the functions need a table: give the view or the partitioned table another name",
+            "the functions need a table that is not a view, not partitioned, and neither inherits from another table nor \
+             is inherited: give this one another name",
         )]);
     }
     let mut differences = Vec::new();
@@ -35,6 +36,13 @@ pub(crate) async fn differences(
             "put the URL of the role that owns the table into DATABASE_URL_UNPOOLED",
         ));
     }
+    differences.extend(tasks.rules.iter().map(|rule| {
+        Difference::manual(
+            format!("tasks has the rule {rule}, and PostgreSQL rewrites no statements like those of the functions"),
+            format!("make it a trigger, then: drop rule {rule} on tasks"),
+        )
+    }));
+    differences.extend(fences::schema_difference(tasks));
     differences.extend(columns::differences(database, tasks).await?);
     differences.extend(soft_delete::differences(database, tasks).await?);
     differences.extend(trigger::differences(tasks));
@@ -43,6 +51,6 @@ pub(crate) async fn differences(
         differences.extend(foreign_keys::differences(database, tasks, users).await?);
     }
     differences.extend(indexes::differences(tasks));
-    differences.extend(fences::differences(database).await?);
+    differences.extend(fences::differences(tasks));
     Ok(differences)
 }

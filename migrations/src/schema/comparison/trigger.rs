@@ -3,16 +3,20 @@
 use crate::schema::catalog::{Function, TasksTable, Trigger};
 use crate::schema::change::Change;
 use crate::schema::change_trigger::{
-    FUNCTION_NAME, FUNCTION_SETTINGS, TRIGGER_NAME, TRIGGER_TYPE, create_function, create_trigger, function_body,
+    FUNCTION_NAME, FUNCTION_SCHEMA, FUNCTION_SETTINGS, TRIGGER_NAME, TRIGGER_TYPE, create_earlier_release,
+    create_function, create_trigger, function_body,
 };
 use crate::schema::difference::Difference;
 
 pub(super) fn differences(tasks: &TasksTable) -> Vec<Difference> {
     let Some(trigger) = &tasks.trigger else { return vec![missing()] };
+    if trigger.function_schema != FUNCTION_SCHEMA {
+        return vec![of_earlier_release(trigger)];
+    }
     let mut differences = Vec::new();
     if !tasks.function.as_ref().is_some_and(is_current) {
         differences.push(Difference::automatic(
-            format!("the function {FUNCTION_NAME} is another one"),
+            format!("the function {FUNCTION_SCHEMA}.{FUNCTION_NAME} is another one"),
             [Change::in_transaction("replace the trigger's function", create_function())],
         ));
     }
@@ -25,8 +29,26 @@ fn missing() -> Difference {
         "add the trigger that keeps updated_at and version",
         format!("{}\n{}", create_function(), create_trigger()),
     )
-    .with_undo(format!("drop trigger {TRIGGER_NAME} on tasks;\ndrop function {FUNCTION_NAME}();"));
+    .with_undo(drop_trigger_and_function());
     Difference::automatic("the trigger that keeps updated_at and version is missing", [add])
+}
+
+/// The undo restores what the earlier release made, so that its own undo finds it.
+fn of_earlier_release(Trigger { name, function_schema, .. }: &Trigger) -> Difference {
+    let replace = Change::in_transaction(
+        "replace the trigger that keeps updated_at and version",
+        format!(
+            "drop trigger {name} on tasks;\ndrop function {function_schema}.{FUNCTION_NAME}();\n{}\n{}",
+            create_function(),
+            create_trigger()
+        ),
+    )
+    .with_undo(format!("{}\n{}", drop_trigger_and_function(), create_earlier_release()));
+    Difference::automatic("the trigger that keeps updated_at and version is the one of an earlier release", [replace])
+}
+
+fn drop_trigger_and_function() -> String {
+    format!("drop trigger {TRIGGER_NAME} on tasks;\ndrop function {FUNCTION_SCHEMA}.{FUNCTION_NAME}();")
 }
 
 fn is_current(function: &Function) -> bool {
@@ -37,13 +59,19 @@ fn is_current(function: &Function) -> bool {
 
 fn compare(trigger: &Trigger) -> Vec<Difference> {
     let name = &trigger.name;
-    if trigger.type_bits != TRIGGER_TYPE {
+    let replaced = |problem: &str| {
         let sql = format!("drop trigger {name} on tasks;\n{}", create_trigger());
         // The new trigger has the right name and is enabled.
-        return vec![Difference::automatic(
-            format!("the trigger {name} does not fire before each updated row"),
+        vec![Difference::automatic(
+            format!("the trigger {name} {problem}"),
             [Change::in_transaction("replace the trigger", sql)],
-        )];
+        )]
+    };
+    if trigger.type_bits != TRIGGER_TYPE {
+        return replaced("does not fire before each updated row");
+    }
+    if trigger.has_condition {
+        return replaced("has a condition, which fails for columns of some types");
     }
     let mut differences = Vec::new();
     if name != TRIGGER_NAME {
