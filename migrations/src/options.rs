@@ -11,6 +11,9 @@ pub struct Options {
 
     /// `tasks` makes a new table `tasks` although another table seems to have the tasks. No other value is accepted.
     pub task_table: Option<String>,
+
+    /// The comma list `TASK_PRIORITIES` of the functions: the words that the check on `priority` accepts.
+    pub task_priorities: Option<String>,
 }
 
 /// How the functions are deployed. Not `Debug`, because URLs and settings contain secrets.

@@ -29,7 +29,11 @@ impl Settings {
             env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         let functions =
             Functions { database_url: pooled.unwrap_or_else(|| database_url.clone()), settings: variables.collect() };
-        let options = Options { auth_user_table: variable("AUTH_USER_TABLE")?, task_table: variable("TASK_TABLE")? };
+        let options = Options {
+            auth_user_table: variable("AUTH_USER_TABLE")?,
+            task_table: variable("TASK_TABLE")?,
+            task_priorities: variable("TASK_PRIORITIES")?,
+        };
         Ok(Self { database_url, options, functions })
     }
 }

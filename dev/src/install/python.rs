@@ -22,6 +22,24 @@ pub const SAM: Package = Package { folder: "sam", requirements: &["aws-sam-cli==
 /// A security scanner for templates. Its dependencies conflict with those of SAM.
 pub(crate) const CHECKOV: Package = Package { folder: "checkov", requirements: &["checkov==3.2.*"] };
 
+/// The tool with which back ends in Python change a schema, and the models that it reads.
+pub const ALEMBIC: Package = Package {
+    folder: "alembic",
+    requirements: &[
+        "alembic==1.20.1",
+        "annotated-types==0.8.0",
+        "mako==1.4.3",
+        "markupsafe==3.0.4",
+        "psycopg[binary]==3.3.9",
+        "pydantic==2.14.4",
+        "pydantic-core==2.50.5",
+        "sqlalchemy==2.1.9",
+        "sqlmodel==0.0.50",
+        "typing-extensions==4.16.0",
+        "typing-inspection==0.4.5",
+    ],
+};
+
 impl Package {
     /// The folder of the virtual environment. It is installed if it is missing or has other versions.
     ///

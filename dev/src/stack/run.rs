@@ -177,6 +177,7 @@ impl Stack<'_> {
         let options = migrations::Options {
             auth_user_table: self.environment.get("AUTH_USER_TABLE"),
             task_table: self.environment.get("TASK_TABLE"),
+            task_priorities: self.environment.get("TASK_PRIORITIES"),
         };
         migrations::up(database_url, &options).await?;
         Ok(users)

@@ -87,7 +87,13 @@ async fn empty_query_values_count_as_absent() {
         ada.create(json!({"title": title})).await;
     }
     let all = ada.get("/api/tasks").await.expect_status(200).json;
-    for query in ["status=&priority=&sort=", "order=&limit=&offset=", "completed=&due_before=&due_after=&overdue=&q="] {
+    for query in [
+        "status=&priority=&sort=",
+        "order=&limit=&offset=",
+        "completed=&due_before=&due_after=&overdue=&q=",
+        "status=undefined&priority=null&sort=undefined&limit=null",
+        "status=all&priority=all&completed=all",
+    ] {
         assert_eq!(ada.get(&format!("/api/tasks?{query}")).await.expect_status(200).json, all, "{query}");
     }
     let last = ada.get("/api/tasks?offset=2").await.expect_status(200).json;

@@ -24,6 +24,7 @@ mod layouts;
 mod list;
 mod logs;
 mod own_rules;
+mod priorities;
 mod random;
 mod resilience;
 mod round_trips;

@@ -5,7 +5,6 @@
 //! console or a request to a third origin. Pictures of the pages are in `target/front_ends`.
 #![allow(clippy::panic, reason = "this is how a test fails")]
 
-use dev::services::database::connect;
 use dev::testing::better_auth::BetterAuthStack;
 use dev::testing::front_end::FrontEnd;
 
@@ -19,12 +18,6 @@ async fn use_in_browser(folder: &'static str, settings: &[(&str, &str)]) {
         ("BETTER_AUTH_SECRET", "a secret of the front end and the API"),
     ];
     let env = BetterAuthStack::start(&[&common, settings].concat()).await;
-    if settings.iter().any(|(name, _)| *name == "TASK_PRIORITIES") {
-        // The check of a table that `migrate` has made knows only the words that are the default.
-        let database = connect(env.stack.database_url()).await.expect("a running server");
-        let sql = "alter table tasks drop constraint if exists ck_tasks_priority";
-        database.batch_execute(sql).await.expect("a table tasks");
-    }
     if let Err(problem) = front_end.run(&env).await {
         panic!("{problem}\n{}", env.stack.logs());
     }

@@ -4,7 +4,7 @@ use crate::kit::Database;
 use dev::testing::database::{LAYOUTS, Layout};
 
 /// Terminates the session that is about to make the change with this number.
-async fn terminate_before_change(database: &Database, change: usize) {
+pub(crate) async fn terminate_before_change(database: &Database, change: usize) {
     database
         .run(&format!(
             "drop schema if exists interruption cascade;
@@ -22,7 +22,7 @@ async fn terminate_before_change(database: &Database, change: usize) {
         .await;
 }
 
-async fn stop_terminating(database: &Database) {
+pub(crate) async fn stop_terminating(database: &Database) {
     database.run("drop event trigger terminate; drop schema interruption cascade").await;
 }
 
@@ -77,6 +77,41 @@ async fn down_reverts_an_interrupted_adoption() {
     assert_ne!(database.catalog().await, original);
     database.down().await.expect("an adoption to revert");
     assert_eq!(database.catalog().await, original);
+}
+
+#[tokio::test]
+async fn an_interrupted_upgrade_continues_where_it_stopped() {
+    let of_earlier_release = async || {
+        let database = Database::with_a_task().await;
+        while database.row("select to_regnamespace('tasks_api')").await != "null" {
+            database.down().await.expect("a migration to revert");
+        }
+        database
+    };
+    let whole = of_earlier_release().await;
+    let original = whole.catalog().await;
+    whole.up().await.expect("an upgrade");
+    let upgraded = whole.catalog().await;
+
+    let (mut change, mut is_complete) = (0, false);
+    while !is_complete {
+        change += 1;
+        let database = of_earlier_release().await;
+        terminate_before_change(&database, change).await;
+        is_complete = database.up().await.is_ok();
+        stop_terminating(&database).await;
+        database.up().await.unwrap_or_else(|error| unreachable!("after {change}: {error}"));
+        assert_eq!(database.catalog().await, upgraded, "after {change}");
+
+        terminate_before_change(&database, change).await;
+        while database.row("select to_regnamespace('tasks_api')").await != "null" {
+            if database.down().await.is_err() {
+                stop_terminating(&database).await;
+            }
+        }
+        assert_eq!(database.catalog().await, original, "reverted after {change}");
+    }
+    assert!(change > 5, "only {change} changes");
 }
 
 #[tokio::test]

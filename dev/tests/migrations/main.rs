@@ -16,5 +16,6 @@ mod recognition_types;
 mod refusals;
 mod restores;
 mod time_zones;
+mod tools;
 mod user_table;
 mod writers;

@@ -1,4 +1,4 @@
-//! The functions of an earlier release on the schema of this one, as during a deployment and after one that was rolled back.
+//! The programs of an earlier release on the schema of this one, as during a deployment and after one that was rolled back.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,18 +11,20 @@ use dev::testing::function::{Function, event};
 use dev::tokens::mint;
 use dev::workspace::root;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
-use crate::kit::{Database, USER_TABLE};
+use crate::interruptions::{stop_terminating, terminate_before_change};
+use crate::kit::{Database, MIGRATIONS, USER_TABLE, migration_names, no_changes};
 use dev::testing::database::LAYOUTS;
 
-/// The release. Its schema ends with migration 0004.
-const COMMIT: &str = "0bf5fa4";
+/// The release. Its schema ends with migration 0012, and it has its own tables beside `tasks`.
+const COMMIT: &str = "9386e9e";
 const FUNCTIONS: [&str; 6] = ["create-task", "list-tasks", "get-task", "update-task", "complete-task", "delete-task"];
 
 /// The key that signs the tokens of the users.
 const SECRET: &str = "the secret of a test, which is long enough";
 
-/// Builds the functions and returns the directory of their binaries. `None` in a clone without the history.
+/// Builds the functions and `migrate`, and returns the directory of their binaries. `None` in a clone without the history.
 fn build() -> Option<PathBuf> {
     let target = Path::new(env!("CARGO_BIN_EXE_dev")).ancestors().nth(2).expect("the target folder");
     let folder = target.join("previous-release");
@@ -45,12 +47,33 @@ fn build() -> Option<PathBuf> {
     cargo.arg("build").current_dir(&source);
     // The dependencies are shared. The binaries have the same names and are not.
     cargo.env("CARGO_BUILD_BUILD_DIR", target).env("CARGO_TARGET_DIR", &folder);
-    cargo.args(FUNCTIONS.iter().flat_map(|function| ["-p", function]));
+    cargo.args(FUNCTIONS.iter().chain(&["migrate"]).flat_map(|function| ["-p", function]));
     if run(Command::new("pkg-config").args(["--exists", "openssl"])).is_err() {
         cargo.args(["--features", "shared/vendored-openssl"]);
     }
     run(&mut cargo).unwrap_or_else(|problem| unreachable!("{COMMIT} cannot be built: {problem}"));
     Some(folder.join("debug"))
+}
+
+/// The directory of the binaries, which are built once. `None` in a clone without the history.
+async fn binaries() -> Option<&'static Path> {
+    static BINARIES: OnceCell<Option<PathBuf>> = OnceCell::const_new();
+    let build = || async { tokio::task::spawn_blocking(build).await.expect("its programs") };
+    let binaries = BINARIES.get_or_init(build).await.as_deref();
+    if binaries.is_none() {
+        dev::testing::report_skipped(&format!("this clone has no history to take {COMMIT} from"));
+    }
+    binaries
+}
+
+/// Runs `migrate` of that release and returns what it prints.
+fn migrate(binaries: &Path, database: &Database, arguments: &[&str]) -> Result<String, String> {
+    let mut command = Command::new(binaries.join("migrate"));
+    command.args(arguments).current_dir(binaries).env("DATABASE_URL", &database.url);
+    command.env_remove("DATABASE_URL_UNPOOLED").env_remove("AUTH_USER_TABLE");
+    let output = command.output().map_err(|error| error.to_string())?;
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
 }
 
 fn run(command: &mut Command) -> Result<(), String> {
@@ -151,16 +174,16 @@ async fn exercise(release: &mut Release, ann: &str, bob: &str, schema: &str) {
 
 #[tokio::test]
 async fn the_previous_release_works_with_the_current_schema() {
-    let Some(binaries) = tokio::task::spawn_blocking(build).await.expect("its functions") else {
-        return dev::testing::report_skipped(&format!("this clone has no history to take {COMMIT} from"));
-    };
+    let Some(binaries) = binaries().await else { return };
     let fresh = Database::with_sql(USER_TABLE).await;
-    fresh.up().await.expect("a fresh database");
+    migrate(binaries, &fresh, &["up"]).expect("its schema");
+    fresh.up().await.expect("an upgrade");
     fresh.run("insert into \"user\" values ('ann'), ('bob')").await;
-    exercise(&mut Release::start(&binaries, &fresh.url).await, "ann", "bob", "fresh").await;
+    exercise(&mut Release::start(binaries, &fresh.url).await, "ann", "bob", "fresh").await;
 
     for layout in &LAYOUTS {
         let database = Database::with_rows(layout).await;
+        migrate(binaries, &database, &["up"]).expect(layout.name);
         database.up().await.expect(layout.name);
         let sql = connect(&database.url).await.expect("the database");
         let users = [1, 2].map(|number| match layout.has_uuid_users {
@@ -170,7 +193,67 @@ async fn the_previous_release_works_with_the_current_schema() {
         for user in &users {
             sql.execute(layout.new_user, &[user]).await.expect(layout.name);
         }
-        let mut release = Release::start(&binaries, &database.url).await;
+        let mut release = Release::start(binaries, &database.url).await;
         exercise(&mut release, &users[0], &users[1], layout.name).await;
     }
+}
+
+#[tokio::test]
+async fn an_adoption_of_the_previous_release_is_upgraded() {
+    let Some(binaries) = binaries().await else { return };
+    for layout in &LAYOUTS {
+        let name = layout.name;
+        let database = Database::with_rows(layout).await;
+        let original = database.catalog().await;
+        migrate(binaries, &database, &["up"]).expect(name);
+        let adopted = database.catalog().await;
+        assert_eq!(migration_names(&database.up().await.expect(name)), MIGRATIONS[12..], "{name}");
+        assert_eq!(database.differences().await, [""; 0], "{name}");
+        let our_checks = "select conname from pg_constraint where conrelid = 'tasks'::regclass and conname = 'ck_tasks_title_length'";
+        assert_eq!(database.rows(our_checks).await, [""; 0], "{name}");
+
+        // Its `migrate`, as a deployment that is rolled back runs it.
+        assert_eq!(migrate(binaries, &database, &["up"]).expect(name), "nothing to do\n");
+        let status = migrate(binaries, &database, &["status"]).expect(name);
+        assert!(status.contains("0013 tasks api schema: applied 20"), "{name}: {status}");
+        let refusal = migrate(binaries, &database, &["down"]).expect_err(name);
+        assert!(refusal.contains("only the release that applied it can revert it"), "{name}: {refusal}");
+
+        // Back to what it made, which it can revert itself.
+        for _ in &MIGRATIONS[12..] {
+            database.down().await.expect(name);
+        }
+        assert_eq!(database.catalog().await, adopted, "{name}");
+        database.up().await.expect(name);
+        while database.down().await.expect(name) != no_changes() {}
+        assert_eq!(database.catalog().await, original, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_interrupted_adoption_of_the_previous_release_continues() {
+    let Some(binaries) = binaries().await else { return };
+    let layout = &LAYOUTS[3];
+    let original = Database::with_rows(layout).await.catalog().await;
+    for change in (2..40).step_by(4) {
+        let database = Database::with_rows(layout).await;
+        terminate_before_change(&database, change).await;
+        let completed = migrate(binaries, &database, &["up"]).is_ok();
+        stop_terminating(&database).await;
+        database.up().await.unwrap_or_else(|error| unreachable!("after {change}: {error}"));
+        assert_eq!(database.differences().await, [""; 0], "after {change}");
+        let objects =
+            "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'v')";
+        let expected: &[&str] = match completed {
+            true => &["_sqlx_migrations", "task_fences", "tasks", "users"],
+            false => &["tasks", "users"],
+        };
+        assert_eq!(database.rows(&format!("{objects} order by 1")).await, expected, "after {change}");
+        while database.down().await.expect("a revert") != no_changes() {}
+        assert_eq!(database.catalog().await, original, "after {change}");
+        if completed {
+            return;
+        }
+    }
+    unreachable!("the adoption has more than 40 changes");
 }

@@ -15,6 +15,7 @@ use crate::options::Options;
 use crate::report::Report;
 use crate::runner;
 use crate::schema::catalog::TasksTable;
+use crate::schema::priority_check;
 use crate::task_table;
 use crate::user_table::{self, SESSION_SETTING};
 
@@ -49,6 +50,17 @@ pub async fn up_with_lock_timeout(
 }
 
 async fn run(database: &mut PgConnection, options: &Options, budget: &mut LockBudget) -> Result<Report, MigrateError> {
+    let mut report = migrate(database, options, budget).await?;
+    let changes = priority_check::changes(database, options.task_priorities.as_deref()).await?;
+    report.changes.extend(adoption::make_changes(database, changes, budget).await?);
+    Ok(report)
+}
+
+async fn migrate(
+    database: &mut PgConnection,
+    options: &Options,
+    budget: &mut LockBudget,
+) -> Result<Report, MigrateError> {
     acquire_migration_lock(database, budget).await?;
     let bookkeeping = Bookkeeping::read(database).await?;
     let applied = history::applied(database, &bookkeeping).await?;

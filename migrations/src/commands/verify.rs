@@ -11,6 +11,7 @@ use crate::schema::catalog::TasksTable;
 use crate::schema::comparison;
 use crate::schema::difference::Difference;
 use crate::schema::orphans;
+use crate::schema::priority_check;
 use crate::task_table;
 use crate::user_table;
 
@@ -62,6 +63,11 @@ async fn run(
     };
     let users = user_table::choose_for(database, &tasks, options.auth_user_table.as_deref()).await?;
     let mut differences = comparison::differences(database, &tasks, users.as_ref()).await?;
+    let priority_check = priority_check::changes(database, options.task_priorities.as_deref()).await?;
+    if !priority_check.is_empty() {
+        let description = "the check on priority does not accept every word of TASK_PRIORITIES";
+        differences.push(Difference::automatic(description, priority_check));
+    }
     let mut notes = notes::notes(database, &tasks, users.as_ref()).await?;
     if differences.is_empty() {
         let proof = proof::prove(database, functions, &tasks, users.as_ref()).await?;

@@ -62,7 +62,7 @@ impl UserScope {
         statement: &'static Write,
         params: Vec<SqlParam<'a>>,
     ) -> Result<QueryResult<Vec<Row>>, DbError> {
-        self.send_write(statement.name(), &Cow::Borrowed(statement.sql()), &params).await
+        self.send_write(statement.name(), Cow::Borrowed(statement.sql()), &params).await
     }
 
     /// Executes an insert: one round trip. `columns` are the parameters of each column after `user_id`; `None` leaves the
@@ -74,7 +74,7 @@ impl UserScope {
     ) -> Result<QueryResult<Vec<Row>>, DbError> {
         let sql = statement.sql_without(|column| columns.get(column).is_some_and(Option::is_none));
         let params: Vec<SqlParam<'a>> = columns.into_iter().flatten().flatten().collect();
-        self.send_write(statement.name(), &sql, &params).await
+        self.send_write(statement.name(), sql, &params).await
     }
 
     /// Starts a statement that lists rows.
@@ -90,7 +90,7 @@ impl UserScope {
     async fn send_write<'a>(
         &'a self,
         name: &'static str,
-        sql: &Cow<'static, str>,
+        sql: Cow<'static, str>,
         params: &[SqlParam<'a>],
     ) -> Result<QueryResult<Vec<Row>>, DbError> {
         let query = |attempt| {

@@ -81,8 +81,10 @@ static NOT_OVERDUE_IN_ZONE: SqlFragment<4> = SqlFragment::new(concat!("(", is_ov
 /// The clocks of all zones are within this of UTC.
 const MAX_OFFSET_HOURS: i64 = 16;
 
+static ALL_WORDS: SqlFragment<1> = SqlFragment::new("concat_ws(' ', title, description) ilike all (?::text[])");
+
 // Letters that look the same can be composed or decomposed. Only databases in UTF-8 can normalize them.
-static ALL_WORDS: SqlFragment<2> = SqlFragment::new(
+static ALL_WORDS_NORMALIZED: SqlFragment<2> = SqlFragment::new(
     "case when getdatabaseencoding() = 'UTF8' \
      then normalize(concat_ws(' ', title, description)) ilike all (array(select normalize(word) from unnest(?::text[]) as word)) \
      else concat_ws(' ', title, description) ilike all (?::text[]) end",
@@ -166,7 +168,11 @@ fn apply_filter(select: &mut Select<'_>, filter: &Filter) {
     }
     if !filter.words.is_empty() {
         let patterns = || SqlParam::from_texts(filter.words.iter().map(|word| format!("%{}%", escape_like(word))));
-        select.and(&ALL_WORDS, [patterns(), patterns()]);
+        if filter.words.iter().all(|word| word.is_ascii()) {
+            select.and(&ALL_WORDS, [patterns()]);
+        } else {
+            select.and(&ALL_WORDS_NORMALIZED, [patterns(), patterns()]);
+        }
     }
 }
 

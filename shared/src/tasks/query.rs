@@ -90,7 +90,9 @@ fn filter(query: &mut QueryReader, config: &ApiConfig) -> Filter {
     let priorities = config.priorities;
     Filter {
         completed: completed(query),
-        priority: query.read(&["priority"], &priority_rule(&priorities), |text| priorities.find(text)),
+        priority: query
+            .read(&["priority"], &priority_rule(&priorities), |text| parse_priority(text, priorities))
+            .flatten(),
         due_before: query.read(&["due_before", "dueBefore"], &time_rule("due_before"), parse_due_date),
         due_after: query.read(&["due_after", "dueAfter"], &time_rule("due_after"), parse_due_date),
         overdue: query.read(&["overdue"], "overdue must be true or false", parse_boolean),
@@ -145,6 +147,12 @@ fn parse_order(text: &str) -> Option<Order> {
         "desc" => Some(Order::Descending),
         _ => None,
     }
+}
+
+/// The inner `None` is `all`, unless that is one of the words.
+fn parse_priority(text: &str, priorities: Priorities) -> Option<Option<&'static str>> {
+    let word = priorities.find(text);
+    if word.is_none() && text.eq_ignore_ascii_case("all") { Some(None) } else { word.map(Some) }
 }
 
 /// The inner `None` is `all`.
@@ -250,8 +258,12 @@ mod tests {
 
     #[test]
     fn an_empty_value_counts_as_absent() {
-        for query in ["status=&priority=&sort=&order=&limit=&offset=", "completed=&due_before=&due_after=&overdue=&q="]
-        {
+        for query in [
+            "status=&priority=&sort=&order=&limit=&offset=",
+            "completed=&due_before=&due_after=&overdue=&q=",
+            "status=undefined&priority=undefined&sort=null&completed=null",
+            "status=all&priority=ALL&completed=all",
+        ] {
             assert_eq!(read(query), read(""), "{query}");
         }
         assert_eq!(read("skip=2"), read("offset=2"));
