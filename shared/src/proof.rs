@@ -150,6 +150,23 @@ left join pg_namespace on pg_namespace.oid = relnamespace";
         }
     }
 
+    /// Counts all tasks that the role of the functions can see. `newest` is not among the counts.
+    ///
+    /// # Errors
+    /// The role may not read the table.
+    pub async fn visible(&self) -> Result<ShownTasks, ProofError> {
+        const VISIBLE: &str = "\
+select count(*), count(*) filter (where completed), count(due_date)
+from tasks";
+        let failed = |error: DbError| ProofError::from_db("counting tasks", &error);
+        let rows = self.database.query(Query::new("visible", VISIBLE, Vec::new())).await.map_err(failed)?.rows;
+        let count = |index: usize| {
+            let count: i64 = rows.first().map_or(Ok(0), |row| row.get(index)).map_err(failed)?;
+            Ok(usize::try_from(count).unwrap_or_default())
+        };
+        Ok(ShownTasks { tasks: count(0)?, completed: count(1)?, with_due_date: count(2)?, newest: None })
+    }
+
     /// Rolls everything back and closes the connection.
     pub async fn roll_back(self) {
         // The server rolls back when the connection is closed.
