@@ -10,6 +10,10 @@ FEATURES := $(shell pkg-config --exists openssl 2>/dev/null || echo --features s
 
 # Tests with network namespaces need root on Linux, which CI has.
 NAMESPACES := $(shell [ "$$(id -u)" = 0 ] && command -v ip >/dev/null && command -v unshare >/dev/null && echo yes)
+# Tests in a browser need Chromium. Where there is none, they install it, which takes root and apt-get.
+BROWSER := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome || \
+	{ [ "$$(id -u)" = 0 ] && command -v apt-get; })
+SKIPPED := $(if $(NAMESPACES),,--skip half_open --skip namespace) $(if $(BROWSER),,--skip in_a_browser)
 # The behaviour tests mostly wait for other processes.
 export RUST_TEST_THREADS ?= 4
 
@@ -61,14 +65,15 @@ generate: ## write everything that lists the routes of openapi.yaml, and print t
 # The behaviour tests run again on the database of each other back end. Tests whose result does not depend on the schema
 # are left out: routing, processes, and tests that create databases of their own.
 LAYOUTS := $(basename $(notdir $(wildcard dev/tests/layouts/*.sql)))
-APART := contract cors default_route health layouts logs resilience routes start tls watch
+APART := contract cors default_route health layouts logs own_rules priorities resilience routes start tls watch
 
 test: lint ## everything that CI checks: format, lints, documentation, unit and behaviour tests
 	$(CARGO) build --workspace $(FEATURES)
-	$(CARGO) test --workspace $(FEATURES) $(if $(NAMESPACES),,-- --skip half_open --skip namespace)
+	$(CARGO) test --workspace $(FEATURES) -- $(SKIPPED)
 	@set -e; for layout in $(LAYOUTS); do echo "LAYOUT=$$layout"; \
 		LAYOUT=$$layout $(CARGO) test --workspace $(FEATURES) --test api -- $(APART:%=--skip %::); done
 	@$(if $(NAMESPACES),,echo "NOT RUN: the tests named half_open and namespace, which take root, ip and unshare")
+	@$(if $(BROWSER),,echo "NOT RUN: the tests named in_a_browser, which take Chromium")
 
 soak: programs ## send SOAK_REQUESTS (10000) requests under all kinds of faults; SOAK_SEED replays a run
 	SOAK_REQUESTS=$(or $(SOAK_REQUESTS),10000) $(CARGO) test --package dev $(FEATURES) --test faults soak -- --nocapture

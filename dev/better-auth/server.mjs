@@ -5,16 +5,25 @@
 //
 // Environment variables. They are required unless they have a default or are marked as optional:
 //
-//   DATABASE_URL               for a schema other than public, add ?options=-c%20search_path%3Dneon_auth
+//   DATABASE_URL               the database of the API
 //   BETTER_AUTH_SECRET         signs session tokens and the tokens of /api/token, and encrypts the private keys
 //   PORT                       0 stands for a free port, which the line on stdout names
 //   BETTER_AUTH_URL            default http://127.0.0.1:<port>; its origin is issuer and audience of the tokens
 //   CORS_ORIGINS               optional, comma-separated: the origins that may send requests from a browser
+//   BETTER_AUTH_VERSION        default 1.7; or 1.3, 1.4
+//   BASE_PATH                  default /api/auth: where Better Auth is mounted
+//   ADAPTER                    default kysely, the built-in one, with names in camelCase; or drizzle, in snake_case
+//   AUTH_SCHEMA                optional: the schema of the tables, which is created if it is missing
+//   USE_PLURAL                 optional, 1: the tables are users, sessions, jwkss; only with ADAPTER=drizzle
+//   SECONDARY_STORAGE          optional: sessions are in the memory of this process, as if in Redis: only there, or also
+//                              in the database (storeSessionInDatabase)
+//   JWKS_PATH                  default /jwks, below BASE_PATH; not with 1.3
 //   JWT_ALG                    default EdDSA; or ES256, ES512, PS256, RS256. No effect if there is a key already
 //   JWT_EXPIRATION             default 15m; a duration such as 5s or 1h
 //   ROTATION_INTERVAL_SECONDS  optional: how long a key is used for signing before a new one is made
-//   ID_FORMAT                  optional, uuid: ids and their columns have the type uuid instead of text
-//   USER_TABLE                 optional: the name of the table of users, whose columns are then in snake_case
+//   ID_FORMAT                  default text; or uuid, or serial: the type of ids. uuid not with 1.3
+//   USER_TABLE                 optional: the name of the table of users, whose columns are then in snake_case; only
+//                              with ADAPTER=kysely
 //   COOKIE_CACHE               optional, jwt: the session is also in a cookie, as a JWT signed with the secret
 //   SESSIONS_ONLY              optional, 1: without the plugin jwt, so without /api/auth/token
 //   SIGN_IN_WINDOW             optional: the seconds in which three sign-ins are allowed; ten in production
@@ -22,12 +31,9 @@
 
 import { once } from "node:events";
 import { createServer } from "node:http";
-import { betterAuth } from "better-auth";
-import { getMigrations } from "better-auth/db/migration";
-import { fromNodeHeaders, toNodeHandler } from "better-auth/node";
-import { bearer, jwt } from "better-auth/plugins";
 import { SignJWT } from "jose";
 import pg from "pg";
+import { createDrizzle } from "./drizzle.mjs";
 
 if (process.env.UNTIL_STDIN_CLOSES === "1") {
   // A pipe ends. A socket that is reset reports an error instead.
@@ -39,7 +45,13 @@ process.on("SIGINT", stop);
 const secret = required("BETTER_AUTH_SECRET");
 const corsOrigins = (process.env.CORS_ORIGINS ?? "").split(",").map((origin) => origin.trim()).filter(Boolean);
 
-const pool = new pg.Pool({ connectionString: required("DATABASE_URL") });
+const version = oneOf("BETTER_AUTH_VERSION", ["1.3", "1.4", "1.7"]) ?? "1.7";
+const { betterAuth, getAuthTables, getMigrations, drizzleAdapter, fromNodeHeaders, toNodeHandler, bearer, jwt } =
+  await importBetterAuth(version === "1.7" ? "better-auth" : `better-auth-${version.replace(".", "-")}`);
+
+const basePath = process.env.BASE_PATH || "/api/auth";
+const authSchema = process.env.AUTH_SCHEMA || "public";
+const pool = new pg.Pool({ connectionString: required("DATABASE_URL"), options: `-c search_path=${authSchema}` });
 // Without a listener, a restart of the database would end this process. The pool reconnects by itself.
 pool.on("error", (error) => console.error(`an idle connection was lost: ${error.message}`));
 
@@ -56,10 +68,23 @@ const server = createServer(async (request, response) => {
 server.listen(Number(required("PORT")), "127.0.0.1");
 const ready = once(server, "listening").then(start);
 await ready.catch((error) => refuse(`cannot start: ${error.message || error.code}`));
-console.log(JSON.stringify({ url: ownUrl() }));
+console.log(JSON.stringify({ url: process.env.BASE_PATH ? ownUrl() + basePath : ownUrl() }));
+
+async function importBetterAuth(packageName) {
+  // 1.7 has the migrations in a module of their own.
+  const modules = ["", "/db", "/adapters/drizzle", "/node", "/plugins", ...(version === "1.7" ? ["/db/migration"] : [])];
+  return Object.assign({}, ...(await Promise.all(modules.map((module) => import(packageName + module)))));
+}
 
 async function start() {
+  await pool.query(`create schema if not exists "${authSchema}"`);
   const options = authOptions(process.env.BETTER_AUTH_URL || ownUrl());
+  if (oneOf("ADAPTER", ["kysely", "drizzle"]) === "drizzle") {
+    const usePlural = oneOf("USE_PLURAL", ["1"]) === "1";
+    const idFormat = process.env.ID_FORMAT || "text";
+    const { database, schema } = await createDrizzle(pool, getAuthTables(options), { idFormat, usePlural });
+    return betterAuth({ ...options, database: drizzleAdapter(database, { provider: "pg", schema, usePlural }) });
+  }
   const { runMigrations } = await getMigrations(options);
   await runMigrations();
   return betterAuth(options);
@@ -67,17 +92,20 @@ async function start() {
 
 function authOptions(baseURL) {
   const alg = oneOf("JWT_ALG", ["EdDSA", "ES256", "ES512", "PS256", "RS256"]);
-  const idFormat = oneOf("ID_FORMAT", ["uuid"]);
   const cookieCache = oneOf("COOKIE_CACHE", ["jwt"]);
   const userTable = process.env.USER_TABLE;
   const sessionsOnly = oneOf("SESSIONS_ONLY", ["1"]);
   const rotation = process.env.ROTATION_INTERVAL_SECONDS;
   const signInWindow = process.env.SIGN_IN_WINDOW;
+  const jwksPath = process.env.JWKS_PATH;
+  const secondaryStorage = oneOf("SECONDARY_STORAGE", ["only", "also"]);
 
   return {
     baseURL,
+    basePath,
     secret,
     database: pool,
+    ...(secondaryStorage && { secondaryStorage: memoryStorage() }),
     trustedOrigins: corsOrigins,
     emailAndPassword: { enabled: true },
     user: {
@@ -87,13 +115,17 @@ function authOptions(baseURL) {
         fields: { emailVerified: "email_verified", createdAt: "created_at", updatedAt: "updated_at" },
       }),
     },
-    ...(cookieCache && { session: { cookieCache: { enabled: true, strategy: cookieCache } } }),
-    ...(idFormat && { advanced: { database: { generateId: idFormat } } }),
+    session: {
+      ...(cookieCache && { cookieCache: { enabled: true, strategy: cookieCache } }),
+      storeSessionInDatabase: secondaryStorage === "also",
+    },
+    advanced: { database: idOptions() },
     plugins: [
       ...(sessionsOnly ? [] : [jwt({
         jwks: {
           ...(alg && { keyPairConfig: { alg } }),
           ...(rotation && { rotationInterval: Number(rotation) }),
+          ...(jwksPath && { jwksPath }),
         },
         jwt: { expirationTime: process.env.JWT_EXPIRATION || "15m" },
       })]),
@@ -108,11 +140,27 @@ function authOptions(baseURL) {
   };
 }
 
+function idOptions() {
+  const idFormat = oneOf("ID_FORMAT", ["text", "uuid", "serial"]);
+  if (!idFormat || idFormat === "text") return {};
+  return idFormat === "serial" && version === "1.3" ? { useNumberId: true } : { generateId: idFormat };
+}
+
+/** Stands for Redis. */
+function memoryStorage() {
+  const values = new Map();
+  return {
+    get: (key) => values.get(key) ?? null,
+    set: (key, value) => void values.set(key, value),
+    delete: (key) => void values.delete(key),
+  };
+}
+
 async function respond(auth, request, response) {
   if (allowOrigin(request, response)) return response.writeHead(204).end();
 
   const [path] = request.url.split("?");
-  if (path.startsWith("/api/auth/")) return toNodeHandler(auth)(request, response);
+  if (path.startsWith(`${basePath}/`)) return toNodeHandler(auth)(request, response);
   if (path === "/api/token" && request.method === "GET") return issueToken(auth, request, response);
   return sendJson(response, 404, { error: "no such route" });
 }

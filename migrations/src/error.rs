@@ -111,6 +111,26 @@ pub enum MigrateError {
         already_begun: bool,
     },
 
+    /// A new table `tasks` would be empty, and the tasks seem to be in another table.
+    #[error(
+        "A new table tasks would be empty, and this database seems to have tasks elsewhere. Nothing was changed:{}",
+        bullet_list(.differences)
+    )]
+    TasksElsewhere {
+        /// Each table that seems to have tasks.
+        differences: Vec<Difference>,
+    },
+
+    /// `TASK_TABLE` is not `tasks`.
+    #[error(
+        "TASK_TABLE must be tasks, which asks for a new table beside those that exist: the functions use no other name. To \
+         use the table {name}, rename it: alter table {name} rename to tasks"
+    )]
+    TaskTable {
+        /// The value of the setting.
+        name: String,
+    },
+
     /// A change of an adoption, or its undo, did not get its lock within the lock budget. The changes before it stay.
     #[error(
         "Another transaction kept a table in use, so there was no way to {change}. What was done before does no harm: run \
@@ -214,9 +234,12 @@ fn database_error(error: migrate::MigrateError) -> Result<sqlx::Error, migrate::
     }
 }
 
-/// Each difference on a line of its own, and its fix on the next.
+/// Each difference on a line of its own, and its fix on the next ones.
 fn bullet_list(differences: &[Difference]) -> String {
-    differences.iter().map(|difference| format!("\n- {}\n  {}", difference.description(), difference.fix())).collect()
+    let bullets = differences
+        .iter()
+        .map(|difference| format!("\n- {}\n  {}", difference.description(), difference.fix().replace('\n', "\n  ")));
+    bullets.collect()
 }
 
 /// The message of an error, without the prefix that the driver puts before it.

@@ -17,9 +17,11 @@
 //! | [`command_line`] | the program `migrate` at a terminal |
 //! | [`settings`] | reads the settings from the environment |
 //! | `commands` | [`up`], [`down`], [`plan`], [`status`], [`verify`] |
+//! | `notes` | what `verify` tells besides differences |
 //! | `adoption` | adopts a table of another back end, and undoes that |
 //! | `runner` | applies and reverts single migrations |
 //! | `connection` | opens sessions, and lets one program migrate at a time |
+//! | `task_table` | refuses an empty table `tasks` beside a full one of another name |
 //! | `user_table` | chooses the table that `tasks.user_id` references |
 //! | `history` | which migrations a database has |
 //! | `error`, `report`, `options` | what commands return and take |
@@ -38,12 +40,14 @@ mod error;
 mod history;
 mod lock_budget;
 mod migration;
+mod notes;
 mod options;
 mod report;
 mod runner;
 mod schema;
 pub mod settings;
 mod sql;
+mod task_table;
 mod user_table;
 
 pub use commands::{
@@ -54,4 +58,4 @@ pub use error::MigrateError;
 pub use migration::Migration;
 pub use options::Options;
 pub use report::Report;
-pub use schema::difference::Difference;
+pub use schema::difference::{Choice, Difference};

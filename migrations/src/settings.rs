@@ -9,7 +9,7 @@ use crate::options::Options;
 pub struct Settings {
     /// `DATABASE_URL_UNPOOLED`, else `DATABASE_URL`. A pooler keeps neither locks nor settings between statements.
     pub database_url: String,
-    /// `AUTH_USER_TABLE`.
+    /// `AUTH_USER_TABLE` and `TASK_TABLE`.
     pub options: Options,
 }
 
@@ -24,7 +24,12 @@ impl Settings {
             None => variable("DATABASE_URL")?
                 .ok_or("DATABASE_URL is not set: put the database's connection string there, or in the file .env")?,
         };
-        Ok(Self { database_url, options: Options { auth_user_table: variable("AUTH_USER_TABLE")? } })
+        let options = Options {
+            auth_user_table: variable("AUTH_USER_TABLE")?,
+            task_table: variable("TASK_TABLE")?,
+            task_priorities: variable("TASK_PRIORITIES")?,
+        };
+        Ok(Self { database_url, options })
     }
 }
 

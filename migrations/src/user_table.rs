@@ -35,7 +35,8 @@ pub(crate) async fn choose(
     }
 }
 
-/// [`choose`] for a table `tasks` that exists. By default it is the table that its foreign key references.
+/// [`choose`] for a table `tasks` that exists. By default it is the table that its foreign key references. `None` also when
+/// there is no column `user_id`.
 ///
 /// # Errors
 /// Also [`MigrateError::ConflictingUserTable`] when the setting names another table than the foreign key.
@@ -45,6 +46,10 @@ pub(crate) async fn choose_for(
     auth_user_table: Option<&str>,
 ) -> Result<Option<UserTable>, MigrateError> {
     let Some(existing) = tasks.foreign_keys.first() else {
+        // Once the column has its name, its foreign key may tell the table.
+        if tasks.column("user_id").is_none() {
+            return Ok(None);
+        }
         return choose(database, auth_user_table).await;
     };
     let users =

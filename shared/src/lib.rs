@@ -60,7 +60,7 @@ mod time;
 mod tls;
 
 pub use auth::VerifiedUser;
-pub use config::{ApiConfig, Config, InputLimits, JsonFormat, StartError};
+pub use config::{ApiConfig, Config, InputLimits, JsonFormat, Priorities, StartError};
 pub use db::{DbError, Readiness, RowId};
 pub use http::{ApiError, OperatorAction, Request, Response, response, routes};
 pub use input::{Failure, FromJson, FromPath, FromQuery, InvalidInput, ObjectReader, QueryReader};
@@ -68,5 +68,5 @@ pub use noun::Noun;
 pub use output::{EntityTag, Representation, Resource};
 pub use runtime::{serve, serve_public};
 pub use scope::{StoreError, UserScope, Versions};
-pub use tasks::{Completion, ListQuery, NewTask, Task, TaskChange, TaskId, TaskPage, UserTasks};
+pub use tasks::{Completion, DueDate, ListQuery, NewTask, Task, TaskChange, TaskId, TaskPage, UserTasks};
 pub use time::Timestamp;

@@ -3,6 +3,8 @@
 /// What a kind of row is called in messages and error codes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Noun {
+    /// The table that stores the rows: `tasks`.
+    pub table: &'static str,
     /// Within a sentence: `task`.
     pub name: &'static str,
     /// At the start of a sentence: `Task`.

@@ -63,7 +63,8 @@ const NUMBER: &str = "a number must have digits only, and white space behind it"
 const DOT: &str = "a dot must be followed by a name or `*`, without white space";
 const LITERAL: &str = "only plain string literals are allowed";
 const PARAMETER: &str = "a list numbers its parameters itself: write `?` in a fragment";
-const ONE_PARAMETER: &str = "a fragment can have one `?`, other SQL of a list none";
+const FRAGMENT_PARAMETER: &str = "only a fragment can have `?`";
+const LITERAL_PARAMETER: &str = "a literal of a fragment must not contain `?`";
 const LEAVES_WHERE: &str = "a fragment must not end the `where` to which it is appended";
 
 const PAIRS: &[Pair] = &[
@@ -495,14 +496,13 @@ const PAIRS: &[Pair] = &[
     fragment("completed is true", "true order by id", LEAVES_WHERE),
     fragment("created_at desc, id desc", "created_at desc limit 1", LEAVES_WHERE),
     fragment("due_date is distinct from ?", "true; drop", "one statement only"),
-    fragment("due_date < ?", "due_date < ? and due_date > ?", ONE_PARAMETER),
-    fragment("title = ?", "title = '?' and title = ?", ONE_PARAMETER),
+    fragment("title = ? and due_date > ?", "title = '?' and due_date > ?", LITERAL_PARAMETER),
     fragment("priority = ?", "priority = $2", PARAMETER),
     prefix("select id from tasks where user_id = $1", "select id, $2 from tasks where user_id = $1", PARAMETER),
     prefix(
         "select id from tasks where user_id = $1",
         "select tasks ? 'a' from tasks where user_id = $1",
-        ONE_PARAMETER,
+        FRAGMENT_PARAMETER,
     ),
 ];
 

@@ -35,13 +35,16 @@ pub enum ToolError {
     #[error("{0} needs Node {OLDEST_NODE} or newer with npm: install it from https://nodejs.org")]
     NoNode(&'static str),
     /// npm failed.
-    #[error("{name} could not be installed: npm ci failed in {}", .folder.display())]
-    NoNpmPackages {
+    #[error("{what} could not be installed: npm ci failed in {}", .folder.display())]
+    NoPackages {
         /// What the packages are.
-        name: &'static str,
-        /// Where `package.json` is.
+        what: &'static str,
+        /// The folder with the lock file.
         folder: PathBuf,
     },
+    /// No Chromium.
+    #[error("neither Chromium nor Chrome was found: install it, on Debian with `apt-get install chromium`")]
+    NoChromium,
     /// No Python, or the package index is not reachable.
     #[error("{0} could not be installed: it needs Python 3.10 or newer with venv and pip")]
     NoPython(&'static str),

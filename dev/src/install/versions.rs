@@ -17,7 +17,7 @@ pub(crate) const PGBOUNCER_VERSION: &str = "1.24.1";
 /// The suite of Debian that has the source of [`PGBOUNCER_VERSION`].
 pub(crate) const PGBOUNCER_SUITE: &str = "trixie";
 
-/// The oldest Node that Better Auth runs on.
+/// The oldest Node that Better Auth and Playwright run on.
 pub(crate) const OLDEST_NODE: u32 = 20;
 
 /// The version of cargo-lambda on PyPI and crates.io.

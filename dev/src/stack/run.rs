@@ -174,7 +174,11 @@ impl Stack<'_> {
             database::create_demo_users(&database::connect(database_url).await?).await?;
             demo_users().into()
         };
-        let options = migrations::Options { auth_user_table: self.environment.get("AUTH_USER_TABLE") };
+        let options = migrations::Options {
+            auth_user_table: self.environment.get("AUTH_USER_TABLE"),
+            task_table: self.environment.get("TASK_TABLE"),
+            task_priorities: self.environment.get("TASK_PRIORITIES"),
+        };
         migrations::up(database_url, &options).await?;
         Ok(users)
     }

@@ -15,8 +15,10 @@ pub struct BetterAuthStack {
     pub stack: Stack,
     /// A client of the API.
     pub client: ApiClient,
-    /// A client of Better Auth.
-    auth: ApiClient,
+    /// A client of the application that Better Auth is part of.
+    application: ApiClient,
+    /// The path of Better Auth in the application.
+    auth_path: String,
 }
 
 /// A user who has signed up, with what a front end keeps of the response.
@@ -42,11 +44,16 @@ impl BetterAuthStack {
         let settings = Settings::new().with_arguments(&arguments);
         let settings = variables.iter().fold(settings, |settings, (name, value)| settings.with(name, value));
         let stack = Stack::start_async(settings).await.unwrap_or_else(|error| panic!("{error}"));
-        let auth = ApiClient::new(stack.ready().better_auth_url.as_deref().expect("the URL of Better Auth"));
-        Self { client: ApiClient::new(stack.base_url()), auth, stack }
+        let url = stack.ready().better_auth_url.as_deref().expect("the URL of Better Auth");
+        let (origin, auth_path) = match url.match_indices('/').nth(2) {
+            Some((start, _)) => url.split_at(start),
+            None => (url, "/api/auth"),
+        };
+        let (application, auth_path) = (ApiClient::new(origin), auth_path.to_owned());
+        Self { client: ApiClient::new(stack.base_url()), application, auth_path, stack }
     }
 
-    /// The URL of Better Auth, without a path.
+    /// The value of `BETTER_AUTH_URL`, which has a path only if `BASE_PATH` is set.
     pub fn auth_url(&self) -> &str {
         self.stack.ready().better_auth_url.as_deref().expect("the URL of Better Auth")
     }
@@ -55,8 +62,8 @@ impl BetterAuthStack {
     pub async fn sign_up(&self, name: &str) -> SignedUpUser {
         let email = format!("{name}-{}@example.com", uuid::Uuid::new_v4().simple());
         let body = json!({"name": name, "email": email, "password": PASSWORD});
-        let request = TestRequest::new("POST", "/api/auth/sign-up/email").json(&body);
-        let response = self.auth.send(request).await.expect_status(200);
+        let request = TestRequest::new("POST", &format!("{}/sign-up/email", self.auth_path)).json(&body);
+        let response = self.application.send(request).await.expect_status(200);
         let cookies = response.headers.get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok());
         let cookies: Vec<&str> = cookies.filter_map(|cookie| cookie.split(';').next()).collect();
         let text = |value: &Value| value.as_str().expect("a string").to_owned();
@@ -72,12 +79,13 @@ impl BetterAuthStack {
     /// Tries to sign in and returns the status.
     pub async fn sign_in(&self, user: &SignedUpUser) -> u16 {
         let body = json!({"email": user.email, "password": PASSWORD});
-        self.auth.send(TestRequest::new("POST", "/api/auth/sign-in/email").json(&body)).await.status
+        let request = TestRequest::new("POST", &format!("{}/sign-in/email", self.auth_path)).json(&body);
+        self.application.send(request).await.status
     }
 
     /// The token that `authClient.token()` returns.
     pub async fn jwt(&self, user: &SignedUpUser) -> String {
-        self.token_at("/api/auth/token", user).await
+        self.token_at(&format!("{}/token", self.auth_path), user).await
     }
 
     /// The HS256 token that a route of the application signs.
@@ -86,14 +94,14 @@ impl BetterAuthStack {
     }
 
     async fn token_at(&self, path: &str, user: &SignedUpUser) -> String {
-        let response = self.auth.send(TestRequest::new("GET", path).bearer(&user.session)).await;
+        let response = self.application.send(TestRequest::new("GET", path).bearer(&user.session)).await;
         response["token"].as_str().unwrap_or_else(|| panic!("no token: {response:?}")).to_owned()
     }
 
     /// Posts to a path of Better Auth that needs a session: `/sign-out`.
     pub async fn post(&self, path: &str, user: &SignedUpUser) {
-        let request = TestRequest::new("POST", &format!("/api/auth{path}")).bearer(&user.session);
-        let response = self.auth.send(request.json(&json!({}))).await;
+        let request = TestRequest::new("POST", &format!("{}{path}", self.auth_path)).bearer(&user.session);
+        let response = self.application.send(request.json(&json!({}))).await;
         assert_eq!(response.status, 200, "{path}");
     }
 }

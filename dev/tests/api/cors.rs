@@ -35,7 +35,7 @@ fn list(response: &TestResponse, name: &str) -> Vec<String> {
 fn assert_allows_origin(response: &TestResponse, origin: &str) {
     assert_eq!(response.header("access-control-allow-origin"), Some(origin), "{}", response.request);
     assert_eq!(response.header("access-control-allow-credentials"), Some("true"));
-    let exposed = ["etag", "location", "retry-after", "x-request-id"];
+    let exposed = ["etag", "idempotent-replayed", "link", "location", "retry-after", "x-request-id"];
     assert_eq!(list(response, "access-control-expose-headers"), exposed);
     assert!(list(response, "vary").contains(&"origin".to_owned()));
 }
@@ -56,7 +56,15 @@ async fn preflight_needs_no_token() {
             assert!(response.body.is_empty());
             let methods = ["delete", "get", "patch", "post", "put"];
             assert_eq!(list(&response, "access-control-allow-methods"), methods);
-            let headers = ["authorization", "content-type", "if-match", "if-none-match"];
+            let headers = [
+                "authorization",
+                "content-type",
+                "idempotency-key",
+                "if-match",
+                "if-none-match",
+                "prefer",
+                "traceparent",
+            ];
             assert_eq!(list(&response, "access-control-allow-headers"), headers);
             assert!(response.header("access-control-max-age").is_some_and(|age| age.parse::<u32>().is_ok()));
         }

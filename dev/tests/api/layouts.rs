@@ -23,6 +23,7 @@ fn tables(id: &str, user_id: &str, time: &str) -> String {
              updated_at {time} default (now() at time zone 'utc'),
              -- What adoption adds.
              version bigint not null default 1,
+             due_date_marker timestamp,
              idempotency_key text,
              last_request text,
              unique (user_id, idempotency_key))"

@@ -124,7 +124,7 @@ async fn invalid_parameters_are_rejected() {
         ("completed=yes", &["/completed"]),
         ("priority=urgent", &["/priority"]),
         ("priority=high+", &["/priority"]),
-        ("priority=null", &["/priority"]),
+        ("priority=none", &["/priority"]),
         ("search=a%00b", &["/search"]),
         ("due_before=tomorrow", &["/due_before"]),
         ("overdue=now", &["/overdue"]),

@@ -345,7 +345,11 @@ impl RandomTest {
         let statement = r#"
             select jsonb_build_object('id', id, 'user_id', user_id, 'title', title,
                 'description', description, 'completed', completed, 'priority', priority,
-                'due_date', to_char(due_date at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+                'due_date', to_char(due_date at time zone 'utc', case
+                    when (due_date_marker is null) = (pg_typeof(due_date)::text = 'timestamp with time zone')
+                    then 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
+                    else 'YYYY-MM-DD"T"HH24:MI:SS'
+                end),
                 'created_at', to_char(created_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
                 'updated_at', to_char(updated_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))::text
             from tasks

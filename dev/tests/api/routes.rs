@@ -110,8 +110,10 @@ fn the_template_has_the_cors_rules_of_the_contract() {
     };
     assert_eq!(cors.origins, ["http://localhost:3000"]);
     assert_eq!(sorted(&cors.methods), ["delete", "get", "patch", "post", "put"]);
-    assert_eq!(sorted(&cors.headers), ["authorization", "content-type", "if-match", "if-none-match"]);
-    let exposed = ["etag", "location", "retry-after", "x-request-id"];
+    let headers =
+        ["authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "prefer", "traceparent"];
+    assert_eq!(sorted(&cors.headers), headers);
+    let exposed = ["etag", "idempotent-replayed", "link", "location", "retry-after", "x-request-id"];
     assert_eq!(sorted(&cors.exposed), exposed);
     assert!(cors.credentials);
 }

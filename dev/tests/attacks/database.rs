@@ -30,7 +30,7 @@ impl AuthDatabase {
     /// A database without a table of keys.
     pub(crate) async fn without_keys() -> Self {
         let database = Self(TestDatabase::migrated().await);
-        database.run(SESSION_TABLE).await;
+        database.create_session_table().await;
         database
     }
 
@@ -41,6 +41,11 @@ impl AuthDatabase {
 
     pub(crate) fn url(&self) -> &str {
         &self.0.url
+    }
+
+    /// Creates Better Auth's table of sessions.
+    pub(crate) async fn create_session_table(&self) {
+        self.run(SESSION_TABLE).await;
     }
 
     /// Creates Better Auth's table of keys, with ids of this type.
@@ -60,6 +65,11 @@ impl AuthDatabase {
     /// Runs statements.
     pub(crate) async fn run(&self, sql: &str) {
         self.0.run(sql).await;
+    }
+
+    /// The number that a query returns.
+    pub(crate) async fn number(&self, sql: &str) -> i64 {
+        self.0.number(sql).await
     }
 
     /// Inserts a user with one task, whose title is [`title_of`] the user.

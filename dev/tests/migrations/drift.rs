@@ -43,7 +43,7 @@ const DRIFTS: [(&str, &str); 19] = [
     ("alter table tasks alter column created_at drop default", "the column created_at has no default"),
     (
         "alter table tasks alter column priority set not null",
-        "the column priority is not null, and the functions write null where there is none",
+        "the column priority takes no null and has no default, and tasks can be made without it",
     ),
     ("alter table tasks drop constraint ck_tasks_title_length", "the check ck_tasks_title_length is missing"),
     ("alter table tasks drop constraint fk_tasks_user_id", "user_id has no foreign key"),

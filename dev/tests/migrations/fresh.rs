@@ -176,7 +176,7 @@ async fn a_migrated_database_passes_verify() {
     for setting in ["", "none"] {
         let database = Database::with_sql(USER_TABLE).await;
         database.up_with(setting).await.expect("a fresh database");
-        let options = Options { auth_user_table: Some(setting.to_owned()) };
+        let options = Options { auth_user_table: Some(setting.to_owned()), ..Options::default() };
         let verification = migrations::verify(&database.url, &options).await.expect("a database that can be read");
         assert_eq!(verification.differences, []);
     }

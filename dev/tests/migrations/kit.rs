@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use dev::testing::function::{Function, event};
 use dev::testing::new_database;
-use migrations::{Difference, MigrateError, Options, Plan, Report, Verification};
+use dev::tokens::mint;
+use migrations::{Choice, Difference, MigrateError, Options, Plan, Report, Verification};
+use serde_json::Value;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use dev::testing::database::Layout;
@@ -12,7 +15,7 @@ use dev::testing::database::Layout;
 pub(crate) const USER_TABLE: &str = r#"create table "user" (id text primary key)"#;
 
 /// The names of all migrations.
-pub(crate) const MIGRATIONS: [&str; 13] = [
+pub(crate) const MIGRATIONS: [&str; 14] = [
     "tasks",
     "task indexes",
     "task changes",
@@ -26,6 +29,7 @@ pub(crate) const MIGRATIONS: [&str; 13] = [
     "index for pending",
     "task fences",
     "tasks api schema",
+    "due date kinds",
 ];
 
 pub(crate) struct Database {
@@ -73,7 +77,8 @@ impl Database {
     }
 
     pub(crate) async fn up_with(&self, auth_user_table: &str) -> Result<Report, MigrateError> {
-        migrations::up(&self.url, &Options { auth_user_table: Some(auth_user_table.to_owned()) }).await
+        migrations::up(&self.url, &Options { auth_user_table: Some(auth_user_table.to_owned()), ..Options::default() })
+            .await
     }
 
     pub(crate) async fn down(&self) -> Result<Report, MigrateError> {
@@ -105,16 +110,34 @@ impl Database {
         self.verify().await.differences.iter().map(|difference| difference.description().to_owned()).collect()
     }
 
-    /// Runs the SQL that the difference names as its fix.
+    /// The differences for which `up` refuses to run.
+    pub(crate) async fn refusal(&self) -> Vec<Difference> {
+        match self.up().await {
+            Err(MigrateError::CannotAdopt { differences, .. } | MigrateError::TasksElsewhere { differences }) => {
+                differences
+            }
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    /// Runs the SQL that `up` offers: the choice whose condition contains `condition`, of the difference whose description
+    /// contains `description`.
+    pub(crate) async fn choose(&self, description: &str, condition: &str) {
+        let differences = self.refusal().await;
+        self.run(sql_of_choice(&differences, description, condition)).await;
+    }
+
+    /// Runs the SQL that the difference names as its fix, or the first of its choices.
     pub(crate) async fn apply_fix(&self, difference: &Difference) {
         let fix = difference.fix();
-        if fix.contains("concurrently") {
+        if let Some(sql) = difference.choices().iter().find_map(Choice::sql) {
+            self.run(sql).await;
+        } else if fix.contains("concurrently") {
             for statement in fix.lines() {
                 self.run(statement).await;
             }
         } else {
-            let (_, sql) = fix.split_once("because this rewrites the table: ").unwrap_or(("", &fix));
-            self.run(sql).await;
+            self.run(&fix).await;
         }
     }
 
@@ -207,6 +230,25 @@ impl Database {
         )
         .await
     }
+}
+
+/// The SQL of the choice whose condition contains `condition`, of the difference whose description contains `description`.
+pub(crate) fn sql_of_choice<'a>(differences: &'a [Difference], description: &str, condition: &str) -> &'a str {
+    let difference = differences.iter().find(|difference| difference.description().contains(description));
+    let choices = difference.map(Difference::choices).unwrap_or_default();
+    let choice = choices.iter().find(|choice| choice.condition().contains(condition));
+    choice.and_then(Choice::sql).unwrap_or_else(|| unreachable!("no {description}, {condition}: {differences:#?}"))
+}
+
+/// The tasks of a user as the function `list-tasks` responds with them. `query` starts with `?` or is empty.
+pub(crate) async fn listed(database: &Database, user: &str, query: &str) -> Vec<Value> {
+    const SECRET: &str = "the secret of a test, which is long enough";
+    let variables = [("DATABASE_URL", database.url.as_str()), ("BETTER_AUTH_SECRET", SECRET)];
+    let mut function = Function::start_built("list-tasks", &variables).await;
+    let mut event = event("GET", &format!("/api/tasks{query}"));
+    event["headers"]["authorization"] = format!("Bearer {}", mint(SECRET, user)).into();
+    let response = function.invoke(&event).await.unwrap_or_else(|error| unreachable!("{error}: {}", function.output()));
+    response.json.as_array().unwrap_or_else(|| unreachable!("{response:?}")).clone()
 }
 
 pub(crate) async fn connect(url: &str) -> Client {

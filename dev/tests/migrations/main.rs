@@ -10,6 +10,8 @@ mod interruptions;
 mod kit;
 mod previous_release;
 mod program;
+mod recognition;
+mod recognition_types;
 mod refusals;
 mod restores;
 mod time_zones;

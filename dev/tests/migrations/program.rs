@@ -48,7 +48,7 @@ async fn every_command_prints_the_state_of_the_database() {
     let (code, printed) = run(&database, &[]).await;
     assert_eq!(code, Some(0), "{printed}");
     assert!(printed.contains("applied: add the column priority\n"), "{printed}");
-    assert!(printed.contains("applied 0013 tasks api schema\nnote: "), "{printed}");
+    assert!(printed.contains("applied 0014 due date kinds\nnote: "), "{printed}");
     assert_eq!(run(&database, &["up"]).await, (Some(0), "nothing to do\n".to_owned()));
     assert_eq!(run(&database, &["plan"]).await, (Some(0), "-- There is nothing to do.\n".to_owned()));
     let (_, printed) = run(&database, &["status"]).await;

@@ -1,6 +1,8 @@
 //! A database that was restored from a backup, but not completely.
 
-use crate::kit::Database;
+use migrations::Difference;
+
+use crate::kit::{Database, sql_of_choice};
 use dev::testing::database::{LAYOUTS, Layout};
 
 /// Deletes the first user without firing triggers or checking foreign keys, as a restore that loads rows does.
@@ -15,11 +17,10 @@ async fn delete_user_unchecked(database: &Database, layout: &Layout) {
         .await;
 }
 
-/// Deletes the tasks whose user does not exist, with the statement in `fix`.
-async fn delete_orphans(database: &Database, fix: &str) {
-    let (_, offered) = fix.split_once("to remove them: ").expect("a statement");
-    let (statement, _) = offered.split_once("; or ").expect("another choice");
-    database.run(statement).await;
+/// Deletes the tasks whose user does not exist, with the statement that the difference offers.
+async fn delete_orphans(database: &Database, difference: &Difference) {
+    let differences = std::slice::from_ref(difference);
+    database.run(sql_of_choice(differences, difference.description(), "to remove them")).await;
 }
 
 #[tokio::test]
@@ -71,7 +72,7 @@ async fn orphans_block_the_foreign_key_until_deleted() {
 
         let [orphans] = &database.verify().await.differences[..] else { unreachable!("{}", layout.name) };
         assert!(orphans.description().starts_with("150 tasks are of users that public."), "{}", orphans.description());
-        delete_orphans(&database, &orphans.fix()).await;
+        delete_orphans(&database, orphans).await;
         let [missing] = &database.verify().await.differences[..] else { unreachable!("{}", layout.name) };
         assert_eq!(missing.description(), "user_id has no foreign key", "{}", layout.name);
         database.apply_fix(missing).await;
@@ -87,7 +88,7 @@ async fn orphans_are_found_behind_a_foreign_key() {
         delete_user_unchecked(&database, layout).await;
         let [orphans] = &database.verify().await.differences[..] else { unreachable!("{}", layout.name) };
         assert!(orphans.description().starts_with("150 tasks are of users that public."), "{}", orphans.description());
-        delete_orphans(&database, &orphans.fix()).await;
+        delete_orphans(&database, orphans).await;
         assert_eq!(database.differences().await, [""; 0], "{}", layout.name);
         assert_eq!(database.row("select count(*) from tasks").await, "2850", "{}", layout.name);
     }

@@ -93,7 +93,9 @@ async fn check_list_statements(million: &MillionTasks, findings: &mut Findings) 
                 let (_, plans) = million.send("GET", &path, None, 2).await;
                 let [list, total] = plans.as_slice() else { unreachable!("a list and its total") };
                 statements.insert(list.query().to_owned());
-                let has_an_index = filter.is_empty() || (sort == "created" && filter.starts_with("&status"));
+                // The words and the order of priorities are a setting, so no index can have their order.
+                let has_an_index =
+                    (filter.is_empty() && sort != "priority") || (sort == "created" && filter.starts_with("&status"));
                 let requirements = [Requirement::MaxBlocks(MAX_PAGE_BLOCKS), Requirement::NoSort];
                 let requirements = if has_an_index { &requirements[..] } else { &[] };
                 findings.check(&format!("{operation} by {sort}"), million, list, requirements);

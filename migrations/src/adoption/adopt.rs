@@ -36,6 +36,26 @@ pub(crate) async fn adopt(
     Ok(Report { migrations: migration::up_files().map(Migration::from).collect(), changes: made })
 }
 
+/// Makes changes of a table that is migrated or adopted, and returns their descriptions.
+pub(crate) async fn make_changes(
+    database: &mut PgConnection,
+    changes: Vec<Change>,
+    budget: &mut LockBudget,
+) -> Result<Vec<String>, MigrateError> {
+    let mut made = Vec::new();
+    for change in changes {
+        while let Err((change, source)) = make(database, vec![change.clone()], budget, &mut made).await {
+            if !is_lock_conflict(&source) {
+                return Err(MigrateError::ChangeFailed { change, source });
+            }
+            if !budget.wait_to_retry(RETRY_DELAY).await {
+                return Err(MigrateError::ChangeLockTimeout { change });
+            }
+        }
+    }
+    Ok(made)
+}
+
 /// Makes the changes and adds the description of each to `made`. An error comes with the description of the change that
 /// failed.
 async fn make(

@@ -10,7 +10,7 @@ mod log;
 mod messages;
 mod revert;
 
-pub(crate) use adopt::adopt;
+pub(crate) use adopt::{adopt, make_changes};
 pub(crate) use changes::required_changes;
 pub(crate) use log::AdoptionLog;
 pub(crate) use messages::messages;

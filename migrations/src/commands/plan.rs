@@ -12,7 +12,10 @@ use crate::history;
 use crate::migration;
 use crate::options::Options;
 use crate::schema::catalog::TasksTable;
+use crate::schema::change::Change;
+use crate::schema::priority_check;
 use crate::sql::{brief_transaction, string_literal};
+use crate::task_table;
 use crate::user_table::{self, SESSION_SETTING};
 
 /// The changes in their order. Displays as a script for `psql`.
@@ -62,23 +65,28 @@ async fn run(database: &mut PgConnection, options: &Options) -> Result<Plan, Mig
     history::verify_checksums(&applied)?;
 
     let tasks = TasksTable::read(database).await?;
-    if applied.is_empty()
-        && let Some(tasks) = &tasks
-    {
-        let changes = adoption::required_changes(database, tasks, auth_user_table).await?;
-        let changes = changes.into_iter().map(|change| PlannedChange {
-            statements: adoption::messages(&change),
-            description: capitalized(&change.description),
-        });
-        return Ok(Plan { changes: [session_settings("")].into_iter().chain(changes).collect() });
+    if applied.is_empty() {
+        task_table::require(database, tasks.as_ref(), options.task_table.as_deref()).await?;
+        if let Some(tasks) = &tasks {
+            let changes = adoption::required_changes(database, tasks, auth_user_table).await?;
+            let changes = changes.iter().map(planned_change);
+            return Ok(Plan { changes: [session_settings("")].into_iter().chain(changes).collect() });
+        }
     }
 
     if tasks.is_none() && !applied.is_empty() {
         return Err(MigrateError::MissingTasks);
     }
+    let priorities = options.task_priorities.as_deref();
+    let priority_check = match tasks {
+        Some(_) => priority_check::changes(database, priorities).await?,
+        None => priority_check::changes_of_new_table(priorities),
+    };
+    let priority_check = priority_check.iter().map(planned_change);
     let pending: Vec<_> = migration::up_files().filter(|file| !applied.contains_key(&file.version)).collect();
     if pending.is_empty() {
-        return Ok(Plan::default());
+        let settings = (priority_check.len() > 0).then(|| session_settings(""));
+        return Ok(Plan { changes: settings.into_iter().chain(priority_check).collect() });
     }
     let settings = if applied.is_empty() {
         let users = user_table::choose(database, auth_user_table).await?;
@@ -93,7 +101,11 @@ async fn run(database: &mut PgConnection, options: &Options) -> Result<Plan, Mig
         statements: vec![brief_transaction(&statements)],
     });
     let migrations = pending.into_iter().map(planned_migration);
-    Ok(Plan { changes: [settings].into_iter().chain(preparation).chain(migrations).collect() })
+    Ok(Plan { changes: [settings].into_iter().chain(preparation).chain(migrations).chain(priority_check).collect() })
+}
+
+fn planned_change(change: &Change) -> PlannedChange {
+    PlannedChange { statements: adoption::messages(change), description: capitalized(&change.description) }
 }
 
 /// The settings that `up` uses too, and `more` statements.

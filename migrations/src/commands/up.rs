@@ -15,6 +15,8 @@ use crate::options::Options;
 use crate::report::Report;
 use crate::runner;
 use crate::schema::catalog::TasksTable;
+use crate::schema::priority_check;
+use crate::task_table;
 use crate::user_table::{self, SESSION_SETTING};
 
 /// Applies every migration that the database lacks, or adopts the table `tasks` that another back end created.
@@ -23,8 +25,9 @@ use crate::user_table::{self, SESSION_SETTING};
 /// the ones before it stay. Requests that use the tasks meanwhile wait for at most 1.2 s, the lock timeout.
 ///
 /// # Errors
-/// When the URL is invalid or the database cannot be reached; when there is no table of users, or a table `tasks` that
-/// cannot be adopted (nothing is changed then); when the role may not create the schema of our own; when a file was edited after it was applied; when a lock is not free
+/// When the URL is invalid or the database cannot be reached; when there is no table of users, a table `tasks` that cannot
+/// be adopted, or another table that seems to have the tasks (nothing is changed then); when the role may not create the
+/// schema of our own; when a file was edited after it was applied; when a lock is not free
 /// within a minute; when a migration fails.
 pub async fn up(database_url: &str, options: &Options) -> Result<Report, MigrateError> {
     up_with_lock_timeout(database_url, options, DEFAULT_LOCK_TIMEOUT).await
@@ -47,15 +50,27 @@ pub async fn up_with_lock_timeout(
 }
 
 async fn run(database: &mut PgConnection, options: &Options, budget: &mut LockBudget) -> Result<Report, MigrateError> {
+    let mut report = migrate(database, options, budget).await?;
+    let changes = priority_check::changes(database, options.task_priorities.as_deref()).await?;
+    report.changes.extend(adoption::make_changes(database, changes, budget).await?);
+    Ok(report)
+}
+
+async fn migrate(
+    database: &mut PgConnection,
+    options: &Options,
+    budget: &mut LockBudget,
+) -> Result<Report, MigrateError> {
     acquire_migration_lock(database, budget).await?;
     let bookkeeping = Bookkeeping::read(database).await?;
     let applied = history::applied(database, &bookkeeping).await?;
     history::verify_checksums(&applied)?;
 
-    let has_tasks = TasksTable::read(database).await?.is_some();
+    let tasks = TasksTable::read(database).await?;
     if applied.is_empty() {
         let auth_user_table = options.auth_user_table.as_deref();
-        if has_tasks {
+        task_table::require(database, tasks.as_ref(), options.task_table.as_deref()).await?;
+        if tasks.is_some() {
             return adoption::adopt(database, auth_user_table, budget).await;
         }
         // Chosen here and not in the first migration: a refusal must leave nothing behind, not even the history table.
@@ -66,7 +81,7 @@ async fn run(database: &mut PgConnection, options: &Options, budget: &mut LockBu
             .bind(name)
             .execute(&mut *database)
             .await?;
-    } else if !has_tasks {
+    } else if tasks.is_none() {
         return Err(MigrateError::MissingTasks);
     }
 

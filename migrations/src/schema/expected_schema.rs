@@ -40,7 +40,7 @@ impl ExpectedColumn {
     }
 }
 
-pub(crate) static COLUMNS: [ExpectedColumn; 12] = [
+pub(crate) static COLUMNS: [ExpectedColumn; 13] = [
     existing("id", KEY_TYPES),
     existing("user_id", KEY_TYPES),
     existing("title", TEXT_TYPES),
@@ -48,6 +48,7 @@ pub(crate) static COLUMNS: [ExpectedColumn; 12] = [
     not_null("completed", &["bool"], "boolean not null default false").with_data_condition("completed"),
     nullable("priority", TEXT_TYPES, "varchar(20)").with_data_condition("priority is not null"),
     nullable("due_date", TIME_TYPES, "timestamptz").with_data_condition("due_date is not null"),
+    nullable("due_date_marker", &["timestamp"], "timestamp").with_data_condition("due_date_marker is not null"),
     not_null("created_at", TIME_TYPES, "timestamptz not null default now()"),
     not_null("updated_at", TIME_TYPES, "timestamptz not null default now()"),
     not_null("version", &["int8"], "bigint not null default 1"),

@@ -9,15 +9,25 @@
 //! | [`change_trigger`] | the trigger that maintains `updated_at` and `version` |
 //! | [`change`] | a change as SQL, with the SQL that undoes it |
 //! | [`difference`] | one difference between the two, and the changes that resolve it |
+//! | [`priority_check`] | the check on `priority`, which follows a setting |
 //! | [`orphans`] | tasks whose user does not exist |
 //! | [`comparison`] | finds the differences |
+//! | [`completion`] | columns beside `completed` that also tell whether a task is completed |
+//! | [`other_tables`] | tables beside `tasks` that seem to have tasks |
+//! | [`soft_delete`] | rows that another back end marks as deleted |
+//! | [`synonyms`] | the names that other back ends give to columns and tables |
 //! | [`time_zones`] | defaults that store another time than UTC |
 
 pub(crate) mod catalog;
 pub(crate) mod change;
 pub(crate) mod change_trigger;
 pub(crate) mod comparison;
+pub(crate) mod completion;
 pub(crate) mod difference;
 pub(crate) mod expected_schema;
 pub(crate) mod orphans;
+pub(crate) mod other_tables;
+pub(crate) mod priority_check;
+pub(crate) mod soft_delete;
+pub(crate) mod synonyms;
 pub(crate) mod time_zones;

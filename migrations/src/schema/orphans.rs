@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::schema::catalog::UserTable;
-use crate::schema::difference::Difference;
+use crate::schema::difference::{Choice, Difference};
 
 /// The number of tasks whose user does not exist.
 pub(crate) async fn count(database: &mut PgConnection, users: &UserTable) -> Result<i64, sqlx::Error> {
@@ -19,12 +19,13 @@ pub(crate) async fn difference(
     let count = count(database, users).await?;
     let condition = condition(users);
     Ok((count > 0).then(|| {
-        Difference::manual(
+        Difference::choice(
             format!("{count} tasks are of users that {} does not have", users.name),
-            format!(
-                "to list them: select id, user_id, title from tasks where {condition}; to remove them: delete from tasks \
-                 where {condition}; or set AUTH_USER_TABLE to none for no foreign key"
-            ),
+            [
+                Choice::sql_if("to list them", format!("select id, user_id, title from tasks where {condition};")),
+                Choice::sql_if("to remove them", format!("delete from tasks where {condition};")),
+                Choice::words_if("to keep them", "set AUTH_USER_TABLE to none for no foreign key"),
+            ],
         )
     }))
 }

@@ -8,13 +8,13 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use super::bearer::bearer;
 use super::claims::ClaimRules;
 use super::error::{AuthError, TokenError};
-use super::jwks::{JwksCache, KeySource};
+use super::jwks::{JwksCache, KeySet, KeySource};
 use super::jwt::Jwt;
 use super::session::SessionTokens;
-use super::tables::BetterAuthTables;
+use super::tables::{BetterAuthTables, StartState, TableUse};
 use super::user::VerifiedUser;
 use crate::config::{AuthConfig, StartError};
-use crate::db::Database;
+use crate::db::{CatalogTable, Database, DbError};
 
 /// Verifies tokens.
 pub(crate) struct Authenticator {
@@ -44,11 +44,26 @@ impl Authenticator {
         })
     }
 
-    /// Fetches the public keys before the first request needs them.
-    pub(crate) async fn warm_up(&self) {
+    /// Fetches the public keys before the first request needs them, if they have a URL.
+    pub(crate) async fn fetch_keys(&self) {
         if let Some((keys, _)) = &self.jwks {
-            keys.warm_up(&self.tables).await;
+            keys.warm_up_from_url().await;
         }
+    }
+
+    /// Reads, before the first request and in one round trip, the public keys if they are in the database, and what the
+    /// catalog says about Better Auth's tables and `others`. What Better Auth's tables lack is logged.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
+    pub(crate) async fn read_tables(&self, others: &[&'static str]) -> Result<Vec<CatalogTable>, DbError> {
+        let keys = self.jwks.as_ref().map(|(keys, _)| keys).filter(|keys| keys.are_in_database());
+        let uses = TableUse { keys: keys.is_some(), sessions: self.sessions.is_some() };
+        let StartState { keys: read, tables } = self.tables.start(uses, others).await?;
+        if let (Some(keys), Some(read)) = (keys, read) {
+            keys.warm_up_with(read).await;
+        }
+        Ok(tables)
     }
 
     /// Verifies the value of an `Authorization` header.
@@ -68,7 +83,8 @@ impl Authenticator {
             let (key, rules) = self.hs256.as_ref().ok_or(TokenError::Hs256NotAccepted)?;
             (jwt.verify(key, Algorithm::HS256)?, rules)
         } else {
-            let (keys, rules) = self.jwks.as_ref().ok_or(TokenError::KeyPairNotAccepted)?;
+            let algorithm = KeySet::algorithm_of(jwt).ok_or(TokenError::Header)?;
+            let (keys, rules) = self.jwks.as_ref().ok_or(TokenError::KeyPairNotAccepted(algorithm))?;
             (keys.verify(jwt, &self.tables).await?, rules)
         };
         Ok(rules.user_id(claims, now())?)

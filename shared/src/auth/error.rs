@@ -4,6 +4,10 @@ use std::error::Error;
 
 use crate::db::DbError;
 
+/// What is likely if the table of sessions is missing, or has no session.
+pub(super) const SECONDARY_STORAGE: &str = "if Better Auth keeps sessions in secondary storage such as Redis, set its option session.storeSessionInDatabase, or \
+     use AUTH_MODE=jwks";
+
 /// Why there is no verified user.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AuthError {
@@ -14,9 +18,12 @@ pub(crate) enum AuthError {
     /// The token cannot be verified, because there are no keys.
     #[error("the public keys are not available")]
     NoKeys(#[source] Box<dyn Error + Send + Sync>),
-    /// The token cannot be verified, because a table or a column of Better Auth does not exist.
+    /// The token cannot be verified, because a table or a column of Better Auth does not exist or may not be read.
     #[error("Better Auth's tables are not as expected: {0}")]
-    MissingTable(String),
+    UnusableTable(String),
+    /// The session is unknown, and so is every other session: the table, whose name this is, has none.
+    #[error("the session does not exist, and {0} has no session that has not expired: {SECONDARY_STORAGE}")]
+    NoSessions(String),
     /// The token cannot be verified, because Better Auth's tables cannot be read.
     #[error("Better Auth's tables cannot be read")]
     Database(#[from] DbError),
@@ -33,11 +40,11 @@ pub(crate) enum TokenError {
     NotAJwt,
     #[error("the token's header names an algorithm, type or extension that is not accepted")]
     Header,
-    #[error("the token is signed with HS256, which AUTH_MODE does not accept: it lacks hs256")]
+    #[error("the token is signed with HS256, and AUTH_MODE does not contain hs256")]
     Hs256NotAccepted,
-    #[error("the token is signed with a key pair, which AUTH_MODE does not accept: it lacks jwks")]
-    KeyPairNotAccepted,
-    #[error("the token is not a JWT, and AUTH_MODE does not accept session tokens: it lacks session")]
+    #[error("the token is signed with {0}, and AUTH_MODE does not contain jwks")]
+    KeyPairNotAccepted(&'static str),
+    #[error("the token is not a JWT, and AUTH_MODE does not contain session")]
     SessionNotAccepted,
     #[error("the token names a key that does not exist")]
     UnknownKey,
@@ -47,10 +54,14 @@ pub(crate) enum TokenError {
     Claims,
     #[error("the token is expired or not yet valid")]
     Time,
-    #[error("the token is from another issuer or for another audience")]
+    #[error(
+        "the token is from another issuer or for another audience than BETTER_AUTH_URL, JWT_ISSUER or JWT_AUDIENCE says"
+    )]
     Origin,
     #[error("the token names no user")]
     NoUser,
+    #[error("the session token is signed, and BETTER_AUTH_SECRET is not set")]
+    NoSecret,
     #[error("the token is not a session token")]
     NotASession,
     #[error("the session does not exist, or no longer")]

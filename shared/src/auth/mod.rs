@@ -12,6 +12,7 @@ mod jwks;
 mod jwt;
 mod members;
 mod session;
+mod table_forms;
 mod tables;
 mod user;
 

@@ -34,7 +34,7 @@ impl SessionTokens {
     }
 
     fn signed<'a>(&self, token: &'a str, signature: &str) -> Result<&'a str, TokenError> {
-        let key = self.key.as_ref().ok_or(TokenError::Signature)?;
+        let key = self.key.as_ref().ok_or(TokenError::NoSecret)?;
         let signature = STANDARD.decode(signature).map_err(|_| TokenError::Signature)?;
         let signature = URL_SAFE_NO_PAD.encode(signature);
         match crypto::verify(&signature, token.as_bytes(), key, Algorithm::HS256) {
@@ -86,6 +86,6 @@ mod tests {
         }
         let without_secret = SessionTokens { key: None };
         let signed = format!("{TOKEN}.{}", signature(SECRET));
-        assert_eq!(without_secret.stored_token(&signed), Err(TokenError::Signature));
+        assert_eq!(without_secret.stored_token(&signed), Err(TokenError::NoSecret));
     }
 }

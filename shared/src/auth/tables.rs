@@ -2,21 +2,25 @@
 //!
 //! Better Auth's adapters and generators name tables and columns differently: `jwks."publicKey"`, `jwks.public_key`,
 //! `jwkss` with `usePlural`, and Neon's managed Better Auth has a schema of its own. The names of Better Auth's own
-//! migration are tried first. Only if PostgreSQL does not know them, the catalog is read, once per process.
+//! migration are tried first. The catalog is read when the function starts, and when a query fails.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::error::AuthError;
-use crate::db::{Database, DbError, DbErrorKind, Query, Rejection, Row, SqlParam};
+use super::error::{AuthError, SECONDARY_STORAGE};
+use super::table_forms::{KEYS, SESSION, Table, keys_of, live_sessions_of, session_of};
+use crate::db::{CatalogTable, Database, DbError, DbErrorKind, Query, Row, SqlParam};
 
 /// Better Auth's tables, as far as verifying a token needs them.
 pub(super) struct BetterAuthTables {
     database: Arc<Database>,
     keys: TableQuery,
     sessions: TableQuery,
+    /// Whether an unknown session has been looked into.
+    has_examined_sessions: AtomicBool,
 }
 
 /// A query of a table whose form is not known.
@@ -27,75 +31,33 @@ struct TableQuery {
     usual_sql: &'static str,
     /// The names that the table can have.
     tables: [&'static str; 2],
+    /// The columns that are read, as Better Auth calls them.
+    columns: [&'static str; 3],
     /// Makes the query for a table that was found.
     sql_for: fn(&Table) -> Result<String, String>,
+    /// What to do without such a table.
+    without_table: &'static str,
     /// The query for the table that was found.
     found_sql: Mutex<Option<Arc<str>>>,
 }
 
-/// Without the private key, which is in the same table. Better Auth stops publishing a key 30 days after it has expired.
-/// `extract` reads a time without a time zone as UTC, which is what Better Auth stores.
-const KEYS: &str = r#"select id::text, "publicKey"
-from jwks
-where "expiresAt" is null
-   or extract(epoch from "expiresAt") > extract(epoch from now() - interval '30 days')
-"#;
-
-fn keys_of(table: &Table) -> Result<String, String> {
-    let (name, id, key) = (&table.name, table.column("id")?, table.column("publicKey")?);
-    // Before Better Auth 1.4 keys did not expire.
-    let condition = table.column("expiresAt").map_or(String::new(), |expires| {
-        format!(
-            " where {expires} is null or extract(epoch from {expires}) > extract(epoch from now() - interval '30 days')"
-        )
-    });
-    Ok(format!("select {id}::text, {key} from {name}{condition}"))
+/// What Better Auth's tables are needed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TableUse {
+    pub(super) keys: bool,
+    pub(super) sessions: bool,
 }
 
-const SESSION: &str = r#"select "userId"::text
-from session
-where token = $1 and extract(epoch from "expiresAt") > extract(epoch from now())
-"#;
-
-fn session_of(table: &Table) -> Result<String, String> {
-    let (name, user) = (&table.name, table.column("userId")?);
-    let (token, expires) = (table.column("token")?, table.column("expiresAt")?);
-    let condition = format!("{token} = $1 and extract(epoch from {expires}) > extract(epoch from now())");
-    Ok(format!("select {user}::text from {name} where {condition}"))
+/// What was read before the first request.
+pub(super) struct StartState {
+    /// `None` if the keys are not in the database.
+    pub(super) keys: Option<Result<Vec<Value>, AuthError>>,
+    pub(super) tables: Vec<CatalogTable>,
 }
 
-/// The tables with one of the names `$1`: those of the search path first, then those of Neon's managed Better Auth. Tables
-/// of other schemas are not trusted: a user of the database who can create a schema could forge sessions there.
-const CATALOG: &str = "\
-select format('%I.%I', n.nspname, c.relname), array_agg(a.attname::text order by a.attnum)
-from pg_class as c
-join pg_namespace as n on n.oid = c.relnamespace
-join pg_attribute as a on a.attrelid = c.oid
-where c.relname = any ($1::text[])
-  and (pg_table_is_visible(c.oid) or n.nspname = 'neon_auth')
-  and c.relkind in ('r', 'p', 'v', 'm', 'f')
-  and a.attnum > 0
-  and not a.attisdropped
-group by c.oid, n.nspname, c.relname
-order by pg_table_is_visible(c.oid) desc, c.relname
-";
-
-/// A table of the catalog.
-struct Table {
-    /// With its schema, quoted where necessary.
-    name: String,
-    columns: Vec<String>,
-}
-
-impl Table {
-    /// The quoted column that Better Auth calls `name`, whatever the case: `publicKey`, `public_key`.
-    fn column(&self, name: &str) -> Result<String, String> {
-        let normalized = |name: &str| name.replace('_', "").to_ascii_lowercase();
-        let found = self.columns.iter().find(|column| normalized(column) == normalized(name));
-        let column = found.ok_or_else(|| format!("the table {} has no column for {name}", self.name))?;
-        Ok(format!("\"{}\"", column.replace('"', "\"\"")))
-    }
-}
+/// Tables of other schemas than those of the search path and this one are not trusted: a user of the database who can
+/// create a schema could forge sessions there.
+const NEON_SCHEMA: &str = "neon_auth";
 
 impl BetterAuthTables {
     pub(super) fn new(database: Arc<Database>) -> Self {
@@ -106,16 +68,22 @@ impl BetterAuthTables {
                 name: "keys",
                 usual_sql: KEYS,
                 tables: ["jwks", "jwkss"],
+                columns: ["id", "publicKey", "expiresAt"],
                 sql_for: keys_of,
+                without_table: "without Better Auth's plugin jwt() there are no such keys; if they are elsewhere, set \
+                                JWKS_URL",
                 found_sql: found_sql(),
             },
             sessions: TableQuery {
                 name: "session",
                 usual_sql: SESSION,
                 tables: ["session", "sessions"],
+                columns: ["token", "userId", "expiresAt"],
                 sql_for: session_of,
+                without_table: SECONDARY_STORAGE,
                 found_sql: found_sql(),
             },
+            has_examined_sessions: AtomicBool::new(false),
         }
     }
 
@@ -125,44 +93,111 @@ impl BetterAuthTables {
     /// The database does not answer, or there is no such table.
     pub(super) async fn keys(&self) -> Result<Vec<Value>, AuthError> {
         let rows = self.query(&self.keys, Vec::new()).await?;
-        Ok(rows.iter().map(jwk).collect::<Result<_, _>>()?)
+        jwks(&rows)
     }
 
     /// The user of a session that has not expired.
     ///
     /// # Errors
-    /// As [`BetterAuthTables::keys`].
+    /// As [`BetterAuthTables::keys`]. [`AuthError::NoSessions`] the first time that a session is unknown, if there is no
+    /// other session either.
     pub(super) async fn user_of_session(&self, token: &str) -> Result<Option<String>, AuthError> {
         let rows = self.query(&self.sessions, vec![SqlParam::from_str(token)]).await?;
-        Ok(rows.first().map(|row| row.get(0)).transpose()?)
+        let user = rows.first().map(|row| row.get(0)).transpose()?;
+        if user.is_none() && !self.has_examined_sessions.swap(true, Ordering::Relaxed) {
+            // A failure is no failure of this request: the table is only for the log.
+            if let Some(table) = self.table_without_sessions().await.ok().flatten() {
+                return Err(AuthError::NoSessions(table));
+            }
+        }
+        Ok(user)
+    }
+
+    /// Reads, before the first request, the public keys if they are in the database, and in the same round trip what the
+    /// catalog says about the tables that are used and about `others`. What Better Auth's tables lack is logged.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub(super) async fn start(&self, uses: TableUse, others: &[&'static str]) -> Result<StartState, DbError> {
+        let used = [(uses.keys, &self.keys), (uses.sessions, &self.sessions)];
+        let names = used.iter().filter(|(is_used, _)| *is_used).flat_map(|(_, query)| query.tables);
+        let catalog = CatalogTable::query(names.chain(others.iter().copied()), &[NEON_SCHEMA]);
+        let (keys, tables) = if uses.keys {
+            let (keys, tables) = self.keys_and_tables(catalog).await?;
+            (Some(keys), tables)
+        } else {
+            (None, self.tables(catalog).await?)
+        };
+        if let Some(Ok(_)) = keys {
+            // Without keys, the caller logs why.
+            self.keys.learn(&tables);
+        }
+        if uses.sessions {
+            self.sessions.learn(&tables);
+        }
+        Ok(StartState { keys, tables })
+    }
+
+    async fn keys_and_tables(
+        &self,
+        catalog: Query<'_>,
+    ) -> Result<(Result<Vec<Value>, AuthError>, Vec<CatalogTable>), DbError> {
+        let keys = Query::new(self.keys.name, self.keys.usual_sql, Vec::new());
+        let (keys, tables) = match self.database.query_together([keys, catalog.clone()]).await {
+            Ok(result) => {
+                let [keys, tables] = result.rows;
+                (Ok(keys), decode(&tables)?)
+            }
+            Err(error) if is_about_form(&error) => {
+                let tables = self.tables(catalog).await?;
+                (self.query_in(&tables, &self.keys, Vec::new()).await, tables)
+            }
+            Err(error) => return Err(error),
+        };
+        Ok((keys.and_then(|keys| jwks(&keys)), tables))
     }
 
     async fn query(&self, query: &TableQuery, params: Vec<SqlParam<'_>>) -> Result<Vec<Row>, AuthError> {
         let known_sql = query.known_sql();
         let sql = known_sql.as_deref().unwrap_or(query.usual_sql);
         match self.execute(query.name, sql, params.clone()).await {
-            Err(error) if error.kind() == DbErrorKind::Rejected(Rejection::Undefined) => {
-                let sql = self.find(query).await?;
-                let rows = self.execute(query.name, &sql, params).await?;
-                query.set_known_sql(sql);
-                Ok(rows)
+            Err(error) if is_about_form(&error) => {
+                let tables = self.tables_of(query).await?;
+                self.query_in(&tables, query, params).await
             }
             outcome => Ok(outcome?),
         }
     }
 
-    /// The query for the first table of the catalog that has all columns.
-    async fn find(&self, query: &TableQuery) -> Result<String, AuthError> {
-        let catalog = Query::new("catalog", CATALOG, vec![SqlParam::from_texts(query.tables)]);
-        let mut missing = format!("there is no table {}", query.tables.join(" or "));
-        for (index, row) in self.database.query(catalog).await?.rows.iter().enumerate() {
-            match (query.sql_for)(&Table { name: row.get(0)?, columns: row.get(1)? }) {
-                Ok(sql) => return Ok(sql),
-                Err(problem) if index == 0 => missing = problem,
-                Err(_) => {}
-            }
-        }
-        Err(AuthError::MissingTable(missing))
+    /// Executes the query for the form that the table has in the catalog.
+    async fn query_in(
+        &self,
+        tables: &[CatalogTable],
+        query: &TableQuery,
+        params: Vec<SqlParam<'_>>,
+    ) -> Result<Vec<Row>, AuthError> {
+        let sql = query.find_in(tables).map_err(AuthError::UnusableTable)?;
+        let rows = self.execute(query.name, &sql, params).await?;
+        query.set_known_sql(sql);
+        Ok(rows)
+    }
+
+    /// The table of sessions, if each of them has expired. Then the sessions are probably elsewhere.
+    async fn table_without_sessions(&self) -> Result<Option<String>, DbError> {
+        let tables = self.tables_of(&self.sessions).await?;
+        let Some(table) = self.sessions.usable_in(&tables).next() else { return Ok(None) };
+        let Ok(sql) = live_sessions_of(&table) else { return Ok(None) };
+        let rows = self.execute("any session", &sql, Vec::new()).await?;
+        let has_sessions = rows.first().map_or(Ok(true), |row| row.get(0))?;
+        Ok((!has_sessions).then(|| table.qualified_name().to_owned()))
+    }
+
+    async fn tables_of(&self, query: &TableQuery) -> Result<Vec<CatalogTable>, DbError> {
+        self.tables(CatalogTable::query(query.tables, &[NEON_SCHEMA])).await
+    }
+
+    async fn tables(&self, catalog: Query<'_>) -> Result<Vec<CatalogTable>, DbError> {
+        decode(&self.database.query(catalog).await?.rows)
     }
 
     async fn execute(&self, name: &'static str, sql: &str, params: Vec<SqlParam<'_>>) -> Result<Vec<Row>, DbError> {
@@ -171,6 +206,48 @@ impl BetterAuthTables {
 }
 
 impl TableQuery {
+    /// The tables of the catalog that can have one of the names.
+    fn named_in<'a>(&self, tables: &'a [CatalogTable]) -> impl Iterator<Item = Table<'a>> {
+        tables.iter().filter(|table| self.tables.contains(&table.name.as_str())).map(Table)
+    }
+
+    /// Those that have all columns.
+    fn usable_in<'a>(&self, tables: &'a [CatalogTable]) -> impl Iterator<Item = Table<'a>> {
+        self.named_in(tables).filter(|table| (self.sql_for)(table).is_ok())
+    }
+
+    /// The query for the first table that has all columns, or what the first table lacks.
+    fn find_in(&self, tables: &[CatalogTable]) -> Result<String, String> {
+        let found = self.usable_in(tables).next().or_else(|| self.named_in(tables).next());
+        let table = found.ok_or_else(|| {
+            let (names, without_table) = (self.tables.join(" or "), self.without_table);
+            format!("there is no table {names} in the search path or in the schema {NEON_SCHEMA}: {without_table}")
+        })?;
+        let sql = (self.sql_for)(&table)?;
+        table.missing_grant(&self.columns).map_or(Ok(sql), Err)
+    }
+
+    /// Remembers the query for the table, and logs what is wrong with it.
+    fn learn(&self, tables: &[CatalogTable]) {
+        match self.find_in(tables) {
+            Ok(sql) => self.set_known_sql(sql),
+            Err(problem) => tracing::warn!(problem, "Better Auth's tables are not as expected"),
+        }
+        for problem in self.remarks(tables) {
+            tracing::warn!(problem, "Better Auth's tables may not be as expected");
+        }
+    }
+
+    /// What can be wrong with the table that is used although it can be read.
+    fn remarks(&self, tables: &[CatalogTable]) -> Vec<String> {
+        let usable: Vec<Table<'_>> = self.usable_in(tables).collect();
+        let [used, ignored @ ..] = usable.as_slice() else { return Vec::new() };
+        let ignored = ignored
+            .iter()
+            .map(|other| format!("{} is used, and {} is ignored", used.qualified_name(), other.qualified_name()));
+        used.row_security_problem().into_iter().chain(ignored).collect()
+    }
+
     fn known_sql(&self) -> Option<Arc<str>> {
         self.found_sql.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -180,9 +257,26 @@ impl TableQuery {
     }
 }
 
+/// Whether a query failed because the table is missing, has another form, or may not be read.
+fn is_about_form(error: &DbError) -> bool {
+    matches!(error.kind(), DbErrorKind::Rejected(_)) || error.is_missing_privilege()
+}
+
+fn decode(rows: &[Row]) -> Result<Vec<CatalogTable>, DbError> {
+    rows.iter().map(CatalogTable::from_row).collect()
+}
+
+fn jwks(rows: &[Row]) -> Result<Vec<Value>, AuthError> {
+    Ok(rows.iter().map(jwk).collect::<Result<_, _>>()?)
+}
+
 fn jwk(row: &Row) -> Result<Value, DbError> {
     let (id, text): (String, &str) = (row.get(0)?, row.get(1)?);
     let mut jwk: Value = serde_json::from_str(text).unwrap_or_default();
+    if let Value::String(text) = &jwk {
+        // A column of type json, whose value is the text that Better Auth writes.
+        jwk = serde_json::from_str(text).unwrap_or_default();
+    }
     if let Some(members) = jwk.as_object_mut() {
         members.insert("kid".to_owned(), id.into());
     }

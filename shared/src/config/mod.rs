@@ -6,9 +6,11 @@
 mod auth;
 mod error;
 mod lookup;
+mod priorities;
 mod settings;
 
 pub(crate) use auth::{AuthConfig, JwksSource, TokenRules};
 pub use error::StartError;
 pub(crate) use lookup::Secret;
+pub use priorities::Priorities;
 pub use settings::{ApiConfig, Config, InputLimits, JsonFormat};

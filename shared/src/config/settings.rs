@@ -3,6 +3,7 @@
 use super::auth::AuthConfig;
 use super::error::StartError;
 use super::lookup::{Secret, is_second, number};
+use super::priorities::Priorities;
 
 /// The settings of a process.
 #[derive(Debug)]
@@ -16,10 +17,12 @@ pub struct Config {
 }
 
 /// What this deployment expects of requests and how it writes responses.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct ApiConfig {
     /// Limits of request bodies.
     pub limits: InputLimits,
+    /// The vocabulary of priorities.
+    pub priorities: Priorities,
     /// The format of response bodies.
     pub json: JsonFormat,
     /// `REQUIRE_IF_MATCH=1`: changes and deletions without `If-Match` are refused.
@@ -35,13 +38,21 @@ pub struct InputLimits {
     pub description_max: usize,
 }
 
-/// How response bodies are written.
-#[derive(Debug, Clone, Copy)]
+impl Default for InputLimits {
+    fn default() -> Self {
+        Self { title_max: 200, description_max: 1000 }
+    }
+}
+
+/// The format of response bodies, and of the times in requests.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct JsonFormat {
     /// `TASK_LIST_SHAPE=object`: `{"tasks", "total", "count"}` instead of a bare array.
     pub list_object: bool,
     /// `TASK_JSON_CASE=both`: camelCase members beside those in snake_case.
     pub camel_case_too: bool,
+    /// `TASK_DUE_DATES=instant`: a due date without an offset is a time in UTC. By default it has no time zone.
+    pub instant_due_dates: bool,
 }
 
 /// The length of the column `title`.
@@ -67,17 +78,20 @@ impl Config {
             name: "DATABASE_URL",
             meaning: "give it the connection string of the database, postgres://user:password@host/database?sslmode=require",
         })?;
+        let limits = InputLimits::default();
         Ok(Self {
             database_url: Secret::new(database_url),
             auth: AuthConfig::from_lookup(&lookup)?,
             api: ApiConfig {
                 limits: InputLimits {
-                    title_max: number(&lookup, "TASK_TITLE_MAX", 200, 1..=TITLE_COLUMN_LENGTH)?,
-                    description_max: number(&lookup, "TASK_DESCRIPTION_MAX", 1000, 0..=16_000)?,
+                    title_max: number(&lookup, "TASK_TITLE_MAX", limits.title_max, 1..=TITLE_COLUMN_LENGTH)?,
+                    description_max: number(&lookup, "TASK_DESCRIPTION_MAX", limits.description_max, 0..=16_000)?,
                 },
+                priorities: Priorities::from_lookup(&lookup)?,
                 json: JsonFormat {
                     list_object: is_second(&lookup, "TASK_LIST_SHAPE", ["array", "object"])?,
                     camel_case_too: is_second(&lookup, "TASK_JSON_CASE", ["snake", "both"])?,
+                    instant_due_dates: is_second(&lookup, "TASK_DUE_DATES", ["floating", "instant"])?,
                 },
                 require_if_match: is_second(&lookup, "REQUIRE_IF_MATCH", ["0", "1"])?,
             },
@@ -130,6 +144,8 @@ mod tests {
             ("TASK_TITLE_MAX", "many", "TASK_TITLE_MAX must be a number from 1 to 255"),
             ("TASK_LIST_SHAPE", "tree", "TASK_LIST_SHAPE must be array or object"),
             ("TASK_JSON_CASE", "kebab", "TASK_JSON_CASE must be snake or both"),
+            ("TASK_DUE_DATES", "utc", "TASK_DUE_DATES must be floating or instant"),
+            ("TASK_PRIORITY_DEFAULT", "urgent", "TASK_PRIORITY_DEFAULT must be low, medium or high"),
         ] {
             assert_eq!(sentence_with(name, value), sentence);
         }

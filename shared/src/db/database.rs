@@ -28,13 +28,16 @@ impl Database {
         Self { connector: Arc::new(Connector::new(url)), slot: Mutex::default(), stats: StatsRecorder::default() }
     }
 
-    /// Connects before the first request needs it. A failure is not reported: the first request tries again. If this is
-    /// cancelled, the connection is still opened.
-    pub(crate) async fn warm_up(&self) {
-        if let Err(error) = self.slot.lock().await.fill(&self.connector, &self.stats).await {
+    /// Connects before the first request needs it, and returns whether there is a connection. A failure is not reported:
+    /// the first request tries again. If this is cancelled, the connection is still opened.
+    pub(crate) async fn warm_up(&self) -> bool {
+        let filled = self.slot.lock().await.fill(&self.connector, &self.stats).await;
+        if let Err(error) = filled {
             let error = DbError::from_connect("none", error);
             tracing::warn!(cause = cause_chain(&error), "no connection yet: the first request will try again");
+            return false;
         }
+        true
     }
 
     /// Closes the connection with the protocol's Terminate message.

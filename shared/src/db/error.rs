@@ -38,8 +38,11 @@ pub(crate) enum Rejection {
     ForeignKey,
     /// 23505
     Unique,
-    /// A value breaks a rule of its column: 23514, 22001 (too long), 22021 (a character that the encoding lacks).
+    /// A value breaks a rule of its column: 23514, 23502 (null), 22001 (too long), 22021 (a character that the encoding
+    /// lacks).
     Rule,
+    /// 22023: a parameter of a function, such as the name of a time zone, is not known.
+    Parameter,
     /// A value is not a literal of the column's type. 22P02: `abc` is not an integer. 22003: 99999999999 is not a small
     /// one.
     Literal,
@@ -47,6 +50,15 @@ pub(crate) enum Rejection {
     Undefined,
     /// Any other.
     Other,
+}
+
+/// What the server names in its rejection of a statement.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RejectedBy<'a> {
+    /// The constraint or unique index.
+    pub(crate) constraint: Option<&'a str>,
+    pub(crate) table: Option<&'a str>,
+    pub(crate) column: Option<&'a str>,
 }
 
 /// What is known about the execution of a statement that failed.
@@ -132,6 +144,22 @@ impl DbError {
 
     pub(crate) fn kind(&self) -> DbErrorKind {
         self.kind
+    }
+
+    /// Whether the role of the functions lacks a privilege: 42501.
+    pub(crate) fn is_missing_privilege(&self) -> bool {
+        let Some(ExecuteError::Driver(driver)) = self.source.downcast_ref() else { return false };
+        driver.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE)
+    }
+
+    /// What the server named. Empty unless the error is a [`DbErrorKind::Rejected`].
+    pub(crate) fn rejected_by(&self) -> RejectedBy<'_> {
+        let Some(ExecuteError::Driver(driver)) = self.source.downcast_ref() else { return RejectedBy::default() };
+        driver.as_db_error().map_or_else(RejectedBy::default, |response| RejectedBy {
+            constraint: response.constraint(),
+            table: response.table(),
+            column: response.column(),
+        })
     }
 
     pub(super) fn retry_class(&self) -> RetryClass {
@@ -247,7 +275,8 @@ fn rejection(code: &str) -> Rejection {
     match code {
         "23503" => Rejection::ForeignKey,
         "23505" => Rejection::Unique,
-        "23514" | "22001" | "22021" => Rejection::Rule,
+        "23514" | "23502" | "22001" | "22021" => Rejection::Rule,
+        "22023" => Rejection::Parameter,
         "22P02" | "22003" => Rejection::Literal,
         "42P01" | "42703" | "3F000" => Rejection::Undefined,
         _ => Rejection::Other,

@@ -6,6 +6,7 @@
 //! error for the caller when it was lost (`retry`). A request that is cancelled or fails halfway cannot leave a half-read
 //! connection to the next one.
 
+mod catalog;
 mod connection;
 mod connector;
 mod database;
@@ -18,12 +19,13 @@ mod slot;
 mod socket;
 mod stats;
 
+pub(crate) use catalog::{CatalogColumn, CatalogTable, TypeCategory};
 pub(crate) use database::Database;
 pub use database::Readiness;
 pub use error::DbError;
 pub(crate) use error::{DbErrorKind, Rejection, cause_chain};
 pub(crate) use param::SqlParam;
 pub(crate) use query::{Fence, Query, QueryResult};
-pub(crate) use row::Row;
 pub use row::RowId;
+pub(crate) use row::{ColumnTime, Row};
 pub(crate) use stats::{ConnectReason, ConnectStats, DbStats};

@@ -107,6 +107,23 @@ impl<'a> FromSql<'a> for Timestamp {
     }
 }
 
+/// A time, and whether the column that stores it has a time zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ColumnTime {
+    pub(crate) time: Timestamp,
+    pub(crate) has_zone: bool,
+}
+
+impl<'a> FromSql<'a> for ColumnTime {
+    fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self { time: Timestamp::from_sql(ty, raw)?, has_zone: *ty == Type::TIMESTAMPTZ })
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        Timestamp::accepts(ty)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use crate::auth::AuthError;
-use crate::db::{DbError, DbErrorKind, Rejection};
+use crate::db::{DbError, DbErrorKind};
 use crate::input::InvalidInput;
 use crate::noun::Noun;
 use crate::scope::StoreError;
@@ -59,9 +59,9 @@ pub enum ApiError {
     /// 405: the path exists, with these methods.
     #[error("This path does not support the request's method, only {0}")]
     MethodNotAllowed(String),
-    /// 409: the change conflicts with a stored row.
-    #[error("The request conflicts with the stored data")]
-    Conflict(#[source] Source),
+    /// 409: the change conflicts with stored rows, as the sentence says.
+    #[error("{0}")]
+    Conflict(String, #[source] Source),
     /// 412: the row has changed since the client read it.
     #[error("The {} has changed since you read it", .0.name)]
     PreconditionFailed(&'static Noun),
@@ -74,9 +74,9 @@ pub enum ApiError {
     /// 422: the input breaks rules, all of which are listed.
     #[error("{0}")]
     InvalidInput(InvalidInput),
-    /// 422: the input breaks a rule of the database that is not one of ours.
-    #[error("The {} breaks a rule of the database", .0.name)]
-    DatabaseRule(&'static Noun, #[source] Source),
+    /// 422: the input breaks rules of the database that are not ours.
+    #[error("{0}")]
+    DatabaseRule(InvalidInput, #[source] Source),
     /// 428: the deployment requires `If-Match`.
     #[error("The header If-Match is required: send the ETag of the task that you read")]
     PreconditionRequired,
@@ -145,7 +145,7 @@ impl ApiError {
             Self::NotFound(noun) => (404, noun.not_found_code),
             Self::RouteNotFound(_) => (404, "route_not_found"),
             Self::MethodNotAllowed(_) => (405, "method_not_allowed"),
-            Self::Conflict(_) => (409, "conflict"),
+            Self::Conflict(..) => (409, "conflict"),
             Self::PreconditionFailed(_) => (412, "precondition_failed"),
             Self::BodyTooLarge => (413, "body_too_large"),
             Self::UnsupportedMediaType => (415, "unsupported_media_type"),
@@ -171,10 +171,11 @@ impl From<AuthError> for ApiError {
             AuthError::MissingToken => Self::Unauthenticated(None),
             AuthError::InvalidToken(reason) => Self::Unauthenticated(Some(reason.into())),
             AuthError::NoKeys(source) => Self::AuthUnavailable(source),
-            AuthError::MissingTable(_) => Self::Misconfigured(error.into()),
+            AuthError::NoSessions(_) => Self::Unauthenticated(Some(error.into())),
+            AuthError::UnusableTable(_) => Self::Misconfigured(error.into()),
             // Better Auth's tables are not as expected.
             AuthError::Database(error) if matches!(error.kind(), DbErrorKind::Rejected(_)) => {
-                Self::AuthUnavailable(error.into())
+                Self::Misconfigured(error.into())
             }
             AuthError::Database(error) => error.into(),
         }
@@ -186,12 +187,25 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::NotFound(noun) => Self::NotFound(noun),
             StoreError::PreconditionFailed(noun) => Self::PreconditionFailed(noun),
+            StoreError::InvalidInput(input) => input.into(),
+            StoreError::BrokenRule(noun, InvalidInput(failures), error) if failures.is_empty() => {
+                let rule = format!("The {} breaks a rule of the database", noun.name);
+                Self::DatabaseRule(InvalidInput::of_body(rule), error.into())
+            }
+            StoreError::BrokenRule(_, input, error) => Self::DatabaseRule(input, error.into()),
+            StoreError::Conflict(InvalidInput(failures), error) if failures.is_empty() => {
+                Self::Conflict("The request conflicts with the stored data".to_owned(), error.into())
+            }
+            StoreError::Conflict(input, error) => {
+                Self::Conflict(format!("The request conflicts with the stored data: {input}"), error.into())
+            }
+            StoreError::IdInUse(_, error) => Self::Misconfigured(error.into()),
+            StoreError::Referenced(noun, error) => {
+                let table = error.rejected_by().table.unwrap_or("another table").to_owned();
+                Self::Conflict(format!("The {} is still used by {table}", noun.name), error.into())
+            }
             StoreError::UnknownUser(error) => Self::Unauthenticated(Some(error.into())),
-            StoreError::Database(noun, error) => match error.kind() {
-                DbErrorKind::Rejected(Rejection::Unique) => Self::Conflict(error.into()),
-                DbErrorKind::Rejected(Rejection::Rule) => Self::DatabaseRule(noun, error.into()),
-                _ => error.into(),
-            },
+            StoreError::Database(_, error) => error.into(),
         }
     }
 }

@@ -20,7 +20,7 @@ impl Serialize for Problem<'_> {
         map.serialize_entry("detail", &self.error.to_string())?;
         map.serialize_entry("code", code)?;
         map.serialize_entry("request_id", self.request_id)?;
-        if let ApiError::InvalidInput(input) = self.error {
+        if let ApiError::InvalidInput(input) | ApiError::DatabaseRule(input, _) = self.error {
             map.serialize_entry("errors", &input.0)?;
         }
         map.end()

@@ -79,8 +79,28 @@ impl<'a> ObjectReader<'a> {
 
     /// Records that the member `name` breaks a rule.
     pub(crate) fn fail<T>(&mut self, name: &str, detail: impl Into<String>) -> Option<T> {
-        self.failures.push(Failure { pointer: format!("{}/{name}", self.pointer), detail: detail.into() });
+        self.failures.push(self.failure(name, detail));
         None
+    }
+
+    /// The failure of the member `name`, without recording it.
+    pub(crate) fn failure(&self, name: &str, detail: impl Into<String>) -> Failure {
+        Failure { pointer: format!("{}/{name}", self.pointer), detail: detail.into() }
+    }
+
+    /// Records a failure before the one at `position`, or as the last one.
+    pub(crate) fn insert_failure(&mut self, position: usize, failure: Failure) {
+        self.failures.insert(position.min(self.failures.len()), failure);
+    }
+
+    /// How many failures were recorded.
+    pub(crate) fn failure_count(&self) -> usize {
+        self.failures.len()
+    }
+
+    /// Whether a failure was recorded.
+    pub(crate) fn has_failures(&self) -> bool {
+        !self.failures.is_empty()
     }
 
     /// Records that the object as a whole breaks a rule, unless one of its members does.

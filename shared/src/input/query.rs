@@ -26,8 +26,8 @@ impl QueryReader {
         if self.failures.is_empty() { Ok(value) } else { Err(InvalidInput(self.failures)) }
     }
 
-    /// Parses the last parameter with one of the `spellings`. `None` if there is none or it is empty, or if it cannot be
-    /// parsed. That failure is recorded with the first spelling and the sentence `rule`.
+    /// Parses the last parameter with one of the `spellings`. `None` if there is none or it has no value, or if it cannot
+    /// be parsed. That failure is recorded with the first spelling and the sentence `rule`.
     pub(crate) fn read<T>(
         &mut self,
         spellings: &[&str],
@@ -39,7 +39,9 @@ impl QueryReader {
             return None;
         }
         let value = parse(text);
-        if value.is_none() {
+        // What JavaScript makes of a variable without a value in a template string.
+        let has_no_value = matches!(text.as_str(), "undefined" | "null");
+        if value.is_none() && !has_no_value {
             self.fail(spellings.first().copied().unwrap_or_default(), rule);
         }
         value

@@ -12,8 +12,9 @@ use super::log;
 use super::metrics::Metrics;
 use crate::auth::Authenticator;
 use crate::config::{ApiConfig, Config, StartError};
-use crate::db::Database;
+use crate::db::{Database, cause_chain};
 use crate::http::{ApiError, Event, Response, ResponseWriter};
+use crate::scope::{CHECKED_TABLES, table_problems};
 
 /// The parts of a function.
 pub(super) struct App {
@@ -39,6 +40,23 @@ impl App {
             config: config.api,
             metrics: config.metrics_namespace.map(Metrics::new),
         })
+    }
+
+    /// Does what the first request could do as well, because Lambda gives the start more processor time: connects, fetches
+    /// the public keys, and logs what the database lacks. What fails here is retried by the first request.
+    pub(super) async fn warm_up(&self) {
+        let with_database = async {
+            if !self.database.warm_up().await {
+                return;
+            }
+            match self.authenticator.read_tables(&CHECKED_TABLES).await {
+                Ok(tables) => table_problems(&tables)
+                    .iter()
+                    .for_each(|problem| tracing::warn!(problem, "requests will fail, or miss rows")),
+                Err(error) => tracing::warn!(cause = cause_chain(&error), "the tables could not be checked"),
+            }
+        };
+        tokio::join!(self.authenticator.fetch_keys(), with_database);
     }
 
     /// Runs an operation within the deadline of the event. Every failure is a response.

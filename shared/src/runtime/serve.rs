@@ -72,9 +72,8 @@ where
     log::start();
     let app = App::new(Config::from_env()?)?;
     if warm_up == WarmUp::Database {
-        // Lambda gives the start more processor time than a request. What fails here is retried by the first request.
-        let both = async { tokio::join!(app.authenticator.warm_up(), app.database.warm_up()) };
-        tokio::join!(register_extension(), async { tokio::time::timeout(WARM_UP_TIMEOUT, both).await.ok() });
+        let start = tokio::time::timeout(WARM_UP_TIMEOUT, app.warm_up());
+        tokio::join!(register_extension(), async { start.await.ok() });
     }
     let (app, operation) = (&app, &operation);
     let respond = |event: LambdaEvent<Event>| async move {

@@ -12,8 +12,8 @@ pub(super) const SOURCE_FUNCTIONS: [&str; 4] =
     ["generate_series", "jsonb_array_elements", "jsonb_to_recordset", "unnest"];
 
 /// Functions that an insert can call for its values. None is an aggregate.
-pub(super) const INSERT_FUNCTIONS: [&str; 9] =
-    ["coalesce", "gen_random_uuid", "greatest", "least", "lower", "now", "nullif", "trim", "upper"];
+pub(super) const INSERT_FUNCTIONS: [&str; 10] =
+    ["coalesce", "gen_random_uuid", "greatest", "least", "lower", "now", "nullif", "pg_typeof", "trim", "upper"];
 
 /// Parts of the names of functions that execute the SQL of a string, or read the table that it names.
 pub(super) const FUNCTIONS_OF_SQL: [&str; 4] = ["_to_xml", "dblink", "ts_rewrite", "ts_stat"];

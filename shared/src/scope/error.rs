@@ -1,6 +1,7 @@
 //! Failures of operations on a user's rows, before they are mapped to HTTP.
 
 use crate::db::{DbError, DbErrorKind, Rejection};
+use crate::input::InvalidInput;
 use crate::noun::Noun;
 
 /// Why an operation on a user's rows failed.
@@ -12,6 +13,21 @@ pub enum StoreError {
     /// The row does not have one of the expected versions.
     #[error("the {} has changed", .0.name)]
     PreconditionFailed(&'static Noun),
+    /// The input breaks rules, and is not what is stored already.
+    #[error("{0}")]
+    InvalidInput(InvalidInput),
+    /// The input breaks rules of the database, which are listed as far as they are known.
+    #[error("the {} breaks a rule of the database", .0.name)]
+    BrokenRule(&'static Noun, InvalidInput, #[source] DbError),
+    /// Another row has the values of a unique index, whose columns are listed.
+    #[error("another row has the same values")]
+    Conflict(InvalidInput, #[source] DbError),
+    /// The id that the database assigned is in use: its sequence is behind the largest id.
+    #[error("the database assigned the id of another {}: its sequence is behind", .0.name)]
+    IdInUse(&'static Noun, #[source] DbError),
+    /// Rows of another table refer to the row.
+    #[error("another table refers to the {}", .0.name)]
+    Referenced(&'static Noun, #[source] DbError),
     /// The user of the token does not exist any more.
     #[error("the user does not exist")]
     UnknownUser(#[source] DbError),
@@ -26,6 +42,7 @@ impl StoreError {
         match error.kind() {
             // An id that the column's type cannot represent is the id of no row.
             DbErrorKind::Rejected(Rejection::Literal) => Self::NotFound(noun),
+            DbErrorKind::Rejected(Rejection::ForeignKey) => Self::Referenced(noun, error),
             _ => Self::Database(noun, error),
         }
     }

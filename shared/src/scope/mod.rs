@@ -1,21 +1,26 @@
 //! One verified user: the only maker of statements about a user's rows, and the door to the nouns (tasks, …).
 //!
-//! [`UserScope`] is made from a [`VerifiedUser`](crate::VerifiedUser) and by nothing else. It sends [`Read`], [`Write`]
-//! and [`Select`] statements, which compile only if they are confined to the rows of their user, and it fills in that
+//! [`UserScope`] is made from a [`VerifiedUser`](crate::VerifiedUser) and by nothing else. It sends [`Read`], [`Write`],
+//! [`Insert`] and [`Select`] statements, which compile only if they are confined to the rows of their user, and it fills in that
 //! user itself. Each noun is a module that adds a method to `UserScope`: `scope.tasks()`.
 
 mod allowed;
 mod error;
+mod insert;
 mod owner;
+mod rules;
 mod select;
 mod statement;
+mod table_check;
 mod tokens;
 mod user_scope;
 mod values;
 mod versions;
 
 pub use error::StoreError;
+pub(crate) use insert::Insert;
 pub(crate) use select::{Select, SelectStatement, SqlFragment};
 pub(crate) use statement::{Read, Write};
+pub(crate) use table_check::{CHECKED_TABLES, table_problems};
 pub use user_scope::UserScope;
 pub use versions::Versions;

@@ -301,16 +301,17 @@ impl<'a> Checker<'a> {
             let is_known = is_one_of(self.sql, self.token, &["select", "with", "insert", "update", "delete"]);
             assert!(is_known, "only select, insert, update and delete are allowed");
         }
-        let placeholders = match self.kind {
-            SqlKind::Read | SqlKind::Write => return,
-            SqlKind::SelectPrefix => 0,
-            SqlKind::Fragment => 1,
-        };
-        assert!(count_bytes(self.sql, b'?') <= placeholders, "a fragment can have one `?`, other SQL of a list none");
+        if matches!(self.kind, SqlKind::Read | SqlKind::Write) {
+            return;
+        }
+        let is_fragment = matches!(self.kind, SqlKind::Fragment);
+        assert!(is_fragment || count_bytes(self.sql, b'?') == 0, "only a fragment can have `?`");
         let mut token = self.token;
         while !token.is_empty() {
             let is_numbered = self.sql[token.start] == b'$' && !equal_str(self.sql, token, "$1");
             assert!(!is_numbered, "a list numbers its parameters itself: write `?` in a fragment");
+            let is_literal = self.sql[token.start] == b'\'';
+            assert!(!(is_literal && contains(self.sql, token, "?")), "a literal of a fragment must not contain `?`");
             token = next_token(self.sql, token.end);
         }
     }

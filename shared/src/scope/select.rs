@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::owner::{SqlKind, check};
+use super::tokens::count_bytes;
 use crate::db::{Query, SqlParam};
 
 /// The start of a statement that lists rows: a `select` that ends with `where user_id = $1`.
@@ -22,14 +23,15 @@ impl SelectStatement {
 
 /// A condition, or the keys of an `order by`. It cannot end the `where` to which it is appended.
 ///
-/// `?` stands for a parameter; there is at most one.
+/// Each `?` stands for one of its `PARAMS` parameters.
 #[derive(Debug)]
-pub(crate) struct SqlFragment(&'static str);
+pub(crate) struct SqlFragment<const PARAMS: usize = 0>(&'static str);
 
-impl SqlFragment {
-    /// Fails the build if `sql` could widen the rows that are selected.
+impl<const PARAMS: usize> SqlFragment<PARAMS> {
+    /// Fails the build if `sql` could widen the rows that are selected, or has another number of parameters.
     pub(crate) const fn new(sql: &'static str) -> Self {
         check(sql, SqlKind::Fragment);
+        assert!(count_bytes(sql.as_bytes(), b'?') == PARAMS, "each parameter is a `?`");
         Self(sql)
     }
 
@@ -52,20 +54,14 @@ impl<'a> Select<'a> {
         Self { name: statement.name, sql: statement.sql.to_owned(), params: vec![SqlParam::from_str(user_id)] }
     }
 
-    /// Adds a condition without a parameter.
-    pub(crate) fn and(&mut self, condition: &'static SqlFragment) {
-        self.push(" and ", condition);
-    }
-
-    /// Adds a condition with a parameter.
-    pub(crate) fn and_with(&mut self, condition: &'static SqlFragment, param: SqlParam<'a>) {
-        let sql = condition.0.replacen('?', &self.placeholder(param), 1);
-        let _ = write!(self.sql, " and {sql}");
+    /// Adds a condition.
+    pub(crate) fn and<const N: usize>(&mut self, condition: &'static SqlFragment<N>, params: [SqlParam<'a>; N]) {
+        self.push(" and ", condition, params);
     }
 
     /// Sorts the rows.
-    pub(crate) fn order_by(&mut self, keys: &'static SqlFragment) {
-        self.push(" order by ", keys);
+    pub(crate) fn order_by<const N: usize>(&mut self, keys: &'static SqlFragment<N>, params: [SqlParam<'a>; N]) {
+        self.push(" order by ", keys, params);
     }
 
     /// Selects one page of the rows.
@@ -82,9 +78,15 @@ impl<'a> Select<'a> {
         Query { name: self.name, sql: self.sql.into(), params: self.params }
     }
 
-    fn push(&mut self, keyword: &str, fragment: &'static SqlFragment) {
+    fn push<const N: usize>(&mut self, keyword: &str, fragment: &'static SqlFragment<N>, params: [SqlParam<'a>; N]) {
         self.sql.push_str(keyword);
-        self.sql.push_str(fragment.0);
+        let mut pieces = fragment.0.split('?');
+        self.sql.push_str(pieces.next().unwrap_or_default());
+        for (param, piece) in params.into_iter().zip(pieces) {
+            let placeholder = self.placeholder(param);
+            self.sql.push_str(&placeholder);
+            self.sql.push_str(piece);
+        }
     }
 
     /// Adds a parameter, and returns its placeholder.
@@ -100,21 +102,21 @@ mod tests {
 
     static LIST: SelectStatement = SelectStatement::new("list", "select id from tasks where user_id = $1");
     static PENDING: SqlFragment = SqlFragment::new("completed is not true");
-    static DUE_BEFORE: SqlFragment = SqlFragment::new("due_date < ?");
+    static DUE_BEFORE: SqlFragment<1> = SqlFragment::new("due_date < ?");
     static BY_ID: SqlFragment = SqlFragment::new("id asc");
 
     #[test]
     fn only_requested_conditions_are_in_the_statement() {
         let mut select = Select::new(&LIST, "ada");
-        select.order_by(&BY_ID);
+        select.order_by(&BY_ID, []);
         select.page(50, 0);
         let query = select.into_query();
         assert_eq!(query.sql, "select id from tasks where user_id = $1 order by id asc limit $2");
         assert_eq!(query.params.len(), 2);
 
         let mut select = Select::new(&LIST, "ada");
-        select.and(&PENDING);
-        select.and_with(&DUE_BEFORE, SqlParam::from_str("2026-11-21"));
+        select.and(&PENDING, []);
+        select.and(&DUE_BEFORE, [SqlParam::from_str("2026-11-21")]);
         select.page(50, 100);
         let query = select.into_query();
         let sql =

@@ -1,7 +1,9 @@
 //! One verified user.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::insert::Insert;
 use super::select::{Select, SelectStatement};
 use super::statement::{Read, Write};
 use crate::auth::VerifiedUser;
@@ -60,17 +62,43 @@ impl UserScope {
         statement: &'static Write,
         params: Vec<SqlParam<'a>>,
     ) -> Result<QueryResult<Vec<Row>>, DbError> {
-        let query = |attempt| {
-            let owner_and_attempt = [SqlParam::from_str(self.user.id()), attempt];
-            let params = owner_and_attempt.into_iter().chain(params.iter().cloned()).collect();
-            Query::new(statement.name(), statement.sql(), params)
-        };
-        self.database.write(&FENCE, query).await
+        self.send_write(statement.name(), Cow::Borrowed(statement.sql()), &params).await
+    }
+
+    /// Executes an insert: one round trip. `columns` are the parameters of each column after `user_id`; `None` leaves the
+    /// column out.
+    pub(crate) async fn insert<'a>(
+        &'a self,
+        statement: &'static Insert,
+        columns: Vec<Option<Vec<SqlParam<'a>>>>,
+    ) -> Result<QueryResult<Vec<Row>>, DbError> {
+        let sql = statement.sql_without(|column| columns.get(column).is_some_and(Option::is_none));
+        let params: Vec<SqlParam<'a>> = columns.into_iter().flatten().flatten().collect();
+        self.send_write(statement.name(), sql, &params).await
     }
 
     /// Starts a statement that lists rows.
     pub(crate) fn select(&self, statement: &'static SelectStatement) -> Select<'_> {
         Select::new(statement, self.user.id())
+    }
+
+    /// Executes a query of the catalog.
+    pub(super) async fn catalog(&self, query: Query<'_>) -> Result<Vec<Row>, DbError> {
+        Ok(self.database.query(query).await?.rows)
+    }
+
+    async fn send_write<'a>(
+        &'a self,
+        name: &'static str,
+        sql: Cow<'static, str>,
+        params: &[SqlParam<'a>],
+    ) -> Result<QueryResult<Vec<Row>>, DbError> {
+        let query = |attempt| {
+            let owner_and_attempt = [SqlParam::from_str(self.user.id()), attempt];
+            let params = owner_and_attempt.into_iter().chain(params.iter().cloned()).collect();
+            Query { name, sql: sql.clone(), params }
+        };
+        self.database.write(&FENCE, query).await
     }
 
     /// Executes statements that list rows, together: one round trip.

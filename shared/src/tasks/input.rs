@@ -2,21 +2,21 @@
 
 use serde_json::Value;
 
+use super::due_date::DueDate;
 use super::model::Task;
-use super::priority::{PRIORITY_RULE, parse_priority};
-use super::times::time_rule;
-use crate::config::{ApiConfig, InputLimits};
-use crate::input::{FromJson, ObjectReader};
+use super::rules::{priority_rule, time_rule};
+use crate::config::{ApiConfig, InputLimits, JsonFormat, Priorities};
+use crate::input::{Failure, FromJson, ObjectReader};
 use crate::time::Timestamp;
 
-/// The body of a create.
+/// The body of a create. A field that is `None` gets the default of its column.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NewTask {
     pub(crate) title: String,
     pub(crate) description: Option<String>,
-    pub(crate) completed: bool,
+    pub(crate) completed: Option<bool>,
     pub(crate) priority: Option<&'static str>,
-    pub(crate) due_date: Option<Timestamp>,
+    pub(crate) due_date: Option<DueDate>,
 }
 
 /// The body of a change. An outer `None` leaves the field unchanged, an inner one clears it.
@@ -29,6 +29,36 @@ pub struct TaskChange {
     pub(crate) due_date: Option<DueDateChange>,
     /// The `updated_at` of the task that the client has read; `None` accepts any.
     pub(crate) expected_updated_at: Option<Timestamp>,
+    /// Fields that are not changed, because their values break rules. They are accepted if they are stored already: a
+    /// form sends the whole task back, and an earlier back end may have had other rules.
+    pub(crate) exceptions: Vec<Exception>,
+}
+
+/// A value that breaks a rule.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Exception {
+    field: Field,
+    value: String,
+    failure: Failure,
+    /// Where the failure belongs among all failures.
+    position: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Title,
+    Description,
+    Priority,
+}
+
+impl Field {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Title => "title",
+            Self::Description => "description",
+            Self::Priority => "priority",
+        }
+    }
 }
 
 /// A changed due date. A form that spreads a task and changes one of the two spellings sends both, one of them outdated:
@@ -36,9 +66,9 @@ pub struct TaskChange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DueDateChange {
     /// The value to store; `None` clears it.
-    pub(crate) value: Option<Timestamp>,
+    pub(crate) value: Option<DueDate>,
     /// The value to store if `value` is stored already.
-    pub(crate) otherwise: Option<Timestamp>,
+    pub(crate) otherwise: Option<DueDate>,
 }
 
 /// The body of a completion.
@@ -52,29 +82,41 @@ pub struct Completion {
 
 impl FromJson for NewTask {
     fn from_json(object: &mut ObjectReader<'_>, config: &ApiConfig) -> Self {
-        Self {
-            title: required_title(object, config.limits).unwrap_or_default(),
-            description: description(object, config.limits).flatten(),
-            completed: object.boolean("completed").unwrap_or_default(),
-            priority: priority(object).flatten(),
-            due_date: due_date(object).and_then(|change| change.value),
+        let mut exceptions = Exceptions::default();
+        if object.non_null("title").is_none() {
+            object.fail::<()>("title", "title is required");
         }
+        let new = Self {
+            title: exceptions.title(object, config.limits).unwrap_or_default(),
+            description: exceptions.description(object, config.limits).flatten(),
+            completed: object.boolean("completed"),
+            priority: exceptions.priority(object, &config.priorities).flatten().or(config.priorities.default_word()),
+            due_date: due_date(object, config.json).and_then(|change| change.value),
+        };
+        exceptions.fail(object);
+        new
     }
 }
 
 impl FromJson for TaskChange {
     fn from_json(object: &mut ObjectReader<'_>, config: &ApiConfig) -> Self {
-        let change = Self {
-            title: title(object, config.limits),
-            description: description(object, config.limits),
+        let mut exceptions = Exceptions::default();
+        let mut change = Self {
+            title: exceptions.title(object, config.limits),
+            description: exceptions.description(object, config.limits),
             completed: object.boolean("completed"),
-            priority: priority(object),
-            due_date: due_date(object),
+            priority: exceptions.priority(object, &config.priorities),
+            due_date: due_date(object, config.json),
             expected_updated_at: expected_updated_at(object),
+            exceptions: Vec::new(),
         };
-        if change.is_empty() {
+        if object.has_failures() {
+            // The request fails whatever is stored, and the response lists everything that can be wrong.
+            exceptions.fail(object);
+        } else if change.is_empty() && exceptions.0.is_empty() {
             object.fail_object("at least one of title, description, completed, priority and due_date must be given");
         }
+        change.exceptions = exceptions.0;
         change
     }
 }
@@ -94,32 +136,104 @@ impl TaskChange {
             && self.due_date.is_none()
     }
 
+    /// The failures of the values that break rules and are not what is stored.
+    pub(super) fn failures(&self, stored: &Task) -> Vec<Failure> {
+        let is_stored = |exception: &Exception| {
+            let stored = match exception.field {
+                Field::Title => Some(&stored.title),
+                Field::Description => stored.description.as_ref(),
+                Field::Priority => stored.priority.as_ref(),
+            };
+            stored == Some(&exception.value)
+        };
+        let exceptions = self.exceptions.iter().filter(|exception| !is_stored(exception));
+        exceptions.map(|exception| exception.failure.clone()).collect()
+    }
+
     /// Whether a task is as this change makes it.
     pub(super) fn is_applied_to(&self, task: &Task) -> bool {
-        let to_text = |time: Option<Timestamp>| time.map(|time| time.to_string());
+        let is_stored = |due_date: Option<DueDate>| match (due_date, task.due_date) {
+            (Some(due_date), Some(stored)) => due_date.equals_stored(stored),
+            (due_date, stored) => due_date.is_none() && stored.is_none(),
+        };
+        let lower_case = |priority: Option<&str>| priority.map(str::to_lowercase);
         self.title.as_ref().is_none_or(|title| *title == task.title)
             && self.description.as_ref().is_none_or(|description| *description == task.description)
             && self.completed.is_none_or(|completed| completed == task.completed)
-            && self.priority.is_none_or(|priority| priority == task.priority.as_deref())
-            // Texts have microseconds, as the database does.
-            && self.due_date.is_none_or(|due_date| {
-                [due_date.value, due_date.otherwise].map(to_text).contains(&to_text(task.due_date))
-            })
+            && self.priority.is_none_or(|priority| lower_case(priority) == lower_case(task.priority.as_deref()))
+            && self.due_date.is_none_or(|due_date| is_stored(due_date.value) || is_stored(due_date.otherwise))
     }
 }
 
-/// Trimmed, 1 to `title_max` code points. Null counts as absent.
-fn title(object: &mut ObjectReader<'_>, limits: InputLimits) -> Option<String> {
-    let value = object.non_null("title")?;
-    let title = object.text("title", value)?.trim();
+/// The values that break a rule, so far.
+#[derive(Default)]
+struct Exceptions(Vec<Exception>);
+
+impl Exceptions {
+    /// See [`check_title`]. Null counts as absent.
+    fn title(&mut self, object: &mut ObjectReader<'_>, limits: InputLimits) -> Option<String> {
+        let value = object.non_null("title")?;
+        let text = object.text("title", value)?;
+        self.checked(object, Field::Title, text, check_title(text, limits))
+    }
+
+    /// See [`check_description`]. Null clears it.
+    fn description(&mut self, object: &mut ObjectReader<'_>, limits: InputLimits) -> Option<Option<String>> {
+        let value = object.member("description")?;
+        if value.is_null() {
+            return Some(None);
+        }
+        let text = object.text("description", value)?;
+        self.checked(object, Field::Description, text, check_description(text, limits)).map(Some)
+    }
+
+    /// One of the words in any case. Null or an empty text clears it.
+    fn priority(&mut self, object: &mut ObjectReader<'_>, priorities: &Priorities) -> Option<Option<&'static str>> {
+        match object.member("priority")? {
+            Value::Null => Some(None),
+            Value::String(text) if text.is_empty() => Some(None),
+            Value::String(text) => {
+                let word = priorities.find(text).ok_or_else(|| priority_rule(priorities));
+                self.checked(object, Field::Priority, text, word).map(Some)
+            }
+            _ => object.fail("priority", priority_rule(priorities)),
+        }
+    }
+
+    /// The checked value, or `None` and an exception.
+    fn checked<T>(
+        &mut self,
+        object: &ObjectReader<'_>,
+        field: Field,
+        text: &str,
+        checked: Result<T, String>,
+    ) -> Option<T> {
+        checked
+            .map_err(|rule| {
+                let (failure, position) = (object.failure(field.name(), rule), object.failure_count() + self.0.len());
+                self.0.push(Exception { field, value: text.to_owned(), failure, position });
+            })
+            .ok()
+    }
+
+    /// Records the exceptions as failures, in the order of the fields.
+    fn fail(&mut self, object: &mut ObjectReader<'_>) {
+        for Exception { failure, position, .. } in self.0.drain(..) {
+            object.insert_failure(position, failure);
+        }
+    }
+}
+
+/// Trimmed, 1 to `title_max` code points.
+fn check_title(text: &str, limits: InputLimits) -> Result<String, String> {
+    let (title, max) = (text.trim(), limits.title_max);
     if title.chars().all(is_invisible) {
-        return object.fail("title", "title must not be empty");
+        return Err("title must not be empty".to_owned());
     }
-    let max = limits.title_max;
     if title.chars().count() > max {
-        return object.fail("title", format!("title must have at most {max} characters"));
+        return Err(format!("title must have at most {max} characters"));
     }
-    Some(title.to_owned())
+    Ok(title.to_owned())
 }
 
 /// White space, and characters without a width: U+00AD, U+200B to U+200F, U+2060 and U+FEFF.
@@ -127,40 +241,24 @@ fn is_invisible(character: char) -> bool {
     character.is_whitespace() || matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
 }
 
-/// As [`title`], but it must be present.
-fn required_title(object: &mut ObjectReader<'_>, limits: InputLimits) -> Option<String> {
-    if object.non_null("title").is_none() {
-        return object.fail("title", "title is required");
-    }
-    title(object, limits)
-}
-
-/// Up to `description_max` code points; null clears it.
-fn description(object: &mut ObjectReader<'_>, limits: InputLimits) -> Option<Option<String>> {
-    let value = object.member("description")?;
-    if value.is_null() {
-        return Some(None);
-    }
-    let text = object.text("description", value)?;
+/// Up to `description_max` code points.
+fn check_description(text: &str, limits: InputLimits) -> Result<String, String> {
     let max = limits.description_max;
     if text.chars().count() > max {
-        return object.fail("description", format!("description must have at most {max} characters"));
+        return Err(format!("description must have at most {max} characters"));
     }
-    Some(Some(text.to_owned()))
+    Ok(text.to_owned())
 }
 
-/// `low`, `medium` or `high` in any case; null or an empty text clears it.
-fn priority(object: &mut ObjectReader<'_>) -> Option<Option<&'static str>> {
-    let value = object.member("priority")?;
-    clearable(value, parse_priority).or_else(|| object.fail("priority", PRIORITY_RULE))
-}
-
-/// See [`Timestamp::parse`]; null or an empty text clears it.
-fn due_date(object: &mut ObjectReader<'_>) -> Option<DueDateChange> {
-    let rule = time_rule("due_date");
-    let values = object.parse_spellings("due_date", &rule, |value| clearable(value, Timestamp::parse))?;
+/// See [`DueDate::parse`]; null or an empty text clears it.
+fn due_date(object: &mut ObjectReader<'_>, format: JsonFormat) -> Option<DueDateChange> {
+    let parse = |value: &Value| clearable(value, |text| DueDate::parse(text, format));
+    let values = object.parse_spellings("due_date", &time_rule("due_date"), parse)?;
     let value = *values.first()?;
-    Some(DueDateChange { value, otherwise: values.last().copied().unwrap_or(value) })
+    // The stored value is compared by its time alone, so of two with the same time the first one counts.
+    let is_other =
+        |other: &&Option<DueDate>| !value.zip(**other).is_some_and(|(value, other)| value.has_time_of(other));
+    Some(DueDateChange { value, otherwise: values.last().filter(is_other).copied().unwrap_or(value) })
 }
 
 /// See [`Timestamp::parse`]. Null counts as absent.
@@ -188,17 +286,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::config::JsonFormat;
 
     fn read<T: FromJson>(body: &serde_json::Value) -> Result<T, String> {
         let object = body.as_object().cloned().expect("the tests send objects");
-        let config = ApiConfig {
-            limits: InputLimits { title_max: 200, description_max: 1000 },
-            json: JsonFormat { list_object: false, camel_case_too: false },
-            require_if_match: false,
-        };
         let mut reader = ObjectReader::new(&object, "");
-        let value = T::from_json(&mut reader, &config);
+        let value = T::from_json(&mut reader, &ApiConfig::default());
         reader.finish(value).map_err(|error| error.to_string())
     }
 
@@ -238,6 +330,7 @@ mod tests {
                 priority: Some(None),
                 due_date: Some(DueDateChange { value: None, otherwise: None }),
                 expected_updated_at: None,
+                exceptions: Vec::new(),
             }
         );
     }
@@ -248,12 +341,27 @@ mod tests {
         for body in [json!({}), json!({"title": null}), json!({"color": "red"}), json!({"user_id": "u"})] {
             assert_eq!(read::<TaskChange>(&body), Err(sentence.into()));
         }
-        assert_eq!(read::<TaskChange>(&json!({"title": ""})), Err("title must not be empty".into()));
+    }
+
+    #[test]
+    fn values_that_break_rules_are_exceptions_of_a_change() {
+        let long = "x".repeat(201);
+        let body = json!({"title": long, "priority": "urgent", "completed": true});
+        let change = read::<TaskChange>(&body).expect("the stored task is not known yet");
+        assert_eq!((change.title.as_deref(), change.priority, change.completed), (None, None, Some(true)));
+        let fields: Vec<_> = change.exceptions.iter().map(|exception| exception.field).collect();
+        assert_eq!(fields, [Field::Title, Field::Priority]);
+        let body = json!({"title": long, "completed": 1});
+        assert_eq!(
+            read::<TaskChange>(&body),
+            Err("title must have at most 200 characters; completed must be true or false".into())
+        );
+        assert!(read::<TaskChange>(&json!({"title": ""})).is_ok_and(|change| change.exceptions.len() == 1));
     }
 
     #[test]
     fn both_spellings_of_a_due_date_are_read() {
-        let at = |text| Timestamp::parse(text);
+        let at = |text| DueDate::parse(text, JsonFormat::default());
         let due = |body| read::<TaskChange>(&body).map(|change| change.due_date.map(|due| (due.value, due.otherwise)));
         let one = (at("2026-01-02"), at("2026-01-02"));
         assert_eq!(due(json!({"dueDate": "2026-01-02"})), Ok(Some(one)));

@@ -45,12 +45,13 @@ impl Serialize for TaskJson<'_> {
         map.serialize_entry("description", &task.description)?;
         map.serialize_entry("completed", &task.completed)?;
         map.serialize_entry("priority", &task.priority)?;
-        map.serialize_entry("due_date", &task.due_date)?;
+        let due_date = task.due_date.map(|due_date| due_date.to_json(*format));
+        map.serialize_entry("due_date", &due_date)?;
         map.serialize_entry("created_at", &task.created_at)?;
         map.serialize_entry("updated_at", &task.updated_at)?;
         if format.camel_case_too {
             map.serialize_entry("userId", &task.user_id)?;
-            map.serialize_entry("dueDate", &task.due_date)?;
+            map.serialize_entry("dueDate", &due_date)?;
             map.serialize_entry("createdAt", &task.created_at)?;
             map.serialize_entry("updatedAt", &task.updated_at)?;
         }
@@ -89,6 +90,7 @@ mod tests {
     use super::*;
     use crate::db::RowId;
     use crate::tasks::TaskId;
+    use crate::tasks::due_date::DueDate;
     use crate::time::Timestamp;
 
     #[test]
@@ -101,20 +103,20 @@ mod tests {
             description: None,
             completed: false,
             priority: None,
-            due_date: Some(at("2026-12-01")),
+            due_date: DueDate::parse("2026-12-01", JsonFormat::default()),
             created_at: at("2026-11-21T02:51:49.233112Z"),
             updated_at: at("2026-11-21T02:51:49.233112Z"),
             version: 7,
         };
-        let both = JsonFormat { list_object: true, camel_case_too: true };
+        let both = JsonFormat { list_object: true, camel_case_too: true, instant_due_dates: false };
         let page = TaskPage { tasks: vec![task], total: Some(7) };
         assert_eq!(
             serde_json::to_value(TaskPageJson(&page, both)).expect("a map of strings"),
             serde_json::json!({"total": 7, "count": 1, "tasks": [{
                 "id": 42, "user_id": "D8OYpHXtea4Y1q4TUBTRpgTFV1YdC5uI", "title": "Buy milk", "description": null,
-                "completed": false, "priority": null, "due_date": "2026-12-01T00:00:00.000000Z",
+                "completed": false, "priority": null, "due_date": "2026-12-01T00:00:00",
                 "created_at": "2026-11-21T02:51:49.233112Z", "updated_at": "2026-11-21T02:51:49.233112Z",
-                "userId": "D8OYpHXtea4Y1q4TUBTRpgTFV1YdC5uI", "dueDate": "2026-12-01T00:00:00.000000Z",
+                "userId": "D8OYpHXtea4Y1q4TUBTRpgTFV1YdC5uI", "dueDate": "2026-12-01T00:00:00",
                 "createdAt": "2026-11-21T02:51:49.233112Z", "updatedAt": "2026-11-21T02:51:49.233112Z"
             }]})
         );

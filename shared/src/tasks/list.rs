@@ -1,16 +1,18 @@
 //! The SQL of lists of tasks: the conditions that a request asks for, and no others.
 
+use super::due_date::DueDate;
 use super::model::{TASK, TaskPage};
-use super::query::{Filter, ListQuery, Order, Sort};
+use super::query::{Filter, ListQuery, Order, Sort, TIME_ZONE_RULE};
 use super::repository::UserTasks;
-use crate::db::{DbError, SqlParam};
+use crate::db::{DbError, DbErrorKind, Rejection, SqlParam};
+use crate::input::{Failure, InvalidInput};
 use crate::scope::{Select, SelectStatement, SqlFragment, StoreError};
 use crate::time::Timestamp;
 
 static LIST: SelectStatement = SelectStatement::new(
     "list",
     "\
-select id, title, description, coalesce(completed, false), priority, due_date, created_at, updated_at, version
+select id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version
 from tasks
 where user_id = $1
 ",
@@ -22,15 +24,74 @@ static COUNT: SelectStatement = SelectStatement::new("count", "select count(*) f
 // without the flag is pending.
 static COMPLETED: SqlFragment = SqlFragment::new("completed is true");
 static PENDING: SqlFragment = SqlFragment::new("completed is not true");
-static PRIORITY: SqlFragment = SqlFragment::new("priority = ?::text");
-static DUE_BEFORE: SqlFragment = SqlFragment::new("due_date < ?");
-static DUE_AFTER: SqlFragment = SqlFragment::new("due_date > ?");
-static OVERDUE: SqlFragment = SqlFragment::new("due_date < ? and completed is not true");
-static NOT_OVERDUE: SqlFragment = SqlFragment::new("(due_date < ? and completed is not true) is not true");
-static ALL_WORDS: SqlFragment = SqlFragment::new("concat_ws(' ', title, description) ilike all (?::text[])");
+// An earlier back end may have stored another spelling.
+static PRIORITY: SqlFragment<1> = SqlFragment::new("lower(priority) = ?::text");
+static DUE_BEFORE: SqlFragment<1> = SqlFragment::new("due_date < ?");
+static DUE_AFTER: SqlFragment<1> = SqlFragment::new("due_date > ?");
+static OVERDUE: SqlFragment<1> = SqlFragment::new("due_date < ? and completed is not true");
+static NOT_OVERDUE: SqlFragment<1> = SqlFragment::new("(due_date < ? and completed is not true) is not true");
+
+/// Whether a due date is floating; see the module `due_date`. `date_part` reads a time without a zone as UTC.
+macro_rules! is_floating {
+    () => {
+        "(date_part('epoch', due_date_marker) is not distinct from date_part('epoch', due_date)) \
+         <> (pg_typeof(due_date) = 'timestamp'::regtype)"
+    };
+}
+
+/// The time until which a task is not overdue: now, on the clock of a zone for floating due dates. A floating midnight is
+/// a date, which lasts until its end.
+macro_rules! is_overdue {
+    () => {
+        concat!(
+            "due_date < ? and completed is not true and date_part('epoch', due_date) < case when ",
+            is_floating!(),
+            " then date_part('epoch', ?::timestamptz at time zone ?::text) \
+             - case when (date_part('epoch', due_date) * 1000000)::bigint % 86400000000 = 0 then 86400 else 0 end \
+             else date_part('epoch', ?::timestamptz) end"
+        )
+    };
+}
+
+// Where due dates have two kinds and the clock of the zone differs from UTC. The first parameter lets an index bound what
+// is read: no clock differs from UTC by more than `MAX_OFFSET_HOURS`.
+static DUE_BEFORE_FLOATING: SqlFragment<4> = SqlFragment::new(concat!(
+    "due_date < ? and date_part('epoch', due_date) < case when ",
+    is_floating!(),
+    " then date_part('epoch', ?::timestamp) else date_part('epoch', ?::timestamp at time zone ?::text) end"
+));
+static DUE_BEFORE_INSTANT: SqlFragment<4> = SqlFragment::new(concat!(
+    "due_date < ? and date_part('epoch', due_date) < case when not (",
+    is_floating!(),
+    ") then date_part('epoch', ?::timestamptz) else date_part('epoch', ?::timestamptz at time zone ?::text) end"
+));
+static DUE_AFTER_FLOATING: SqlFragment<4> = SqlFragment::new(concat!(
+    "due_date > ? and date_part('epoch', due_date) > case when ",
+    is_floating!(),
+    " then date_part('epoch', ?::timestamp) else date_part('epoch', ?::timestamp at time zone ?::text) end"
+));
+static DUE_AFTER_INSTANT: SqlFragment<4> = SqlFragment::new(concat!(
+    "due_date > ? and date_part('epoch', due_date) > case when not (",
+    is_floating!(),
+    ") then date_part('epoch', ?::timestamptz) else date_part('epoch', ?::timestamptz at time zone ?::text) end"
+));
+static OVERDUE_IN_ZONE: SqlFragment<4> = SqlFragment::new(is_overdue!());
+static NOT_OVERDUE_IN_ZONE: SqlFragment<4> = SqlFragment::new(concat!("(", is_overdue!(), ") is not true"));
+
+/// The clocks of all zones are within this of UTC.
+const MAX_OFFSET_HOURS: i64 = 16;
+
+static ALL_WORDS: SqlFragment<1> = SqlFragment::new("concat_ws(' ', title, description) ilike all (?::text[])");
+
+// Letters that look the same can be composed or decomposed. Only databases in UTF-8 can normalize them.
+static ALL_WORDS_NORMALIZED: SqlFragment<2> = SqlFragment::new(
+    "case when getdatabaseencoding() = 'UTF8' \
+     then normalize(concat_ws(' ', title, description)) ilike all (array(select normalize(word) from unnest(?::text[]) as word)) \
+     else concat_ws(' ', title, description) ilike all (?::text[]) end",
+);
 
 // The id as the last key makes each order total. Tasks without a due date or a priority come last in both directions. A
-// priority that an earlier back end made up has no rank.
+// priority that is none of the words has no rank.
 static CREATED_ASC: SqlFragment = SqlFragment::new("created_at asc, id asc");
 static CREATED_DESC: SqlFragment = SqlFragment::new("created_at desc, id desc");
 static UPDATED_ASC: SqlFragment = SqlFragment::new("updated_at asc, id asc");
@@ -39,15 +100,13 @@ static DUE_DATE_ASC: SqlFragment = SqlFragment::new("due_date asc nulls last, id
 static DUE_DATE_DESC: SqlFragment = SqlFragment::new("due_date desc nulls last, id desc");
 static TITLE_ASC: SqlFragment = SqlFragment::new("lower(title) asc, id asc");
 static TITLE_DESC: SqlFragment = SqlFragment::new("lower(title) desc, id desc");
-static PRIORITY_ASC: SqlFragment = SqlFragment::new(
-    "case priority when 'low' then 1 when 'medium' then 2 when 'high' then 3 end asc nulls last, id asc",
-);
-static PRIORITY_DESC: SqlFragment = SqlFragment::new(
-    "case priority when 'low' then 1 when 'medium' then 2 when 'high' then 3 end desc nulls last, id desc",
-);
+static PRIORITY_ASC: SqlFragment<1> =
+    SqlFragment::new("array_position(?::text[], lower(priority)) asc nulls last, id asc");
+static PRIORITY_DESC: SqlFragment<1> =
+    SqlFragment::new("array_position(?::text[], lower(priority)) desc nulls last, id desc");
 
-fn sort_keys(sort: Sort, order: Order) -> &'static SqlFragment {
-    match (sort, order) {
+fn sort(select: &mut Select<'_>, query: &ListQuery) {
+    let keys = match (query.sort, query.order) {
         (Sort::Created, Order::Ascending) => &CREATED_ASC,
         (Sort::Created, Order::Descending) => &CREATED_DESC,
         (Sort::Updated, Order::Ascending) => &UPDATED_ASC,
@@ -56,9 +115,12 @@ fn sort_keys(sort: Sort, order: Order) -> &'static SqlFragment {
         (Sort::DueDate, Order::Descending) => &DUE_DATE_DESC,
         (Sort::Title, Order::Ascending) => &TITLE_ASC,
         (Sort::Title, Order::Descending) => &TITLE_DESC,
-        (Sort::Priority, Order::Ascending) => &PRIORITY_ASC,
-        (Sort::Priority, Order::Descending) => &PRIORITY_DESC,
-    }
+        (Sort::Priority, order) => {
+            let keys = if order == Order::Ascending { &PRIORITY_ASC } else { &PRIORITY_DESC };
+            return select.order_by(keys, [SqlParam::from_texts(query.priorities.ranks())]);
+        }
+    };
+    select.order_by(keys, []);
 }
 
 impl UserTasks<'_> {
@@ -69,16 +131,16 @@ impl UserTasks<'_> {
     pub async fn list(&self, query: &ListQuery) -> Result<TaskPage, StoreError> {
         let mut list = self.scope.select(&LIST);
         apply_filter(&mut list, &query.filter);
-        list.order_by(sort_keys(query.sort, query.order));
+        sort(&mut list, query);
         list.page(query.limit, query.offset);
         let (rows, total) = if query.with_total {
             let mut count = self.scope.select(&COUNT);
             apply_filter(&mut count, &query.filter);
-            let [rows, counts] = self.scope.fetch([list, count]).await.map_err(map_user_error)?;
+            let [rows, counts] = self.scope.fetch([list, count]).await.map_err(map_list_error)?;
             let total = counts.first().map(|row| row.get(0)).transpose().map_err(map_user_error)?;
             (rows, total)
         } else {
-            let [rows] = self.scope.fetch([list]).await.map_err(map_user_error)?;
+            let [rows] = self.scope.fetch([list]).await.map_err(map_list_error)?;
             (rows, None)
         };
         let tasks = rows.iter().map(|row| self.task(row)).collect::<Result<_, _>>()?;
@@ -88,25 +150,61 @@ impl UserTasks<'_> {
 
 fn apply_filter(select: &mut Select<'_>, filter: &Filter) {
     if let Some(completed) = filter.completed {
-        select.and(if completed { &COMPLETED } else { &PENDING });
+        select.and(if completed { &COMPLETED } else { &PENDING }, []);
     }
     if let Some(priority) = filter.priority {
-        select.and_with(&PRIORITY, SqlParam::from_str(priority));
+        select.and(&PRIORITY, [SqlParam::from_display(priority.to_lowercase())]);
     }
-    if let Some(time) = filter.due_before {
-        select.and_with(&DUE_BEFORE, SqlParam::from_display(time));
+    if let Some(due_date) = filter.due_before {
+        let conditions = [&DUE_BEFORE_FLOATING, &DUE_BEFORE_INSTANT];
+        apply_due_date(select, filter, due_date, &DUE_BEFORE, conditions, MAX_OFFSET_HOURS);
     }
-    if let Some(time) = filter.due_after {
-        select.and_with(&DUE_AFTER, SqlParam::from_display(time));
+    if let Some(due_date) = filter.due_after {
+        let conditions = [&DUE_AFTER_FLOATING, &DUE_AFTER_INSTANT];
+        apply_due_date(select, filter, due_date, &DUE_AFTER, conditions, -MAX_OFFSET_HOURS);
     }
-    if let Some(overdue) = filter.overdue {
-        let condition = if overdue { &OVERDUE } else { &NOT_OVERDUE };
-        select.and_with(condition, SqlParam::from_display(Timestamp::now()));
+    if let Some(is_overdue) = filter.overdue {
+        apply_overdue(select, filter, is_overdue);
     }
     if !filter.words.is_empty() {
-        let patterns = filter.words.iter().map(|word| format!("%{}%", escape_like(word)));
-        select.and_with(&ALL_WORDS, SqlParam::from_texts(patterns));
+        let patterns = || SqlParam::from_texts(filter.words.iter().map(|word| format!("%{}%", escape_like(word))));
+        if filter.words.iter().all(|word| word.is_ascii()) {
+            select.and(&ALL_WORDS, [patterns()]);
+        } else {
+            select.and(&ALL_WORDS_NORMALIZED, [patterns(), patterns()]);
+        }
     }
+}
+
+/// `plain` if a floating due date and an instant of the same text are compared alike, else the one of `in_zone` for the
+/// kind of `due_date`.
+fn apply_due_date(
+    select: &mut Select<'_>,
+    filter: &Filter,
+    due_date: DueDate,
+    plain: &'static SqlFragment<1>,
+    in_zone: [&'static SqlFragment<4>; 2],
+    offset_hours: i64,
+) {
+    let time = || SqlParam::from_display(due_date.time);
+    let Some(zone) = filter.time_zone.as_ref().filter(|_| filter.has_floating_due_dates) else {
+        return select.and(plain, [time()]);
+    };
+    let [floating, instant] = in_zone;
+    let condition = if due_date.is_floating() { floating } else { instant };
+    let bound = SqlParam::from_display(due_date.time.saturating_add_hours(offset_hours));
+    select.and(condition, [bound, time(), time(), SqlParam::from_display(zone)]);
+}
+
+fn apply_overdue(select: &mut Select<'_>, filter: &Filter, is_overdue: bool) {
+    let now = Timestamp::now();
+    if !filter.has_floating_due_dates {
+        return select.and(if is_overdue { &OVERDUE } else { &NOT_OVERDUE }, [SqlParam::from_display(now)]);
+    }
+    let zone = filter.time_zone.as_deref().unwrap_or("UTC");
+    let bound = SqlParam::from_display(now.saturating_add_hours(MAX_OFFSET_HOURS));
+    let params = [bound, SqlParam::from_display(now), SqlParam::from_display(zone), SqlParam::from_display(now)];
+    select.and(if is_overdue { &OVERDUE_IN_ZONE } else { &NOT_OVERDUE_IN_ZONE }, params);
 }
 
 /// A pattern of `like` that matches `text` only.
@@ -118,17 +216,28 @@ fn map_user_error(error: DbError) -> StoreError {
     StoreError::about_user(&TASK, error)
 }
 
+/// The only parameter that PostgreSQL may not know is the time zone.
+fn map_list_error(error: DbError) -> StoreError {
+    if error.kind() == DbErrorKind::Rejected(Rejection::Parameter) {
+        let failure = Failure { pointer: "/tz".to_owned(), detail: TIME_ZONE_RULE.to_owned() };
+        return StoreError::InvalidInput(InvalidInput(vec![failure]));
+    }
+    map_user_error(error)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_order_ends_with_the_id() {
-        for sort in [Sort::Created, Sort::Updated, Sort::DueDate, Sort::Title, Sort::Priority] {
-            for (order, direction) in [(Order::Ascending, "asc"), (Order::Descending, "desc")] {
-                let keys = sort_keys(sort, order).as_str();
-                assert!(keys.ends_with(&format!(", id {direction}")), "{keys}");
-            }
+        let ascending = [&CREATED_ASC, &UPDATED_ASC, &DUE_DATE_ASC, &TITLE_ASC].map(SqlFragment::as_str);
+        let descending = [&CREATED_DESC, &UPDATED_DESC, &DUE_DATE_DESC, &TITLE_DESC].map(SqlFragment::as_str);
+        for keys in ascending.into_iter().chain([PRIORITY_ASC.as_str()]) {
+            assert!(keys.ends_with(", id asc"), "{keys}");
+        }
+        for keys in descending.into_iter().chain([PRIORITY_DESC.as_str()]) {
+            assert!(keys.ends_with(", id desc"), "{keys}");
         }
     }
 }

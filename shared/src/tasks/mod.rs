@@ -1,14 +1,15 @@
 //! Tasks: the model, the input, the JSON and the SQL.
 
+mod due_date;
 mod input;
 mod json;
 mod list;
 mod model;
-mod priority;
 mod query;
 mod repository;
-mod times;
+mod rules;
 
+pub use due_date::DueDate;
 pub use input::{Completion, NewTask, TaskChange};
 pub use model::{Task, TaskId, TaskPage};
 pub use query::ListQuery;

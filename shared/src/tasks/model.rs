@@ -4,13 +4,15 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use super::due_date::DueDate;
 use crate::db::RowId;
 use crate::input::FromPath;
 use crate::noun::Noun;
 use crate::time::Timestamp;
 
 /// What a task is called.
-pub(super) static TASK: Noun = Noun { name: "task", capitalized: "Task", not_found_code: "task_not_found" };
+pub(super) static TASK: Noun =
+    Noun { table: "tasks", name: "task", capitalized: "Task", not_found_code: "task_not_found" };
 
 /// A stored task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,10 +27,10 @@ pub struct Task {
     pub description: Option<String>,
     /// Whether it is done.
     pub completed: bool,
-    /// `low`, `medium` or `high`. Other values, stored by an earlier back end, are returned as they are.
+    /// One of the words of `TASK_PRIORITIES`. Other values, stored by an earlier back end, are returned as they are.
     pub priority: Option<String>,
     /// When it should be done.
-    pub due_date: Option<Timestamp>,
+    pub due_date: Option<DueDate>,
     /// When it was stored.
     pub created_at: Timestamp,
     /// When it was last changed; maintained by the database.

@@ -1,10 +1,9 @@
 //! The query parameters of a list: filter, sort and page.
 
-use super::priority::{PRIORITY_RULE, parse_priority};
-use super::times::time_rule;
-use crate::config::ApiConfig;
+use super::due_date::DueDate;
+use super::rules::{priority_rule, time_rule};
+use crate::config::{ApiConfig, JsonFormat, Priorities};
 use crate::input::{FromQuery, QueryReader};
-use crate::time::Timestamp;
 
 /// The query parameters of a list.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,6 +16,8 @@ pub struct ListQuery {
     pub(crate) offset: u32,
     /// Whether to count all tasks that match the filter.
     pub(crate) with_total: bool,
+    /// By which to sort priorities.
+    pub(crate) priorities: Priorities,
 }
 
 /// The conditions of a list. All that are present must hold.
@@ -25,11 +26,15 @@ pub(crate) struct Filter {
     pub(crate) completed: Option<bool>,
     pub(crate) priority: Option<&'static str>,
     /// Due before this time.
-    pub(crate) due_before: Option<Timestamp>,
+    pub(crate) due_before: Option<DueDate>,
     /// Due after this time.
-    pub(crate) due_after: Option<Timestamp>,
+    pub(crate) due_after: Option<DueDate>,
     /// Whether the due date has passed and the task is pending.
     pub(crate) overdue: Option<bool>,
+    /// The name of the zone in which floating times are compared with instants. UTC if there is none.
+    pub(crate) time_zone: Option<String>,
+    /// Whether due dates can be floating.
+    pub(crate) has_floating_due_dates: bool,
     /// Each occurs in the title or the description, in any case. None contains white space.
     pub(crate) words: Vec<String>,
 }
@@ -61,7 +66,7 @@ pub(crate) enum Order {
 impl FromQuery for ListQuery {
     /// The last of a repeated parameter counts.
     fn from_query(query: &mut QueryReader, config: &ApiConfig) -> Self {
-        let filter = filter(query);
+        let filter = filter(query, config);
         let sort = query.read(&["sort", "sort_by", "sortBy"], SORT_RULE, parse_sort).unwrap_or(Sort::Created);
         let order = query.read(&["order", "sort_order", "sortOrder"], ORDER_RULE, parse_order);
         let limit = query.read(&["limit"], "limit must be a number from 1 to 1000", |text| {
@@ -75,17 +80,24 @@ impl FromQuery for ListQuery {
             limit: limit.unwrap_or(PAGE_MAX),
             offset: offset.unwrap_or(0),
             with_total: config.json.list_object,
+            priorities: config.priorities,
         }
     }
 }
 
-fn filter(query: &mut QueryReader) -> Filter {
+fn filter(query: &mut QueryReader, config: &ApiConfig) -> Filter {
+    let parse_due_date = |text: &str| parse_time(text, config.json);
+    let priorities = config.priorities;
     Filter {
         completed: completed(query),
-        priority: query.read(&["priority"], PRIORITY_RULE, parse_priority),
-        due_before: query.read(&["due_before", "dueBefore"], &time_rule("due_before"), parse_time),
-        due_after: query.read(&["due_after", "dueAfter"], &time_rule("due_after"), parse_time),
+        priority: query
+            .read(&["priority"], &priority_rule(&priorities), |text| parse_priority(text, priorities))
+            .flatten(),
+        due_before: query.read(&["due_before", "dueBefore"], &time_rule("due_before"), parse_due_date),
+        due_after: query.read(&["due_after", "dueAfter"], &time_rule("due_after"), parse_due_date),
         overdue: query.read(&["overdue"], "overdue must be true or false", parse_boolean),
+        time_zone: query.read(&["tz"], TIME_ZONE_RULE, parse_time_zone).flatten(),
+        has_floating_due_dates: !config.json.instant_due_dates,
         words: query.read(&["search", "q"], SEARCH_RULE, parse_words).unwrap_or_default(),
     }
 }
@@ -137,6 +149,12 @@ fn parse_order(text: &str) -> Option<Order> {
     }
 }
 
+/// The inner `None` is `all`, unless that is one of the words.
+fn parse_priority(text: &str, priorities: Priorities) -> Option<Option<&'static str>> {
+    let word = priorities.find(text);
+    if word.is_none() && text.eq_ignore_ascii_case("all") { Some(None) } else { word.map(Some) }
+}
+
 /// The inner `None` is `all`.
 fn parse_status(text: &str) -> Option<Option<bool>> {
     match text.to_ascii_lowercase().as_str() {
@@ -155,8 +173,23 @@ fn parse_words(text: &str) -> Option<Vec<String>> {
 }
 
 /// A plus that was not percent-encoded has become a space: `2026-11-21T17:30:00 02:00`.
-fn parse_time(text: &str) -> Option<Timestamp> {
-    Timestamp::parse(text).or_else(|| Timestamp::parse(&text.replace(' ', "+")))
+fn parse_time(text: &str, format: JsonFormat) -> Option<DueDate> {
+    DueDate::parse(text, format).or_else(|| DueDate::parse(&text.replace(' ', "+"), format))
+}
+
+/// The failure of an unknown time zone.
+pub(super) const TIME_ZONE_RULE: &str = "tz must be the name of a time zone such as Europe/Berlin";
+
+/// A name of the IANA database, as far as its form tells; PostgreSQL knows which exist. The inner `None` is UTC.
+fn parse_time_zone(text: &str) -> Option<Option<String>> {
+    if ["utc", "gmt", "etc/utc"].contains(&&*text.to_ascii_lowercase()) {
+        return Some(None);
+    }
+    // Without a slash, PostgreSQL would also accept the rules of POSIX, `EST5EDT`.
+    let (area, location) = text.split_once('/').unwrap_or((text, ""));
+    let is_name = |name: &str, others: &str| name.chars().all(|c| c.is_ascii_alphabetic() || others.contains(c));
+    let is_valid = text.len() <= 64 && is_name(area, "_") && is_name(location, "_/+-0123456789");
+    is_valid.then(|| Some(text.to_owned()))
 }
 
 /// The inner `None` is `all`.
@@ -171,28 +204,23 @@ fn parse_boolean(text: &str) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{InputLimits, JsonFormat};
 
     fn read(query: &str) -> Result<ListQuery, String> {
-        let config = ApiConfig {
-            limits: InputLimits { title_max: 200, description_max: 1000 },
-            json: JsonFormat { list_object: false, camel_case_too: false },
-            require_if_match: false,
-        };
         let mut reader = QueryReader::new(query);
-        let value = ListQuery::from_query(&mut reader, &config);
+        let value = ListQuery::from_query(&mut reader, &ApiConfig::default());
         reader.finish(value).map_err(|error| error.to_string())
     }
 
     #[test]
     fn the_default_is_the_newest_thousand() {
         let query = ListQuery {
-            filter: Filter::default(),
+            filter: Filter { has_floating_due_dates: true, ..Filter::default() },
             sort: Sort::Created,
             order: Order::Descending,
             limit: 1000,
             offset: 0,
             with_total: false,
+            priorities: Priorities::default(),
         };
         assert_eq!(read(""), Ok(query));
     }
@@ -230,8 +258,12 @@ mod tests {
 
     #[test]
     fn an_empty_value_counts_as_absent() {
-        for query in ["status=&priority=&sort=&order=&limit=&offset=", "completed=&due_before=&due_after=&overdue=&q="]
-        {
+        for query in [
+            "status=&priority=&sort=&order=&limit=&offset=",
+            "completed=&due_before=&due_after=&overdue=&q=",
+            "status=undefined&priority=undefined&sort=null&completed=null",
+            "status=all&priority=ALL&completed=all",
+        ] {
             assert_eq!(read(query), read(""), "{query}");
         }
         assert_eq!(read("skip=2"), read("offset=2"));
@@ -242,12 +274,18 @@ mod tests {
         let filter = |query| read(query).expect("a good query").filter;
         assert_eq!(filter("search=+buy%09Milk++"), filter("q=buy+Milk"));
         assert_eq!(filter("q=buy+Milk").words, ["buy", "Milk"]);
-        assert_eq!(filter("search="), Filter::default());
-        let at = |text| Timestamp::parse(text);
-        assert_eq!(filter("dueBefore=2026-11-21").due_before, at("2026-11-21T00:00:00Z"));
+        assert_eq!(filter("search="), filter(""));
+        let at = |text| DueDate::parse(text, JsonFormat::default());
+        assert_eq!(filter("dueBefore=2026-11-21").due_before, at("2026-11-21"));
         assert_eq!(filter("due_after=2026-11-21T17:30:00+02:00").due_after, at("2026-11-21T15:30:00Z"));
         assert_eq!(filter("due_after=2026-11-21T17:30:00%2B02:00").due_after, at("2026-11-21T15:30:00Z"));
         assert_eq!(filter("overdue=True").overdue, Some(true));
+        assert_eq!(
+            filter("tz=America/Argentina/Buenos_Aires").time_zone.as_deref(),
+            Some("America/Argentina/Buenos_Aires")
+        );
+        assert_eq!(filter("tz=Etc/GMT-5").time_zone.as_deref(), Some("Etc/GMT-5"));
+        assert_eq!(filter("tz=utc").time_zone, None);
     }
 
     #[test]
@@ -257,6 +295,8 @@ mod tests {
             ("completed=1", "completed must be true, false or all"),
             ("priority=urgent", "priority must be low, medium or high"),
             ("due_before=soon", "due_before must be a date or a time such as 2026-11-21 or 2026-11-21T17:30:00Z"),
+            ("tz=EST5EDT", TIME_ZONE_RULE),
+            ("tz=<-03>3", TIME_ZONE_RULE),
             ("overdue=1", "overdue must be true or false"),
             ("q=a%00b", SEARCH_RULE),
             ("sort=-created", "sort must be created, updated, due_date, title or priority"),

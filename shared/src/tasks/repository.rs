@@ -3,10 +3,12 @@
 //! Ids and times are parameters in text format and take the type of their column, so the same statements serve integer,
 //! uuid and text ids.
 
+use super::due_date::DueDate;
 use super::input::{Completion, NewTask, TaskChange};
 use super::model::{TASK, Task, TaskId};
-use crate::db::{DbError, QueryResult, Row, SqlParam};
-use crate::scope::{Read, StoreError, UserScope, Versions, Write};
+use crate::db::{ColumnTime, DbError, DbErrorKind, QueryResult, Rejection, Row, SqlParam, cause_chain};
+use crate::input::InvalidInput;
+use crate::scope::{Insert, Read, StoreError, UserScope, Versions, Write};
 use crate::time::Timestamp;
 
 /// The tasks of one verified user.
@@ -26,31 +28,32 @@ impl UserScope {
 // returns `applied` after them: if it is false, the precondition failed and the row is the current one. Without a row there
 // is no such task.
 
-/// If the user has stored a task with this key before, the statement returns that task.
-static CREATE: Write = Write::new(
+/// If the user has stored a task with this key before, the statement returns that task. `$8` says whether the due date is
+/// floating; `$9` is its marker if the column has the other kind.
+static CREATE: Insert = Insert::new(
     "create",
     "\
-insert into tasks (user_id, title, description, completed, priority, due_date, idempotency_key)
-select $1, $3, $4, $5, $6, $7, $8
+insert into tasks (user_id, title, description, completed, priority, due_date, due_date_marker, idempotency_key)
+select $1, $3, $4, $5, $6, $7, case when $8::boolean <> (pg_typeof((null::tasks).due_date) = 'timestamp'::regtype) then $9::timestamp end, $10
 where not exists (select from tasks_api.task_fences where attempt = $2)
 on conflict (user_id, idempotency_key) do update
 set idempotency_key = excluded.idempotency_key
-returning id, title, description, coalesce(completed, false), priority, due_date, created_at, updated_at, version
+returning id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version
 ",
 );
 
 static GET: Read = Read::new(
     "get",
     "\
-select id, title, description, coalesce(completed, false), priority, due_date, created_at, updated_at, version
+select id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version
 from tasks
 where user_id = $1
   and id = $2
 ",
 );
 
-/// `$5`, `$8` and `$10` say whether a column changes, so that null can be its new value. `$12` is the other spelling of
-/// the due date, which counts if `$11` is stored already.
+/// `$5`, `$8` and `$10` say whether a column changes, so that null can be its new value. `$11` to `$13` are a due date as in
+/// [`CREATE`]. `$14` to `$16` are its other spelling, which counts if `$11` is stored already.
 static UPDATE: Write = Write::new(
     "update",
     "\
@@ -62,16 +65,22 @@ set title = coalesce($4, title),
     due_date = case
         when not $10::boolean then due_date
         when $11 is distinct from due_date then $11
-        else $12
+        else $14
+    end,
+    due_date_marker = case
+        when not $10::boolean then due_date_marker
+        when $11 is distinct from due_date
+        then case when $12::boolean <> (pg_typeof(due_date) = 'timestamp'::regtype) then $13::timestamp end
+        else case when $15::boolean <> (pg_typeof(due_date) = 'timestamp'::regtype) then $16::timestamp end
     end
 where user_id = $1
   and id = $3
   and not exists (select from tasks_api.task_fences where attempt = $2)
-returning id, title, description, coalesce(completed, false), priority, due_date, created_at, updated_at, version
+returning id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version
 ",
 );
 
-/// [`UPDATE`] with a precondition. `$13` are the expected versions, null for any. `$14` is the expected `updated_at`, null
+/// [`UPDATE`] with a precondition. `$17` are the expected versions, null for any. `$18` is the expected `updated_at`, null
 /// for any; clients in JavaScript send it with milliseconds only.
 static CONDITIONAL_UPDATE: Write = Write::new(
     "conditional update",
@@ -85,20 +94,26 @@ with changed as (
         due_date = case
             when not $10::boolean then due_date
             when $11 is distinct from due_date then $11
-            else $12
+            else $14
+        end,
+        due_date_marker = case
+            when not $10::boolean then due_date_marker
+            when $11 is distinct from due_date
+            then case when $12::boolean <> (pg_typeof(due_date) = 'timestamp'::regtype) then $13::timestamp end
+            else case when $15::boolean <> (pg_typeof(due_date) = 'timestamp'::regtype) then $16::timestamp end
         end
     where user_id = $1
       and id = $3
-      and ($13::bigint[] is null or version = any ($13::bigint[]))
-      and (coalesce(updated_at, created_at) = $14
-           or date_trunc('milliseconds', coalesce(updated_at, created_at)) = $14) is not false
+      and ($17::bigint[] is null or version = any ($17::bigint[]))
+      and (coalesce(updated_at, created_at) = $18
+           or date_trunc('milliseconds', coalesce(updated_at, created_at)) = $18) is not false
       and not exists (select from tasks_api.task_fences where attempt = $2)
     returning *
 )
-select id, title, description, coalesce(completed, false), priority, due_date, created_at, updated_at, version, true
+select id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version, true
 from changed
 union all
-select id, title, description, coalesce(completed, false), priority, due_date, created_at, updated_at, version, false
+select id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version, false
 from tasks
 where user_id = $1
   and id = $3
@@ -120,7 +135,7 @@ set completed = case
 where user_id = $1
   and id = $3
   and not exists (select from tasks_api.task_fences where attempt = $2)
-returning id, title, description, coalesce(completed, false), priority, due_date, created_at, updated_at, version
+returning id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version
 ",
 );
 
@@ -146,10 +161,10 @@ with changed as (
       and not exists (select from tasks_api.task_fences where attempt = $2)
     returning *
 )
-select id, title, description, coalesce(completed, false), priority, due_date, created_at, updated_at, version, true
+select id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version, true
 from changed
 union all
-select id, title, description, coalesce(completed, false), priority, due_date, created_at, updated_at, version, false
+select id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version, false
 from tasks
 where user_id = $1
   and id = $3
@@ -191,22 +206,56 @@ where user_id = $1
 ",
 );
 
+/// How often a create is tried while the database assigns ids that are in use.
+const ID_ATTEMPTS: usize = 10;
+
 impl UserTasks<'_> {
     /// Stores a new task and returns it.
     ///
     /// # Errors
     /// [`StoreError::UnknownUser`]; failures of the database.
     pub async fn create(&self, new: &NewTask) -> Result<Task, StoreError> {
-        let params = vec![
-            SqlParam::from_str(&new.title),
-            new.description.as_deref().map_or(SqlParam::NULL, SqlParam::from_str),
-            SqlParam::from_display(new.completed),
-            new.priority.map_or(SqlParam::NULL, SqlParam::from_str),
-            new.due_date.map_or(SqlParam::NULL, SqlParam::from_display),
-            SqlParam::from_display(format_args!("request:{}", self.scope.request_id())),
+        let due_date = new.due_date.map(|due_date| DueDate::params(Some(due_date)));
+        let (due_date, marker) = match due_date {
+            Some([due_date, is_floating, marker]) => (Some(vec![due_date]), Some(vec![is_floating, marker])),
+            None => (None, None),
+        };
+        let columns = vec![
+            Some(vec![SqlParam::from_str(&new.title)]),
+            new.description.as_deref().map(|description| vec![SqlParam::from_str(description)]),
+            new.completed.map(|completed| vec![SqlParam::from_display(completed)]),
+            new.priority.map(|priority| vec![SqlParam::from_str(priority)]),
+            due_date,
+            marker,
+            Some(vec![SqlParam::from_display(format_args!("request:{}", self.scope.request_id()))]),
         ];
-        let result = self.scope.write(&CREATE, params).await.map_err(|error| StoreError::about_user(&TASK, error))?;
-        self.first_task(&result.rows)
+        for _ in 1..ID_ATTEMPTS {
+            match self.insert(new, columns.clone()).await {
+                // The attempt has used up the number.
+                Err(StoreError::IdInUse(_, error)) => {
+                    tracing::warn!(
+                        cause = cause_chain(&error),
+                        "the sequence of tasks.id is behind: `migrate verify` has the fix"
+                    );
+                }
+                outcome => return outcome,
+            }
+        }
+        self.insert(new, columns).await
+    }
+
+    async fn insert(&self, new: &NewTask, columns: Vec<Option<Vec<SqlParam<'_>>>>) -> Result<Task, StoreError> {
+        match self.scope.insert(&CREATE, columns).await {
+            Ok(result) => self.first_task(&result.rows),
+            Err(error) => {
+                let sent = [
+                    ("title", Some(&*new.title)),
+                    ("description", new.description.as_deref()),
+                    ("priority", new.priority),
+                ];
+                Err(self.scope.explain(&TASK, &sent, error).await)
+            }
+        }
     }
 
     /// The task with this id.
@@ -224,6 +273,12 @@ impl UserTasks<'_> {
     /// [`StoreError::NotFound`]; [`StoreError::PreconditionFailed`] if the task does not have one of `versions` or was not
     /// last changed when the client expects; failures of the database.
     pub async fn update(&self, id: &TaskId, change: &TaskChange, versions: &Versions) -> Result<Task, StoreError> {
+        if !change.exceptions.is_empty() {
+            let failures = change.failures(&self.get(id).await?);
+            if !failures.is_empty() {
+                return Err(StoreError::InvalidInput(InvalidInput(failures)));
+            }
+        }
         let description = change.description.as_ref();
         let mut params = vec![
             SqlParam::from_display(id),
@@ -234,16 +289,26 @@ impl UserTasks<'_> {
             SqlParam::from_display(change.priority.is_some()),
             change.priority.flatten().map_or(SqlParam::NULL, SqlParam::from_str),
             SqlParam::from_display(change.due_date.is_some()),
-            change.due_date.and_then(|due_date| due_date.value).map_or(SqlParam::NULL, SqlParam::from_display),
-            change.due_date.and_then(|due_date| due_date.otherwise).map_or(SqlParam::NULL, SqlParam::from_display),
         ];
+        params.extend(DueDate::params(change.due_date.and_then(|due_date| due_date.value)));
+        params.extend(DueDate::params(change.due_date.and_then(|due_date| due_date.otherwise)));
         let precondition = Precondition { versions, updated_at: change.expected_updated_at };
-        match precondition.params() {
-            None => self.changed_task(self.scope.write(&UPDATE, params).await),
-            Some(precondition) => {
-                params.extend(precondition);
-                let result = self.scope.write(&CONDITIONAL_UPDATE, params).await;
-                self.conditionally_changed_task(result, |task| change.is_applied_to(task))
+        let (statement, precondition) = match precondition.params() {
+            None => (&UPDATE, None),
+            Some(precondition) => (&CONDITIONAL_UPDATE, Some(precondition)),
+        };
+        let is_conditional = precondition.is_some();
+        params.extend(precondition.into_iter().flatten());
+        match self.scope.write(statement, params).await {
+            Ok(result) if is_conditional => self.conditionally_changed_task(&result, |task| change.is_applied_to(task)),
+            Ok(result) => self.first_task(&result.rows),
+            Err(error) => {
+                let sent = [
+                    ("title", change.title.as_deref()),
+                    ("description", change.description.as_ref().and_then(Option::as_deref)),
+                    ("priority", change.priority.flatten()),
+                ];
+                Err(self.change_error(&sent, error).await)
             }
         }
     }
@@ -264,13 +329,22 @@ impl UserTasks<'_> {
             SqlParam::from_str(self.scope.request_id()),
         ];
         let precondition = Precondition { versions, updated_at: completion.expected_updated_at };
-        match precondition.params() {
-            None => self.changed_task(self.scope.write(&COMPLETE, params).await),
+        let result = match precondition.params() {
+            None => self.scope.write(&COMPLETE, params).await,
             Some(precondition) => {
                 params.extend(precondition);
                 let result = self.scope.write(&CONDITIONAL_COMPLETE, params).await;
-                self.conditionally_changed_task(result, |task| completion.completed == Some(task.completed))
+                return match result {
+                    Ok(result) => {
+                        self.conditionally_changed_task(&result, |task| completion.completed == Some(task.completed))
+                    }
+                    Err(error) => Err(self.change_error(&[], error).await),
+                };
             }
+        };
+        match result {
+            Ok(result) => self.first_task(&result.rows),
+            Err(error) => Err(self.change_error(&[], error).await),
         }
     }
 
@@ -294,17 +368,12 @@ impl UserTasks<'_> {
         }
     }
 
-    fn changed_task(&self, result: Result<QueryResult<Vec<Row>>, DbError>) -> Result<Task, StoreError> {
-        self.first_task(&result.map_err(map_task_error)?.rows)
-    }
-
     /// `is_changed` tells whether a task is as the change makes it.
     fn conditionally_changed_task(
         &self,
-        result: Result<QueryResult<Vec<Row>>, DbError>,
+        result: &QueryResult<Vec<Row>>,
         is_changed: impl Fn(&Task) -> bool,
     ) -> Result<Task, StoreError> {
-        let result = result.map_err(map_task_error)?;
         let row = result.rows.first().ok_or(StoreError::NotFound(&TASK))?;
         let task = self.task(row)?;
         // An earlier attempt whose response was lost may have changed the task, and with it the version.
@@ -315,6 +384,14 @@ impl UserTasks<'_> {
         }
     }
 
+    /// The failure of a change. `sent` are the texts that it stores, by column.
+    async fn change_error(&self, sent: &[(&str, Option<&str>)], error: DbError) -> StoreError {
+        match error.kind() {
+            DbErrorKind::Rejected(Rejection::Rule | Rejection::Unique) => self.scope.explain(&TASK, sent, error).await,
+            _ => map_task_error(error),
+        }
+    }
+
     fn first_task(&self, rows: &[Row]) -> Result<Task, StoreError> {
         rows.first().map_or(Err(StoreError::NotFound(&TASK)), |row| self.task(row))
     }
@@ -322,8 +399,10 @@ impl UserTasks<'_> {
     /// Decodes a task. If an earlier back end stored only one of the two times, it stands for both.
     pub(super) fn task(&self, row: &Row) -> Result<Task, StoreError> {
         let decode = || -> Result<Task, DbError> {
-            let created_at: Option<Timestamp> = row.get(6)?;
-            let updated_at: Option<Timestamp> = row.get(7)?;
+            let due_date: Option<ColumnTime> = row.get(5)?;
+            let marker: Option<Timestamp> = row.get(6)?;
+            let created_at: Option<Timestamp> = row.get(7)?;
+            let updated_at: Option<Timestamp> = row.get(8)?;
             Ok(Task {
                 id: TaskId::new(row.get(0)?),
                 user_id: self.scope.user_id().to_owned(),
@@ -331,10 +410,10 @@ impl UserTasks<'_> {
                 description: row.get(2)?,
                 completed: row.get(3)?,
                 priority: row.get(4)?,
-                due_date: row.get(5)?,
+                due_date: due_date.map(|due_date| DueDate::from_columns(due_date, marker)),
                 created_at: created_at.or(updated_at).unwrap_or(Timestamp::EPOCH),
                 updated_at: updated_at.or(created_at).unwrap_or(Timestamp::EPOCH),
-                version: row.get(8)?,
+                version: row.get(9)?,
             })
         };
         decode().map_err(map_task_error)

@@ -32,17 +32,41 @@ impl Timestamp {
     /// `None` for any other text and for years out of range.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        Self::parse_zoned(text).map(|(time, _)| time)
+    }
+
+    /// As [`Timestamp::parse`], and whether the text has an offset or `Z`.
+    pub(crate) fn parse_zoned(text: &str) -> Option<(Self, bool)> {
         // Without an offset, the parser would drop a time zone in brackets and so be hours off.
         if text.len() > TEXT_MAX_BYTES || text.contains('[') {
             return None;
         }
         let has_offset = text.get(DATE_BYTES..)?.contains(['+', '-']);
+        let has_zone = has_offset || text.ends_with(['Z', 'z']);
         let time = if has_offset {
             Offset::UTC.to_datetime(text.parse().ok()?)
         } else {
             text.strip_suffix(['Z', 'z']).unwrap_or(text).parse().ok()?
         };
-        (MIN..=MAX).contains(&time).then_some(Self(time))
+        (MIN..=MAX).contains(&time).then_some((Self(time), has_zone))
+    }
+
+    /// The time without a zone: `2026-11-21T02:51:49`, with decimals only if they are not zero.
+    pub(crate) fn to_civil_text(self) -> String {
+        self.truncated().to_string()
+    }
+
+    /// The time `hours` later, or earlier if negative; at most the first or last time in range.
+    pub(crate) fn saturating_add_hours(self, hours: i64) -> Self {
+        let edge = if hours < 0 { MIN } else { MAX };
+        let time = self.0.checked_add(SignedDuration::from_hours(hours)).unwrap_or(edge);
+        Self(time.clamp(MIN, MAX))
+    }
+
+    /// Without the nanoseconds that PostgreSQL does not store.
+    fn truncated(self) -> DateTime {
+        let nanosecond = self.0.subsec_nanosecond() / 1000 * 1000;
+        self.0.with().subsec_nanosecond(nanosecond).build().unwrap_or(self.0)
     }
 
     /// The current time of the system clock.

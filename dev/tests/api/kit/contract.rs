@@ -255,7 +255,7 @@ mod tests {
             (response(200, &[PROBLEM[0], READ[1], READ[2], READ[3]], &task()), "its type is"),
             (response(200, &READ, &without), "priority"),
             (response(200, &READ, &json!([task()])), "is not of type \"object\""),
-            (response(200, &READ, &changed("priority", json!("urgent"))), "/priority"),
+            (response(200, &READ, &changed("priority", json!(1))), "/priority"),
             (response(200, &READ, &changed("created_at", json!("2026-11-21T02:51:49Z"))), "/created_at"),
             (response(200, &READ, &changed("surprise", json!(1))), "surprise"),
             (response(404, &READ[..2], &problem()), "its type is"),

@@ -4,13 +4,16 @@ use sqlx::PgConnection;
 
 use crate::schema::catalog::{TasksTable, UserTable};
 use crate::schema::difference::Difference;
+use crate::schema::soft_delete;
 
 mod checks;
 mod columns;
 mod fences;
 mod foreign_keys;
 mod indexes;
+mod other_names;
 mod trigger;
+mod type_changes;
 
 /// All differences, in an order in which they can be resolved: checks and indexes need the columns before them. `users`
 /// is the table that `user_id` references, `None` for no foreign key.
@@ -40,7 +43,8 @@ pub(crate) async fn differences(
         )
     }));
     differences.extend(fences::schema_difference(tasks));
-    differences.extend(columns::differences(tasks));
+    differences.extend(columns::differences(database, tasks).await?);
+    differences.extend(soft_delete::differences(database, tasks).await?);
     differences.extend(trigger::differences(tasks));
     differences.extend(checks::differences(database, tasks).await?);
     if let Some(users) = users {

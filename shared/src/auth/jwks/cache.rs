@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use lambda_http::http::Uri;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::fetch;
 use super::key_set::KeySet;
 use super::source::KeySource;
 use crate::auth::claims::Claims;
-use crate::auth::error::{AuthError, TokenError};
+use crate::auth::error::AuthError;
 use crate::auth::jwt::Jwt;
 use crate::auth::tables::BetterAuthTables;
+use crate::db::cause_chain;
 use crate::time::FreezeAwareInstant;
 use crate::tls::TlsRoots;
 
@@ -55,6 +58,22 @@ impl CacheState {
         let interval = if self.has_keys() { UNKNOWN_KEY_INTERVAL } else { FIRST_KEY_INTERVAL };
         older_than(self.fetched, MAX_AGE) || (self.lacks_key_of(jwt) && older_than(self.fetched_for_unknown, interval))
     }
+
+    /// Replaces the keys, or keeps the old ones if they could not be fetched.
+    fn replace(&mut self, fetched: Result<KeySet, AuthError>) -> Result<(), AuthError> {
+        self.fetched = Some(FreezeAwareInstant::now());
+        match fetched {
+            Ok(keys) => {
+                self.keys = Some(keys);
+                Ok(())
+            }
+            Err(error) => {
+                let (kept, cause) = (self.keys.is_some(), cause_chain(&error));
+                tracing::warn!(%error, cause, kept, "the keys of the sign-in could not be fetched");
+                Err(error)
+            }
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -66,11 +85,23 @@ impl JwksCache {
         Self { source, roots: TlsRoots::new(|_| ()), state: Mutex::default() }
     }
 
-    /// Fetches the keys before the first request needs them. A failure is not reported: the first request tries again.
-    pub(in crate::auth) async fn warm_up(&self, tables: &BetterAuthTables) {
-        if !matches!(self.source, KeySource::Inline(_)) {
-            self.refresh(&mut *self.state.lock().await, tables).await.ok();
+    /// Whether Better Auth's table has the keys.
+    pub(in crate::auth) fn are_in_database(&self) -> bool {
+        matches!(self.source, KeySource::Database)
+    }
+
+    /// Fetches the keys before the first request needs them, if they have a URL. A failure is not reported: the first
+    /// request tries again.
+    pub(in crate::auth) async fn warm_up_from_url(&self) {
+        if let KeySource::Url(url) = &self.source {
+            let mut state = self.state.lock().await;
+            state.replace(self.fetch(url).await).ok();
         }
+    }
+
+    /// Takes the keys that were read from the database before the first request. A failure is not reported, as above.
+    pub(in crate::auth) async fn warm_up_with(&self, jwks: Result<Vec<Value>, AuthError>) {
+        self.state.lock().await.replace(jwks.map(|jwks| KeySet::from_jwks(&jwks))).ok();
     }
 
     /// The claims of a token that one of the keys has signed.
@@ -80,9 +111,6 @@ impl JwksCache {
     pub(in crate::auth) async fn verify(&self, jwt: &Jwt<'_>, tables: &BetterAuthTables) -> Result<Claims, AuthError> {
         if let KeySource::Inline(keys) = &self.source {
             return Ok(keys.verify(jwt)?);
-        }
-        if !KeySet::supports_algorithm_of(jwt) {
-            return Err(TokenError::Header.into());
         }
         let mut state = self.state.lock().await;
         if state.is_stale_for(jwt) {
@@ -101,23 +129,16 @@ impl JwksCache {
         Ok(keys.verify(jwt)?)
     }
 
-    /// Replaces the keys, or keeps the old ones if the fetch fails.
     async fn refresh(&self, state: &mut CacheState, tables: &BetterAuthTables) -> Result<(), AuthError> {
-        state.fetched = Some(FreezeAwareInstant::now());
         let fetched = match &self.source {
             KeySource::Database => tables.keys().await.map(|jwks| KeySet::from_jwks(&jwks)),
-            KeySource::Url(url) => fetch::keys(url, &self.roots).await.map_err(|error| AuthError::NoKeys(error.into())),
+            KeySource::Url(url) => self.fetch(url).await,
             KeySource::Inline(_) => return Ok(()),
         };
-        match fetched {
-            Ok(keys) => {
-                state.keys = Some(keys);
-                Ok(())
-            }
-            Err(error) => {
-                tracing::warn!(%error, kept = state.keys.is_some(), "the keys of the sign-in could not be fetched");
-                Err(error)
-            }
-        }
+        state.replace(fetched)
+    }
+
+    async fn fetch(&self, url: &Uri) -> Result<KeySet, AuthError> {
+        fetch::keys(url, &self.roots).await.map_err(|error| AuthError::NoKeys(error.into()))
     }
 }

@@ -58,9 +58,9 @@ impl KeySet {
         self.keys.is_empty()
     }
 
-    /// Whether a key of any set can verify the algorithm that the token claims.
-    pub(super) fn supports_algorithm_of(jwt: &Jwt<'_>) -> bool {
-        ["EdDSA", "Ed25519", "ES256", "RS256", "PS256"].contains(&jwt.alg())
+    /// The algorithm that the token claims, if a key of any set can verify it.
+    pub(in crate::auth) fn algorithm_of(jwt: &Jwt<'_>) -> Option<&'static str> {
+        ["EdDSA", "Ed25519", "ES256", "RS256", "PS256"].into_iter().find(|algorithm| *algorithm == jwt.alg())
     }
 
     /// Whether the set has the key that the token names.

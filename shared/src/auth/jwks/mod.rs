@@ -6,4 +6,5 @@ mod key_set;
 mod source;
 
 pub(super) use cache::JwksCache;
+pub(super) use key_set::KeySet;
 pub(super) use source::KeySource;

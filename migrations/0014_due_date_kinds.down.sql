@@ -1,0 +1,2 @@
+alter table tasks
+    drop column due_date_marker;

@@ -1,0 +1,56 @@
+//! What the owner of a database may want to know although the functions work with it.
+
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use crate::error::MigrateError;
+use crate::schema::catalog::{TasksTable, UserTable, type_family};
+use crate::schema::completion;
+use crate::schema::orphans;
+use crate::schema::soft_delete;
+use crate::schema::time_zones;
+use crate::user_table;
+
+/// Columns that the functions need and in which a table of another back end may have nulls, and how the functions read
+/// those tasks.
+const NULLABLE_COLUMNS: [(&str, &str); 3] = [
+    ("completed", "are read as pending"),
+    ("created_at", "are read as made when they last changed, or in 1970"),
+    ("updated_at", "are read as last changed when they were made, or in 1970"),
+];
+
+/// The notes about the table `tasks`, each a sentence. `users` is the table that `user_id` references.
+pub(crate) async fn notes(
+    database: &mut PgConnection,
+    tasks: &TasksTable,
+    users: Option<&UserTable>,
+) -> Result<Vec<String>, MigrateError> {
+    let mut notes = time_zones::notes(database, tasks).await?;
+    notes.extend(soft_delete::notes(database, tasks).await?);
+    notes.extend(completion::notes(database, tasks).await?);
+    if tasks.foreign_keys.is_empty()
+        && users.is_none()
+        && let Some(users) = default_user_table(database, tasks).await
+    {
+        let count = orphans::count(database, &users).await?;
+        notes
+            .push(format!("there is no foreign key, and {count} tasks are of users that {} does not have", users.name));
+    }
+    for (column, reading) in NULLABLE_COLUMNS {
+        if tasks.column(column).is_none_or(|column| column.not_null) {
+            continue;
+        }
+        let sql = format!("select count(*) from tasks where {column} is null");
+        let count: i64 = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *database).await?;
+        if count > 0 {
+            notes.push(format!("{count} tasks have no {column}, and {reading}"));
+        }
+    }
+    Ok(notes)
+}
+
+/// The table of users that is used without a setting. `None` when there is none, or when its keys are of another type.
+async fn default_user_table(database: &mut PgConnection, tasks: &TasksTable) -> Option<UserTable> {
+    let users = user_table::choose(database, None).await.ok().flatten()?;
+    let user_id = tasks.column("user_id")?;
+    (type_family(&user_id.type_name) == type_family(&users.key_type)).then_some(users)
+}

@@ -1,0 +1,119 @@
+//! Due dates.
+//!
+//! A due date that a client sends without an offset is floating: a time on the user's clock, in whatever zone. One with an
+//! offset is an instant. The column `due_date` stores the clock's time or the time in UTC, whether it has a time zone or
+//! not. What another program writes is of the column's kind: an instant in a column with a time zone, floating in one
+//! without. A due date of the other kind is also stored in the column `due_date_marker`. If another program then changes
+//! `due_date`, the two differ, and the marker has no effect any more.
+
+use serde_json::Value;
+
+use crate::config::JsonFormat;
+use crate::db::{ColumnTime, SqlParam};
+use crate::time::Timestamp;
+
+/// When a task should be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DueDate {
+    /// The clock's time if it is floating, else the time in UTC.
+    pub(super) time: Timestamp,
+    pub(super) kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Floating,
+    Instant,
+    /// With `TASK_DUE_DATES=instant` the kinds are not distinguished: what is stored is of the column's kind.
+    OfColumn,
+}
+
+impl DueDate {
+    /// Parses an RFC 3339 time or date, with or without an offset.
+    pub(super) fn parse(text: &str, format: JsonFormat) -> Option<Self> {
+        let (time, has_zone) = Timestamp::parse_zoned(text)?;
+        let kind = match (format.instant_due_dates, has_zone) {
+            (true, _) => Kind::OfColumn,
+            (false, true) => Kind::Instant,
+            (false, false) => Kind::Floating,
+        };
+        Some(Self { time, kind })
+    }
+
+    /// From the columns `due_date` and `due_date_marker`.
+    pub(super) fn from_columns(due_date: ColumnTime, marker: Option<Timestamp>) -> Self {
+        let is_of_other_kind = marker == Some(due_date.time);
+        let is_floating = due_date.has_zone == is_of_other_kind;
+        Self { time: due_date.time, kind: if is_floating { Kind::Floating } else { Kind::Instant } }
+    }
+
+    pub(super) fn is_floating(self) -> bool {
+        self.kind == Kind::Floating
+    }
+
+    /// `2026-12-05T17:30:00` if it is floating, else `2026-12-05T17:30:00.000000Z`.
+    pub(super) fn to_json(self, format: JsonFormat) -> Value {
+        Value::String(if self.is_floating() && !format.instant_due_dates {
+            self.time.to_civil_text()
+        } else {
+            self.time.to_string()
+        })
+    }
+
+    /// Whether both are the same due date in the resolution of the database.
+    pub(super) fn equals_stored(self, stored: Self) -> bool {
+        self.has_time_of(stored) && (self.kind == stored.kind || self.kind == Kind::OfColumn)
+    }
+
+    /// Whether both have the same time, of whatever kind.
+    pub(super) fn has_time_of(self, other: Self) -> bool {
+        self.time.to_civil_text() == other.time.to_civil_text()
+    }
+
+    /// Three parameters: `due_date`; whether it is floating; the `due_date_marker` if the column has the other kind.
+    pub(super) fn params(due_date: Option<Self>) -> [SqlParam<'static>; 3] {
+        let Some(Self { time, kind }) = due_date else {
+            return [SqlParam::NULL, SqlParam::from_display(false), SqlParam::NULL];
+        };
+        let marker = match kind {
+            Kind::OfColumn => SqlParam::NULL,
+            Kind::Floating | Kind::Instant => SqlParam::from_display(time.to_civil_text()),
+        };
+        [SqlParam::from_display(time), SqlParam::from_display(kind == Kind::Floating), marker]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORMAT: JsonFormat = JsonFormat { list_object: false, camel_case_too: false, instant_due_dates: false };
+    const INSTANTS: JsonFormat = JsonFormat { instant_due_dates: true, ..FORMAT };
+
+    fn json(text: &str, format: JsonFormat) -> String {
+        DueDate::parse(text, format).and_then(|due| due.to_json(format).as_str().map(str::to_owned)).unwrap_or_default()
+    }
+
+    #[test]
+    fn without_an_offset_it_is_floating() {
+        for (text, floating, instant) in [
+            ("2026-12-05", "2026-12-05T00:00:00", "2026-12-05T00:00:00.000000Z"),
+            ("2026-12-05T17:30", "2026-12-05T17:30:00", "2026-12-05T17:30:00.000000Z"),
+            ("2026-12-05 17:30:15.25", "2026-12-05T17:30:15.25", "2026-12-05T17:30:15.250000Z"),
+            ("2026-12-05T17:30:00+02:00", "2026-12-05T15:30:00.000000Z", "2026-12-05T15:30:00.000000Z"),
+            ("2026-12-05T17:30:00Z", "2026-12-05T17:30:00.000000Z", "2026-12-05T17:30:00.000000Z"),
+        ] {
+            assert_eq!((&*json(text, FORMAT), &*json(text, INSTANTS)), (floating, instant), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_column_and_the_marker_tell_the_kind() {
+        let time = Timestamp::parse("2026-12-05T17:30").expect("a time");
+        let other = Timestamp::parse("2026-12-06T17:30");
+        let is_floating = |has_zone, marker| DueDate::from_columns(ColumnTime { time, has_zone }, marker).is_floating();
+        assert!(!is_floating(true, None) && is_floating(false, None));
+        assert!(is_floating(true, Some(time)) && !is_floating(false, Some(time)));
+        assert!(!is_floating(true, other) && is_floating(false, other));
+    }
+}
