@@ -41,7 +41,7 @@ migrate-plan: programs ## print the SQL that migrate would run, without changing
 migrate-status: programs ## print which migrations DATABASE_URL has
 	@exec $(PROGRAMS)/migrate status
 
-migrate-verify: programs ## compare DATABASE_URL with what the functions need
+migrate-verify: programs ## prove that the functions work with DATABASE_URL, without changes; fails if they do not
 	@exec $(PROGRAMS)/migrate verify
 
 migrate-down: programs ## revert the last migration of DATABASE_URL, or its adoption

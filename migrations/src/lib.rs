@@ -17,6 +17,7 @@
 //! | [`command_line`] | the program `migrate` at a terminal |
 //! | [`settings`] | reads the settings from the environment |
 //! | `commands` | [`up`], [`down`], [`plan`], [`status`], [`verify`] |
+//! | `proof` | tries what the functions do, and compares what they show with what the tables hold |
 //! | `notes` | what `verify` tells besides differences |
 //! | `adoption` | adopts a table of another back end, and undoes that |
 //! | `runner` | applies and reverts single migrations |
@@ -42,6 +43,7 @@ mod lock_budget;
 mod migration;
 mod notes;
 mod options;
+mod proof;
 mod report;
 mod runner;
 mod schema;
@@ -52,10 +54,10 @@ mod user_table;
 
 pub use commands::{
     MigrationStatus, Plan, PlannedChange, State, Verification, down, down_discarding_data, plan, status, up,
-    up_with_lock_timeout, verify,
+    up_with_lock_timeout, verify, verify_functions,
 };
 pub use error::MigrateError;
 pub use migration::Migration;
-pub use options::Options;
+pub use options::{Functions, Options};
 pub use report::Report;
 pub use schema::difference::{Choice, Difference};

@@ -1,4 +1,6 @@
-//! What differs between databases.
+//! What differs between databases, and between deployments.
+
+use std::collections::BTreeMap;
 
 /// The settings of a migration.
 #[derive(Debug, Clone, Default)]
@@ -12,4 +14,25 @@ pub struct Options {
 
     /// The comma list `TASK_PRIORITIES` of the functions: the words that the check on `priority` accepts.
     pub task_priorities: Option<String>,
+}
+
+/// How the functions are deployed. Not `Debug`, because URLs and settings contain secrets.
+#[derive(Clone)]
+pub struct Functions {
+    /// Their `DATABASE_URL`, whose role may be another one than that of the migrations.
+    pub database_url: String,
+    /// Their other settings, by name.
+    pub settings: BTreeMap<String, String>,
+}
+
+impl Functions {
+    /// Functions that use this database and have no other settings.
+    #[must_use]
+    pub fn with_database(database_url: &str) -> Self {
+        Self { database_url: database_url.to_owned(), settings: BTreeMap::new() }
+    }
+
+    pub(crate) fn setting(&self, name: &str) -> Option<String> {
+        self.settings.get(name).cloned()
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::env::{self, VarError};
 
-use crate::options::Options;
+use crate::options::{Functions, Options};
 
 /// The database to migrate. Not `Debug`, because the URL contains a password.
 #[derive(Clone)]
@@ -11,6 +11,8 @@ pub struct Settings {
     pub database_url: String,
     /// `AUTH_USER_TABLE` and `TASK_TABLE`.
     pub options: Options,
+    /// `DATABASE_URL`, else `DATABASE_URL_UNPOOLED`, and all other variables.
+    pub functions: Functions,
 }
 
 impl Settings {
@@ -19,17 +21,20 @@ impl Settings {
     /// # Errors
     /// A sentence that names the variable and does not quote its value.
     pub fn from_env() -> Result<Self, String> {
-        let database_url = match variable("DATABASE_URL_UNPOOLED")? {
-            Some(url) => url,
-            None => variable("DATABASE_URL")?
-                .ok_or("DATABASE_URL is not set: put the database's connection string there, or in the file .env")?,
-        };
+        let (direct, pooled) = (variable("DATABASE_URL_UNPOOLED")?, variable("DATABASE_URL")?);
+        let database_url = direct
+            .or(pooled.clone())
+            .ok_or("DATABASE_URL is not set: put the database's connection string there, or in the file .env")?;
+        let variables =
+            env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let functions =
+            Functions { database_url: pooled.unwrap_or_else(|| database_url.clone()), settings: variables.collect() };
         let options = Options {
             auth_user_table: variable("AUTH_USER_TABLE")?,
             task_table: variable("TASK_TABLE")?,
             task_priorities: variable("TASK_PRIORITIES")?,
         };
-        Ok(Self { database_url, options })
+        Ok(Self { database_url, options, functions })
     }
 }
 

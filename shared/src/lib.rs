@@ -53,6 +53,8 @@ mod http;
 mod input;
 mod noun;
 mod output;
+#[cfg(feature = "proof")]
+pub mod proof;
 mod runtime;
 mod scope;
 mod tasks;

@@ -2,8 +2,8 @@
 //!
 //! Reading the authorities is the most expensive part of a cold start: a system's bundle takes tens of milliseconds of
 //! processor time, a small file one or two. So a deployment contains a small file (`roots.pem`, to which `SSL_CERT_FILE`
-//! points OpenSSL), and the system's bundle is read only if its authorities do not suffice. Certificates are always
-//! verified.
+//! points OpenSSL), and the system's bundle is read only if its authorities do not suffice. Certificates of other machines are
+//! always verified.
 
 use std::env;
 use std::error::Error;

@@ -35,11 +35,11 @@ pub enum ToolError {
     #[error("{0} needs Node {OLDEST_NODE} or newer with npm: install it from https://nodejs.org")]
     NoNode(&'static str),
     /// npm failed.
-    #[error("{what} could not be installed: npm ci failed in {}", .folder.display())]
-    NoPackages {
+    #[error("{name} could not be installed: npm ci failed in {}", .folder.display())]
+    NoNpmPackages {
         /// What the packages are.
-        what: &'static str,
-        /// The folder with the lock file.
+        name: &'static str,
+        /// Where `package.json` is.
         folder: PathBuf,
     },
     /// No Chromium.

@@ -11,7 +11,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::timeout;
 
 use crate::environment::Environment;
-use crate::install::{ToolError, install_better_auth};
+use crate::install::ToolError;
+use crate::install::npm::BETTER_AUTH;
 use crate::process::{LastLogLine, LogOutput, Process, ProcessGroup, forward_lines};
 
 /// How long it may take to create its tables and accept requests.
@@ -59,7 +60,7 @@ impl BetterAuth {
         environment: &Environment,
         output: &Arc<LogOutput>,
     ) -> Result<Self, BetterAuthError> {
-        let folder: PathBuf = install_better_auth().await?;
+        let folder: PathBuf = BETTER_AUTH.folder().await?;
         let group = ProcessGroup::new()?;
         let mut command = group.command("node");
         command

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::net::TcpSocket;
 use tokio::time::timeout;
 
-use crate::install::{find_chromium, install_packages};
+use crate::install::find_chromium;
+use crate::install::npm::FRONT_ENDS;
 use crate::process::{ProcessGroup, reserve_port};
 use crate::testing::better_auth::BetterAuthStack;
 use crate::workspace::root;
@@ -38,8 +39,7 @@ impl FrontEnd {
     /// # Errors
     /// A page did not show what it must, or something else went wrong in it: what `drive.mjs` printed.
     pub async fn run(&self, env: &BetterAuthStack) -> Result<(), String> {
-        let tests = root().join("dev/tests/front_ends");
-        install_packages("Playwright", &tests).await.unwrap_or_else(|error| panic!("{error}"));
+        let tests = FRONT_ENDS.folder().await.unwrap_or_else(|error| panic!("{error}"));
         let chromium = find_chromium().await.unwrap_or_else(|error| panic!("{error}"));
         let group = ProcessGroup::new().expect("sh");
         let mut node = group.command("node");

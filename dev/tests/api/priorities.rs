@@ -72,6 +72,8 @@ async fn vocabulary_can_grow_later() {
     let growing = words("low,medium,high,urgent");
     let planned = migrations::plan(&database.url, &growing).await.expect("a plan").to_string();
     assert!(planned.contains("'urgent'"), "{planned}");
+    let verification = migrations::verify(&database.url, &growing).await.expect("a verification");
+    assert_eq!(verification.differences.len(), 1, "{verification:?}");
     let report = migrations::up(&database.url, &growing).await.expect("a new word");
     assert_eq!(report.changes[0], "let ck_tasks_priority accept 'urgent'");
     assert_eq!(migrations::up(&database.url, &growing).await.expect("nothing to do").changes, [""; 0]);

@@ -23,3 +23,26 @@ async fn sslmode_require_encrypts_the_connection() {
         assert!(connection.get::<_, bool>(0) && connection.get::<_, &str>(1).starts_with("TLSv1."));
     }
 }
+
+/// The certificate of the server of this machine is signed by nobody whom the functions trust.
+#[tokio::test]
+async fn sslmode_prefer_needs_no_certificate_on_this_machine() {
+    let common = api();
+    let url = common.stack().database_url();
+    for mode in ["sslmode=prefer&", ""] {
+        let name = format!("with_{}", mode.len());
+        let url = format!(
+            "{}&application_name={name}",
+            url.replace("sslmode=disable&", mode).replace("sslmode=disable", mode)
+        );
+        let roots = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/roots.pem");
+        let api = Api::start(&url, &[("SSL_CERT_FILE", roots)]).await;
+        api.new_user().await.create(json!({"title": "Buy milk"})).await;
+        migrations::status(&url).await.expect("the same server");
+        let statement =
+            "select bool_and(ssl) from pg_stat_ssl join pg_stat_activity using (pid) where application_name = $1";
+        let is_encrypted: Option<bool> =
+            database::connect().await.query_one(statement, &[&name]).await.expect("a row").get(0);
+        assert_eq!(is_encrypted, Some(true), "{url}");
+    }
+}

@@ -25,7 +25,8 @@ impl Restricted {
         let url = format!("{before}://{role}:secret@{address}");
         let database = AuthDatabase::on(test_database);
         database.run(&format!("create role {role} login password 'secret'")).await;
-        database.run(&format!("grant select, insert, delete on task_fences to {role}")).await;
+        database.run(&format!("grant usage on schema tasks_api to {role}")).await;
+        database.run(&format!("grant select, insert, delete on tasks_api.task_fences to {role}")).await;
         database.create_session_table().await;
         database.create_key_table("text").await;
         database.add_user(ADA).await;
@@ -115,9 +116,14 @@ async fn column_of_an_unusable_type_is_no_reason_to_wait() {
     let database = AuthDatabase::on(TestDatabase::migrated().await);
     database.add_user(ADA).await;
     database.run(r#"create table session (token text, "userId" text, "expiresAt" boolean)"#).await;
-    let response = start("session", database.url()).await.invoke(&bearing(SESSION)).await.expect("a response");
+    let mut function = start("session", database.url()).await;
+    let response = function.invoke(&bearing(SESSION)).await.expect("a response");
     assert_eq!((response.status, &response["code"]), (500, &json!("misconfigured")));
     assert_eq!(response.retry_after(), None);
+    let log = function.kill().await;
+    let problem = r#"the column "expiresAt" of public.session has a type that is no time"#;
+    assert_eq!(problems(&log), [problem]);
+    assert!(last_cause(&log).contains(problem), "{log}");
 }
 
 #[tokio::test]
@@ -161,14 +167,20 @@ async fn start_names_grants_that_tasks_lack() {
     env.database.run("alter table tasks alter id drop identity; create sequence numbers owned by tasks.id").await;
     env.database.run("alter table tasks alter id set default nextval('numbers'); select setval('numbers', 1000)").await;
     env.grant("select on tasks").await;
-    env.database.run(&format!("revoke insert on task_fences from {}", env.role)).await;
+    env.database
+        .run(&format!(
+            "revoke insert on tasks_api.task_fences from {0}; revoke usage on schema tasks_api from {0}",
+            env.role
+        ))
+        .await;
     let problems = env.problems_at_start("hs256").await;
     let grants: Vec<&str> = problems.iter().map(|problem| advice(problem)).collect();
     let role = &env.role;
     let expected = [
         format!("grant insert, update, delete on public.tasks to {role}"),
         format!("grant usage on sequence numbers to {role}"),
-        format!("grant insert on public.task_fences to {role}"),
+        format!("grant usage on schema tasks_api to {role}"),
+        format!("grant insert on tasks_api.task_fences to {role}"),
     ];
     assert_eq!(grants, expected);
     for grant in grants {
@@ -220,7 +232,7 @@ async fn start_names_missing_tables() {
         "there is no table session or sessions in the search path or in the schema neon_auth",
         "there is no table jwks or jwkss in the search path or in the schema neon_auth",
         "there is no table tasks in the search path",
-        "there is no table task_fences in the search path",
+        "there is no table task_fences in the schema tasks_api",
     ]) {
         assert!(problem.contains(expected), "{problem}");
     }
@@ -233,8 +245,13 @@ async fn start_names_the_table_that_is_ignored() {
     database.run("create table sessions as table session").await;
     let expected = ["public.session is used, and public.sessions is ignored"];
     assert_eq!(problems_at_start("session", database.url()).await, expected);
+    database.run("create schema neon_auth; alter table sessions set schema neon_auth").await;
+    database.run("alter table neon_auth.sessions rename to session").await;
+    let expected = ["public.session is used, and neon_auth.session is ignored"];
+    assert_eq!(problems_at_start("session", database.url()).await, expected);
     // A table of another program is not meant.
-    database.run(r#"alter table sessions drop column "userId""#).await;
+    database.run("alter table neon_auth.session rename to sessions").await;
+    database.run(r#"alter table neon_auth.sessions drop column "userId""#).await;
     assert_eq!(problems_at_start("session", database.url()).await, [""; 0]);
 }
 

@@ -9,8 +9,8 @@ use serde_json::json;
 use crate::{assert_token_works, bearing, create};
 
 /// Asserts that two users of a Better Auth with these settings have tasks of their own, with every kind of token, and
-/// that the tasks of a deleted user are deleted.
-async fn assert_users_have_tasks(settings: &[(&str, &str)]) {
+/// that the tasks of a deleted user are deleted. Returns the user who is left.
+async fn assert_users_have_tasks(settings: &[(&str, &str)]) -> (BetterAuthStack, SignedUpUser) {
     let env = BetterAuthStack::start(settings).await;
     let (ada, grace) = (env.sign_up("ada").await, env.sign_up("grace").await);
     for token in [env.jwt(&ada).await, env.own_jwt(&ada).await, ada.session.clone(), ada.signed_session.clone()] {
@@ -31,7 +31,8 @@ async fn assert_users_have_tasks(settings: &[(&str, &str)]) {
     let database = connect(env.stack.database_url()).await.unwrap();
     let rows = database.query("select user_id::text from tasks", &[]).await.unwrap();
     let owners: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-    assert_eq!(owners, [grace.id]);
+    assert_eq!(owners, [grace.id.as_str()]);
+    (env, grace)
 }
 
 fn user(env: &BetterAuthStack, user: &SignedUpUser) -> TestUser {
@@ -91,15 +92,9 @@ const NEON: [(&str, &str); 5] = [
 ];
 
 #[tokio::test]
-async fn neon_auth() {
-    assert_users_have_tasks(&NEON).await;
-}
-
-#[tokio::test]
-async fn keys_of_neon_auth_come_from_its_url() {
-    let env = BetterAuthStack::start(&NEON).await;
-    let ada = env.sign_up("ada").await;
-    let jwt = env.jwt(&ada).await;
+async fn neon_auth_with_keys_from_its_table_or_url() {
+    let (env, grace) = assert_users_have_tasks(&NEON).await;
+    let jwt = env.jwt(&grace).await;
     let keys = format!("{}/.well-known/jwks.json", env.auth_url());
     for (jwks_url, status) in [(keys.as_str(), 200), (&format!("{}/jwks", env.auth_url()), 503)] {
         let variables =

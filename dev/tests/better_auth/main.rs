@@ -181,14 +181,3 @@ async fn users_with_uuid_ids_have_tasks() {
     assert_eq!(list_status(&env, &nobody, "not-a-uuid").await, 401);
     assert_eq!(create(&env.client.user("not-a-uuid", &nobody), "Nobody's").await.status, 401);
 }
-
-#[tokio::test]
-async fn users_in_a_renamed_table_have_tasks() {
-    let env = BetterAuthStack::start(&[("USER_TABLE", "users")]).await;
-    let ada = env.sign_up("ada").await;
-    for token in [env.jwt(&ada).await, ada.session.clone()] {
-        assert_token_works(&env, &token, &ada.id).await;
-    }
-    let user = env.client.user(&ada.id, &ada.session);
-    assert_eq!(user.get(&format!("/api/{}/tasks", ada.id)).await.status, 200);
-}

@@ -10,6 +10,7 @@ mod interruptions;
 mod kit;
 mod previous_release;
 mod program;
+mod proof;
 mod recognition;
 mod recognition_types;
 mod refusals;

@@ -48,7 +48,7 @@ async fn every_command_prints_the_state_of_the_database() {
     let (code, printed) = run(&database, &[]).await;
     assert_eq!(code, Some(0), "{printed}");
     assert!(printed.contains("applied: add the column priority\n"), "{printed}");
-    assert!(printed.contains("applied 0014 due date kinds\nnote: "), "{printed}");
+    assert!(printed.contains("\nnote: 428 tasks have no created_at"), "{printed}");
     assert_eq!(run(&database, &["up"]).await, (Some(0), "nothing to do\n".to_owned()));
     assert_eq!(run(&database, &["plan"]).await, (Some(0), "-- There is nothing to do.\n".to_owned()));
     let (_, printed) = run(&database, &["status"]).await;
@@ -65,6 +65,21 @@ async fn every_command_prints_the_state_of_the_database() {
     let (code, printed) = run(&database, &["down", "--discard-data"]).await;
     assert_eq!(code, Some(0), "{printed}");
     assert!(printed.contains("took back: add the column priority\n"), "{printed}");
+}
+
+#[tokio::test]
+async fn an_adoption_that_does_not_work_fails() {
+    let database = Database::with_rows(&LAYOUTS[3]).await;
+    database
+        .run(
+            "create function keep() returns trigger language plpgsql as
+                $$ begin raise exception 'tasks are kept'; end $$;
+            create trigger keep before delete on tasks for each row execute function keep()",
+        )
+        .await;
+    let (code, printed) = run(&database, &["up"]).await;
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(printed.contains("\ndeleting a task fails: tasks are kept (P0001)\n"), "{printed}");
 }
 
 #[tokio::test]

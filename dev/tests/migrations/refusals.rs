@@ -128,6 +128,8 @@ async fn orphans_are_counted_and_block_adoption() {
             "1000 tasks have no completed, and are read as pending",
             "428 tasks have no created_at, and are read as made when they last changed, or in 1970",
             "272 tasks have no updated_at, and are read as last changed when they were made, or in 1970",
+            "sign-in was not checked, because none of AUTH_MODE, BETTER_AUTH_URL, BETTER_AUTH_SECRET, JWKS_URL and \
+             JWKS_JSON is set",
         ]
     );
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use dev::install::install_migration_tools;
+use dev::install::npm::MIGRATION_TOOLS;
 use dev::install::python::ALEMBIC;
 use dev::testing::database::LAYOUTS;
 use dev::workspace::root;
@@ -37,7 +37,7 @@ impl Project {
     /// [`Project::new`] with the packages of npm.
     async fn with_node(tool: &str, database: &Database) -> Self {
         let project = Self::new(tool, database).await;
-        let packages = install_migration_tools().await.expect("the packages");
+        let packages = MIGRATION_TOOLS.folder().await.expect("the packages");
         symlink(packages.join("node_modules"), project.folder.join("node_modules")).expect("a link");
         project
     }

@@ -49,7 +49,7 @@ async fn handle(event: LambdaEvent<Request>) -> Result<(), lambda_runtime::Error
 
 /// Returns a sentence in either case.
 async fn up() -> Result<String, String> {
-    let Settings { database_url, options } = Settings::from_env()?;
+    let Settings { database_url, options, .. } = Settings::from_env()?;
     let report = migrations::up(&database_url, &options).await.map_err(|error| error.to_string())?;
     let Report { migrations, changes } = report;
     let names: Vec<_> =

@@ -5,11 +5,13 @@ use sqlx::{Connection, PgConnection};
 use crate::connection::connect_read_only;
 use crate::error::MigrateError;
 use crate::notes;
-use crate::options::Options;
+use crate::options::{Functions, Options};
+use crate::proof;
 use crate::schema::catalog::TasksTable;
 use crate::schema::comparison;
 use crate::schema::difference::Difference;
 use crate::schema::orphans;
+use crate::schema::priority_check;
 use crate::task_table;
 use crate::user_table;
 
@@ -22,18 +24,37 @@ pub struct Verification {
     pub notes: Vec<String>,
 }
 
-/// Compares the database with what the functions need. Changes nothing.
+/// [`verify_functions`] for functions that use the same URL and have no other settings.
+///
+/// # Errors
+/// As [`verify_functions`].
+pub async fn verify(database_url: &str, options: &Options) -> Result<Verification, MigrateError> {
+    verify_functions(database_url, &Functions::with_database(database_url), options).await
+}
+
+/// Compares the database with what the functions need. If it has all of that, tries what the functions do, as an existing
+/// user and in a transaction that is rolled back, and compares what they show with what the tables hold.
+///
+/// Changes nothing, except that sequences skip the numbers of the tasks that were rolled back.
 ///
 /// # Errors
 /// When the URL is invalid, the database cannot be reached, or there is no table of users.
-pub async fn verify(database_url: &str, options: &Options) -> Result<Verification, MigrateError> {
+pub async fn verify_functions(
+    database_url: &str,
+    functions: &Functions,
+    options: &Options,
+) -> Result<Verification, MigrateError> {
     let mut database = connect_read_only(database_url).await?;
-    let verification = run(&mut database, options).await;
+    let verification = run(&mut database, functions, options).await;
     let _ = database.close().await;
     verification
 }
 
-async fn run(database: &mut PgConnection, options: &Options) -> Result<Verification, MigrateError> {
+async fn run(
+    database: &mut PgConnection,
+    functions: &Functions,
+    options: &Options,
+) -> Result<Verification, MigrateError> {
     let tasks = TasksTable::read(database).await?;
     let elsewhere = task_table::differences(database, tasks.as_ref(), options.task_table.as_deref()).await?;
     let Some(tasks) = tasks else {
@@ -42,10 +63,23 @@ async fn run(database: &mut PgConnection, options: &Options) -> Result<Verificat
     };
     let users = user_table::choose_for(database, &tasks, options.auth_user_table.as_deref()).await?;
     let mut differences = comparison::differences(database, &tasks, users.as_ref()).await?;
+    let priority_check = priority_check::changes(database, options.task_priorities.as_deref()).await?;
+    if !priority_check.is_empty() {
+        let description = "the check on priority does not accept every word of TASK_PRIORITIES";
+        differences.push(Difference::automatic(description, priority_check));
+    }
+    let mut notes = notes::notes(database, &tasks, users.as_ref()).await?;
+    if differences.is_empty() {
+        let proof = proof::prove(database, functions, &tasks, users.as_ref()).await?;
+        differences.extend(proof.differences);
+        notes.extend(proof.notes);
+    } else {
+        notes.push("what the functions do was not tried, because of what they would miss".to_owned());
+    }
     // A restore can load rows without checking a foreign key that is marked as validated.
     if let Some(users) = users.as_ref().filter(|_| tasks.has_validated_foreign_key()) {
         differences.extend(orphans::difference(database, users).await?);
     }
     differences.extend(elsewhere);
-    Ok(Verification { differences, notes: notes::notes(database, &tasks, users.as_ref()).await? })
+    Ok(Verification { differences, notes })
 }

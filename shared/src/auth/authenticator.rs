@@ -14,7 +14,7 @@ use super::session::SessionTokens;
 use super::tables::{BetterAuthTables, StartState, TableUse};
 use super::user::VerifiedUser;
 use crate::config::{AuthConfig, StartError};
-use crate::db::{CatalogTable, Database, DbError};
+use crate::db::{CatalogTable, Database, DbError, TableCheck};
 
 /// Verifies tokens.
 pub(crate) struct Authenticator {
@@ -51,12 +51,13 @@ impl Authenticator {
         }
     }
 
-    /// Reads, before the first request and in one round trip, the public keys if they are in the database, and what the
-    /// catalog says about Better Auth's tables and `others`. What Better Auth's tables lack is logged.
+    /// Reads, before the first request and in one round trip, the public keys if they are in the database, and whether
+    /// Better Auth's tables and `others` are as usual. If not, returns what the catalog says about them. What Better
+    /// Auth's tables lack is logged.
     ///
     /// # Errors
-    /// The catalog cannot be read.
-    pub(crate) async fn read_tables(&self, others: &[&'static str]) -> Result<Vec<CatalogTable>, DbError> {
+    /// The database does not answer.
+    pub(crate) async fn check_tables(&self, others: &TableCheck) -> Result<Option<Vec<CatalogTable>>, DbError> {
         let keys = self.jwks.as_ref().map(|(keys, _)| keys).filter(|keys| keys.are_in_database());
         let uses = TableUse { keys: keys.is_some(), sessions: self.sessions.is_some() };
         let StartState { keys: read, tables } = self.tables.start(uses, others).await?;

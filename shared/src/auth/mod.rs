@@ -12,10 +12,14 @@ mod jwks;
 mod jwt;
 mod members;
 mod session;
+#[cfg(feature = "proof")]
+mod table_check;
 mod table_forms;
 mod tables;
 mod user;
 
 pub(crate) use authenticator::Authenticator;
 pub(crate) use error::AuthError;
+#[cfg(feature = "proof")]
+pub(crate) use table_check::check_tables;
 pub use user::VerifiedUser;

@@ -10,14 +10,24 @@ where "expiresAt" is null
    or extract(epoch from "expiresAt") > extract(epoch from now() - interval '30 days')
 "#;
 
+/// The query of the keys shows the rest. `to_regclass` would fail for a schema that the role may not use.
+pub(super) const KEYS_ARE_USUAL: &str = "\
+to_regclass('jwkss') is null
+and not exists (
+    select
+    from pg_class
+    where relname in ('jwks', 'jwkss')
+        and relnamespace = (select oid from pg_namespace where nspname = 'neon_auth')
+)
+and not row_security_active('jwks')";
+
 pub(super) fn keys_of(table: &Table) -> Result<String, String> {
     let (name, id, key) = (table.qualified_name(), quoted(table.column("id")?), quoted(table.column("publicKey")?));
+    let select = format!("select {id}::text, {key}::text from {name}");
     // Before Better Auth 1.4 keys did not expire.
-    let condition = table.column("expiresAt").map_or(String::new(), |expires| {
-        let (column, seconds) = (quoted(expires), epoch_of(expires));
-        format!(" where {column} is null or {seconds} > extract(epoch from now() - interval '30 days')")
-    });
-    Ok(format!("select {id}::text, {key}::text from {name}{condition}"))
+    let Ok(expires) = table.column("expiresAt").map(quoted) else { return Ok(select) };
+    let seconds = table.epoch("expiresAt")?;
+    Ok(format!("{select} where {expires} is null or {seconds} > extract(epoch from now() - interval '30 days')"))
 }
 
 pub(super) const SESSION: &str = r#"select "userId"::text
@@ -25,31 +35,30 @@ from session
 where token = $1 and extract(epoch from "expiresAt") > extract(epoch from now())
 "#;
 
+pub(super) const SESSIONS_ARE_USUAL: &str = r#"
+to_regclass('sessions') is null
+and not exists (
+    select
+    from pg_class
+    where relname in ('session', 'sessions')
+        and relnamespace = (select oid from pg_namespace where nspname = 'neon_auth')
+)
+and not row_security_active('session')
+and not exists (select "userId" from session where token = '' and extract(epoch from "expiresAt") > 0)"#;
+
 pub(super) fn session_of(table: &Table) -> Result<String, String> {
     let (name, user) = (table.qualified_name(), quoted(table.column("userId")?));
-    let (token, expires) = (table.column("token")?, table.column("expiresAt")?);
+    let (token, seconds) = (table.column("token")?, table.epoch("expiresAt")?);
     // Without a cast where possible, so that the index of the column is used.
     let cast = if token.category == TypeCategory::Text { "" } else { "::text" };
-    let (token, expires) = (quoted(token), epoch_of(expires));
-    Ok(format!("select {user}::text from {name} where {token}{cast} = $1 and {expires} > extract(epoch from now())"))
+    let token = quoted(token);
+    Ok(format!("select {user}::text from {name} where {token}{cast} = $1 and {seconds} > extract(epoch from now())"))
 }
 
 /// Whether there is a session that has not expired.
 pub(super) fn live_sessions_of(table: &Table) -> Result<String, String> {
-    let (name, expires) = (table.qualified_name(), epoch_of(table.column("expiresAt")?));
-    Ok(format!("select exists (select from {name} where {expires} > extract(epoch from now()))"))
-}
-
-/// The expression for a time in seconds since the Unix epoch.
-fn epoch_of(column: &CatalogColumn) -> String {
-    let name = quoted(column);
-    match column.category {
-        // Seconds have reached eleven digits in 5138; milliseconds had them in 1973.
-        TypeCategory::Number => format!("{name} / case when {name} > 99999999999 then 1000.0 else 1.0 end"),
-        // As JavaScript writes a time, `2026-11-21T02:51:49.233Z`. Without a zone it is UTC as well.
-        TypeCategory::Text => format!("extract(epoch from (rtrim({name}, 'Zz') || 'Z')::timestamptz)"),
-        TypeCategory::Time | TypeCategory::Other => format!("extract(epoch from {name})"),
-    }
+    let (name, seconds) = (table.qualified_name(), table.epoch("expiresAt")?);
+    Ok(format!("select exists (select from {name} where {seconds} > extract(epoch from now()))"))
 }
 
 fn quoted(column: &CatalogColumn) -> String {
@@ -66,7 +75,7 @@ impl<'a> Table<'a> {
     }
 
     /// The column that Better Auth calls `name`, whatever the case: `publicKey`, `public_key`.
-    pub(super) fn column(&self, name: &str) -> Result<&'a CatalogColumn, String> {
+    fn column(&self, name: &str) -> Result<&'a CatalogColumn, String> {
         let normalized = |name: &str| name.replace('_', "").to_ascii_lowercase();
         let found = self.0.columns.iter().find(|column| normalized(&column.name) == normalized(name));
         found.ok_or_else(|| {
@@ -77,6 +86,22 @@ impl<'a> Table<'a> {
                  a view can give it the names of Better Auth, see docs/settings.md"
             )
         })
+    }
+
+    /// The expression for a column with a time, in seconds since the Unix epoch.
+    fn epoch(&self, name: &str) -> Result<String, String> {
+        let column = self.column(name)?;
+        let quoted = quoted(column);
+        match column.category {
+            TypeCategory::Time => Ok(format!("extract(epoch from {quoted})")),
+            // Seconds have reached eleven digits in 5138; milliseconds had them in 1973.
+            TypeCategory::Number => Ok(format!("{quoted} / case when {quoted} > 99999999999 then 1000.0 else 1.0 end")),
+            // As JavaScript writes a time, `2026-11-21T02:51:49.233Z`. Without a zone it is UTC as well.
+            TypeCategory::Text => Ok(format!("extract(epoch from (rtrim({quoted}, 'Zz') || 'Z')::timestamptz)")),
+            TypeCategory::Other => {
+                Err(format!("the column {quoted} of {} has a type that is no time", self.qualified_name()))
+            }
+        }
     }
 
     /// The privilege that the role lacks to read these columns, with the statement that grants it.

@@ -2,7 +2,8 @@
 //!
 //! Better Auth's adapters and generators name tables and columns differently: `jwks."publicKey"`, `jwks.public_key`,
 //! `jwkss` with `usePlural`, and Neon's managed Better Auth has a schema of its own. The names of Better Auth's own
-//! migration are tried first. The catalog is read when the function starts, and when a query fails.
+//! migration are tried first. The catalog is read if a table is not as usual when the function starts, and when a query
+//! fails.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,8 +12,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 
 use super::error::{AuthError, SECONDARY_STORAGE};
-use super::table_forms::{KEYS, SESSION, Table, keys_of, live_sessions_of, session_of};
-use crate::db::{CatalogTable, Database, DbError, DbErrorKind, Query, Row, SqlParam};
+use super::table_forms::{
+    KEYS, KEYS_ARE_USUAL, SESSION, SESSIONS_ARE_USUAL, Table, keys_of, live_sessions_of, session_of,
+};
+use crate::db::{CatalogTable, Database, DbError, DbErrorKind, Query, Row, SqlParam, TableCheck};
 
 /// Better Auth's tables, as far as verifying a token needs them.
 pub(super) struct BetterAuthTables {
@@ -29,6 +32,8 @@ struct TableQuery {
     name: &'static str,
     /// The query with the names of Better Auth's own migration.
     usual_sql: &'static str,
+    /// The condition that there is such a table, that it can be read, and that no other is meant. It may also fail.
+    is_usual: &'static str,
     /// The names that the table can have.
     tables: [&'static str; 2],
     /// The columns that are read, as Better Auth calls them.
@@ -52,7 +57,8 @@ pub(super) struct TableUse {
 pub(super) struct StartState {
     /// `None` if the keys are not in the database.
     pub(super) keys: Option<Result<Vec<Value>, AuthError>>,
-    pub(super) tables: Vec<CatalogTable>,
+    /// `None` if the tables are as usual.
+    pub(super) tables: Option<Vec<CatalogTable>>,
 }
 
 /// Tables of other schemas than those of the search path and this one are not trusted: a user of the database who can
@@ -67,6 +73,7 @@ impl BetterAuthTables {
             keys: TableQuery {
                 name: "keys",
                 usual_sql: KEYS,
+                is_usual: KEYS_ARE_USUAL,
                 tables: ["jwks", "jwkss"],
                 columns: ["id", "publicKey", "expiresAt"],
                 sql_for: keys_of,
@@ -77,6 +84,7 @@ impl BetterAuthTables {
             sessions: TableQuery {
                 name: "session",
                 usual_sql: SESSION,
+                is_usual: SESSIONS_ARE_USUAL,
                 tables: ["session", "sessions"],
                 columns: ["token", "userId", "expiresAt"],
                 sql_for: session_of,
@@ -113,20 +121,27 @@ impl BetterAuthTables {
         Ok(user)
     }
 
-    /// Reads, before the first request, the public keys if they are in the database, and in the same round trip what the
-    /// catalog says about the tables that are used and about `others`. What Better Auth's tables lack is logged.
+    /// Reads, before the first request, the public keys if they are in the database, and in the same round trip whether
+    /// the tables that are used and `others` are as usual. If not, the catalog is read about them. What Better Auth's
+    /// tables lack is logged.
     ///
     /// # Errors
     /// The database does not answer.
-    pub(super) async fn start(&self, uses: TableUse, others: &[&'static str]) -> Result<StartState, DbError> {
+    pub(super) async fn start(&self, uses: TableUse, others: &TableCheck) -> Result<StartState, DbError> {
         let used = [(uses.keys, &self.keys), (uses.sessions, &self.sessions)];
-        let names = used.iter().filter(|(is_used, _)| *is_used).flat_map(|(_, query)| query.tables);
-        let catalog = CatalogTable::query(names.chain(others.iter().copied()), &[NEON_SCHEMA]);
-        let (keys, tables) = if uses.keys {
-            let (keys, tables) = self.keys_and_tables(catalog).await?;
-            (Some(keys), tables)
-        } else {
-            (None, self.tables(catalog).await?)
+        let used: Vec<&TableQuery> = used.into_iter().filter(|(is_used, _)| *is_used).map(|(_, query)| query).collect();
+        let conditions: Vec<&str> = used.iter().map(|query| query.is_usual).chain([others.is_usual]).collect();
+        let check = format!("select coalesce({}, false)", conditions.join(" and "));
+        let (keys, is_usual) = self.keys_and_check(uses.keys, &check).await?;
+        if is_usual {
+            return Ok(StartState { keys: keys.map(|keys| jwks(&keys)), tables: None });
+        }
+        let names = used.iter().flat_map(|query| query.tables).chain(others.names.iter().copied());
+        let schemas = [NEON_SCHEMA].into_iter().chain(others.schemas.iter().copied());
+        let tables = self.tables(CatalogTable::query(names, schemas)).await?;
+        let keys = match keys {
+            None if uses.keys => Some(self.query_in(&tables, &self.keys, Vec::new()).await),
+            keys => keys.map(Ok),
         };
         if let Some(Ok(_)) = keys {
             // Without keys, the caller logs why.
@@ -135,26 +150,26 @@ impl BetterAuthTables {
         if uses.sessions {
             self.sessions.learn(&tables);
         }
-        Ok(StartState { keys, tables })
+        Ok(StartState { keys: keys.map(|keys| jwks(&keys?)), tables: Some(tables) })
     }
 
-    async fn keys_and_tables(
-        &self,
-        catalog: Query<'_>,
-    ) -> Result<(Result<Vec<Value>, AuthError>, Vec<CatalogTable>), DbError> {
+    /// The rows of the keys if they are wanted, and what `check` returns. Neither if a table is not as usual.
+    async fn keys_and_check(&self, wants_keys: bool, check: &str) -> Result<(Option<Vec<Row>>, bool), DbError> {
+        let check = Query { name: "check", sql: Cow::Borrowed(check), params: Vec::new() };
         let keys = Query::new(self.keys.name, self.keys.usual_sql, Vec::new());
-        let (keys, tables) = match self.database.query_together([keys, catalog.clone()]).await {
-            Ok(result) => {
-                let [keys, tables] = result.rows;
-                (Ok(keys), decode(&tables)?)
-            }
-            Err(error) if is_about_form(&error) => {
-                let tables = self.tables(catalog).await?;
-                (self.query_in(&tables, &self.keys, Vec::new()).await, tables)
-            }
-            Err(error) => return Err(error),
+        let result = if wants_keys {
+            self.database.query_together([check, keys]).await.map(|result| {
+                let [check, keys] = result.rows;
+                (Some(keys), check)
+            })
+        } else {
+            self.database.query(check).await.map(|result| (None, result.rows))
         };
-        Ok((keys.and_then(|keys| jwks(&keys)), tables))
+        match result {
+            Ok((keys, check)) => Ok((keys, check.first().map_or(Ok(false), |row| row.get(0))?)),
+            Err(error) if is_about_form(&error) => Ok((None, false)),
+            Err(error) => Err(error),
+        }
     }
 
     async fn query(&self, query: &TableQuery, params: Vec<SqlParam<'_>>) -> Result<Vec<Row>, AuthError> {
@@ -193,7 +208,7 @@ impl BetterAuthTables {
     }
 
     async fn tables_of(&self, query: &TableQuery) -> Result<Vec<CatalogTable>, DbError> {
-        self.tables(CatalogTable::query(query.tables, &[NEON_SCHEMA])).await
+        self.tables(CatalogTable::query(query.tables, [NEON_SCHEMA])).await
     }
 
     async fn tables(&self, catalog: Query<'_>) -> Result<Vec<CatalogTable>, DbError> {
@@ -206,9 +221,10 @@ impl BetterAuthTables {
 }
 
 impl TableQuery {
-    /// The tables of the catalog that can have one of the names.
+    /// The tables of the catalog that have one of the names and are trusted.
     fn named_in<'a>(&self, tables: &'a [CatalogTable]) -> impl Iterator<Item = Table<'a>> {
-        tables.iter().filter(|table| self.tables.contains(&table.name.as_str())).map(Table)
+        let is_trusted = |table: &&CatalogTable| table.is_visible || table.schema == NEON_SCHEMA;
+        tables.iter().filter(is_trusted).filter(|table| self.tables.contains(&table.name.as_str())).map(Table)
     }
 
     /// Those that have all columns.

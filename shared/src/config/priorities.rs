@@ -62,6 +62,12 @@ impl Priorities {
         self.words.iter().map(|word| word.to_lowercase())
     }
 
+    /// The most urgent word.
+    #[cfg(feature = "proof")]
+    pub(crate) fn most_urgent(&self) -> Option<&'static str> {
+        self.words.last().copied()
+    }
+
     /// The priority of a new task whose request has none.
     pub(crate) fn default_word(&self) -> Option<&'static str> {
         self.default

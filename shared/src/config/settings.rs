@@ -78,24 +78,32 @@ impl Config {
             name: "DATABASE_URL",
             meaning: "give it the connection string of the database, postgres://user:password@host/database?sslmode=require",
         })?;
-        let limits = InputLimits::default();
         Ok(Self {
             database_url: Secret::new(database_url),
             auth: AuthConfig::from_lookup(&lookup)?,
-            api: ApiConfig {
-                limits: InputLimits {
-                    title_max: number(&lookup, "TASK_TITLE_MAX", limits.title_max, 1..=TITLE_COLUMN_LENGTH)?,
-                    description_max: number(&lookup, "TASK_DESCRIPTION_MAX", limits.description_max, 0..=16_000)?,
-                },
-                priorities: Priorities::from_lookup(&lookup)?,
-                json: JsonFormat {
-                    list_object: is_second(&lookup, "TASK_LIST_SHAPE", ["array", "object"])?,
-                    camel_case_too: is_second(&lookup, "TASK_JSON_CASE", ["snake", "both"])?,
-                    instant_due_dates: is_second(&lookup, "TASK_DUE_DATES", ["floating", "instant"])?,
-                },
-                require_if_match: is_second(&lookup, "REQUIRE_IF_MATCH", ["0", "1"])?,
-            },
+            api: ApiConfig::from_lookup(&lookup)?,
             metrics_namespace: lookup("METRICS_NAMESPACE").map(|name| name.trim().to_owned()),
+        })
+    }
+}
+
+impl ApiConfig {
+    /// # Errors
+    /// The first setting that is invalid.
+    pub(crate) fn from_lookup(lookup: &dyn Fn(&'static str) -> Option<String>) -> Result<Self, StartError> {
+        let limits = InputLimits::default();
+        Ok(Self {
+            limits: InputLimits {
+                title_max: number(lookup, "TASK_TITLE_MAX", limits.title_max, 1..=TITLE_COLUMN_LENGTH)?,
+                description_max: number(lookup, "TASK_DESCRIPTION_MAX", limits.description_max, 0..=16_000)?,
+            },
+            priorities: Priorities::from_lookup(lookup)?,
+            json: JsonFormat {
+                list_object: is_second(lookup, "TASK_LIST_SHAPE", ["array", "object"])?,
+                camel_case_too: is_second(lookup, "TASK_JSON_CASE", ["snake", "both"])?,
+                instant_due_dates: is_second(lookup, "TASK_DUE_DATES", ["floating", "instant"])?,
+            },
+            require_if_match: is_second(lookup, "REQUIRE_IF_MATCH", ["0", "1"])?,
         })
     }
 }

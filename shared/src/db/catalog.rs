@@ -5,6 +5,16 @@ use super::param::SqlParam;
 use super::query::Query;
 use super::row::Row;
 
+/// Tables that are checked together, before the first request.
+#[derive(Debug)]
+pub(crate) struct TableCheck {
+    pub(crate) names: &'static [&'static str],
+    /// The schemas besides those of the search path that can have them.
+    pub(crate) schemas: &'static [&'static str],
+    /// The condition that nothing is wrong, which takes the server less time than reading the catalog. It may also fail.
+    pub(crate) is_usual: &'static str,
+}
+
 /// A table or a view.
 #[derive(Debug)]
 pub(crate) struct CatalogTable {
@@ -98,7 +108,10 @@ order by pg_table_is_visible(c.oid) desc, c.relname
 
 impl CatalogTable {
     /// Returns the tables with these names that are in the search path of the role, and then those in these schemas.
-    pub(crate) fn query<'a>(names: impl IntoIterator<Item = &'a str>, schemas: &[&str]) -> Query<'static> {
+    pub(crate) fn query<'a>(
+        names: impl IntoIterator<Item = &'a str>,
+        schemas: impl IntoIterator<Item = &'a str>,
+    ) -> Query<'static> {
         Query::new("catalog", TABLES, vec![SqlParam::from_texts(names), SqlParam::from_texts(schemas)])
     }
 

@@ -108,6 +108,11 @@ impl Connection {
         Ok(std::array::from_fn(|_| rows.next().unwrap_or_default()))
     }
 
+    /// Sends statements without parameters and results.
+    pub(super) async fn batch(&self, sql: &str) -> Result<(), ExecuteError> {
+        self.client.batch_execute(sql).await.map_err(ExecuteError::Driver)
+    }
+
     /// Bytes sent on this connection.
     pub(super) fn bytes_sent(&self) -> u64 {
         self.probe.bytes_sent()

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use database_url::DatabaseUrl;
+use native_tls::TlsConnectorBuilder;
 use postgres_native_tls::{TlsConnector, TlsStream, set_postgresql_alpn};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::sync::Notify;
@@ -56,6 +57,8 @@ pub(super) enum ConnectError {
     SignIn,
     #[error("the server or the driver refused the connection")]
     Driver(#[source] tokio_postgres::Error),
+    #[error("the connection was lost, and another one would not be in its transaction")]
+    NotReplaced,
     #[error("the process is about to end")]
     Task(#[source] JoinError),
 }
@@ -79,12 +82,22 @@ pub(super) struct Connector {
     direct_failed: AtomicBool,
 }
 
+/// `sslmode=prefer` encrypts and does not verify, as in libpq. [`DatabaseUrl`] accepts it for the server of this machine
+/// only, whose certificate is often signed by nobody, as that of Debian's PostgreSQL.
+fn accept_any_certificate(builder: &mut TlsConnectorBuilder) {
+    set_postgresql_alpn(builder);
+    builder.danger_accept_invalid_certs(true).danger_accept_invalid_hostnames(true);
+}
+
 impl Connector {
     pub(super) fn new(url: &DatabaseUrl) -> Self {
         Self {
             config: url.config().clone(),
             is_on_neon: url.is_on_neon(),
-            roots: TlsRoots::new(set_postgresql_alpn),
+            roots: TlsRoots::new(match url.config().get_ssl_mode() {
+                SslMode::Prefer => accept_any_certificate,
+                _ => set_postgresql_alpn,
+            }),
             direct_failed: AtomicBool::new(false),
         }
     }

@@ -21,11 +21,47 @@ pub(crate) struct Database {
     /// Locked while connecting and during a statement, so that there is never a second connection.
     slot: Mutex<Slot>,
     stats: StatsRecorder,
+    /// All statements are in one transaction, which is rolled back. See [`Database::begin`].
+    in_transaction: bool,
 }
+
+/// Undoes a statement that failed, so that the transaction can go on. It fails outside of a transaction: then the statement
+/// after it is not sent.
+const SAVEPOINT: &str = "savepoint statement";
+const ROLL_BACK_STATEMENT: &str = "rollback to savepoint statement";
 
 impl Database {
     pub(crate) fn new(url: &DatabaseUrl) -> Self {
-        Self { connector: Arc::new(Connector::new(url)), slot: Mutex::default(), stats: StatsRecorder::default() }
+        Self {
+            connector: Arc::new(Connector::new(url)),
+            slot: Mutex::default(),
+            stats: StatsRecorder::default(),
+            in_transaction: false,
+        }
+    }
+
+    /// Connects and begins a transaction in which all statements are executed. Nothing of them is ever committed: there is
+    /// no second connection and no retry, and closing the connection rolls back.
+    ///
+    /// Constraints that are checked at the end of a transaction are checked after each statement instead.
+    ///
+    /// # Errors
+    /// The database does not answer, or refuses the connection.
+    #[cfg(feature = "proof")]
+    pub(crate) async fn begin(url: &DatabaseUrl) -> Result<Self, DbError> {
+        const BEGIN: &str = "\
+begin;
+set local lock_timeout = '2s';
+set local statement_timeout = '30s';
+set constraints all immediate";
+        let database = Self { in_transaction: true, ..Self::new(url) };
+        let mut slot = database.slot.lock().await;
+        let connection = slot.take(&database.connector, &database.stats).await;
+        let connection = connection.map_err(|error| DbError::from_connect("begin", error))?;
+        connection.batch(BEGIN).await.map_err(|error| DbError::from_execute("begin", error, false, true))?;
+        *slot = Slot::single(connection);
+        drop(slot);
+        Ok(database)
     }
 
     /// Connects before the first request needs it, and returns whether there is a connection. A failure is not reported:
@@ -103,6 +139,9 @@ impl Database {
                 Ok(rows) => return Ok(QueryResult { rows, maybe_executed: state.maybe_executed }),
                 Err(error) => error,
             };
+            if self.in_transaction {
+                return Err(error);
+            }
             let Some(delay) = state.next_delay(&error) else { return Err(error) };
             self.stats.retried(error.retry_class().as_str());
             tracing::info!(cause = cause_chain(&error), "the database is asked again");
@@ -120,12 +159,22 @@ impl Database {
         let taken = slot.take(&self.connector, &self.stats).await;
         let mut connection = taken.map_err(|error| DbError::from_connect(name, error))?;
         let (bytes_sent, started) = (connection.bytes_sent(), Instant::now());
-        let result = connection.execute(queries).await.map_err(|error| {
+        let savepoint = if self.in_transaction { connection.batch(SAVEPOINT).await } else { Ok(()) };
+        let result = match savepoint {
+            Ok(()) => connection.execute(queries).await,
+            Err(error) => Err(error),
+        };
+        let result = result.map_err(|error| {
             let nothing_sent = connection.bytes_sent() == bytes_sent;
             DbError::from_execute(name, error, nothing_sent, connection.is_closed())
         });
         self.stats.executed(name, started.elapsed());
-        if result.as_ref().map_or_else(DbError::keeps_connection, |_| true) {
+        let is_usable = match &result {
+            Ok(_) => true,
+            Err(_) if self.in_transaction => connection.batch(ROLL_BACK_STATEMENT).await.is_ok(),
+            Err(error) => error.keeps_connection(),
+        };
+        if is_usable {
             slot.put_back(connection);
         } else {
             slot.discard();

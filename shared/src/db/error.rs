@@ -109,7 +109,9 @@ impl DbError {
                 None => (DbErrorKind::Unavailable { retry_after: 1 }, RetryClass::NotExecuted),
             },
             // After waiting that long for a suspended database there is no time left for a retry.
-            ConnectError::SignIn => (DbErrorKind::Unavailable { retry_after: 1 }, RetryClass::Final),
+            ConnectError::SignIn | ConnectError::NotReplaced => {
+                (DbErrorKind::Unavailable { retry_after: 1 }, RetryClass::Final)
+            }
             ConnectError::TlsLibrary(_) => (DbErrorKind::Misconfigured, RetryClass::Final),
             ConnectError::Resolve(_) | ConnectError::Tcp(_) | ConnectError::Tls | ConnectError::Task(_) => {
                 (DbErrorKind::Unavailable { retry_after: 1 }, RetryClass::NotExecuted)
@@ -160,6 +162,14 @@ impl DbError {
             table: response.table(),
             column: response.column(),
         })
+    }
+
+    /// The SQLSTATE and the message of the server, if it is the server that refused.
+    #[cfg(feature = "proof")]
+    pub(crate) fn server_message(&self) -> Option<(&str, &str)> {
+        let sources = std::iter::successors(self.source(), |&error| error.source());
+        let mut responses = sources.filter_map(|error| error.downcast_ref::<tokio_postgres::Error>()?.as_db_error());
+        responses.next().map(|response| (response.code().code(), response.message()))
     }
 
     pub(super) fn retry_class(&self) -> RetryClass {

@@ -19,7 +19,7 @@ mod slot;
 mod socket;
 mod stats;
 
-pub(crate) use catalog::{CatalogColumn, CatalogTable, TypeCategory};
+pub(crate) use catalog::{CatalogColumn, CatalogTable, TableCheck, TypeCategory};
 pub(crate) use database::Database;
 pub use database::Readiness;
 pub use error::DbError;

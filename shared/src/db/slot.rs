@@ -20,6 +20,8 @@ pub(super) struct Slot {
     pending: Option<PendingConnect>,
     /// Why the next connection will have to be opened.
     reason: ConnectReason,
+    /// No connection is opened.
+    is_single: bool,
 }
 
 /// A connection that is being opened. If the request that waits for it is cancelled, it still completes and serves the
@@ -37,6 +39,12 @@ impl Drop for PendingConnect {
 }
 
 impl Slot {
+    /// A slot whose connection is not replaced when it is lost.
+    #[cfg(feature = "proof")]
+    pub(super) fn single(connection: Connection) -> Self {
+        Self { idle: Some(connection), is_single: true, ..Self::default() }
+    }
+
     /// Takes the connection out, or opens one if there is none that is healthy.
     pub(super) async fn take(
         &mut self,
@@ -50,6 +58,9 @@ impl Slot {
                 ConnectionHealth::Healthy => return Ok(connection),
                 ConnectionHealth::Unusable(reason) => self.reason = reason,
             }
+        }
+        if self.is_single {
+            return Err(ConnectError::NotReplaced);
         }
         let connection = self.connect(connector).await?;
         let reason = std::mem::replace(&mut self.reason, ConnectReason::Abandoned);

@@ -14,7 +14,7 @@ use crate::auth::Authenticator;
 use crate::config::{ApiConfig, Config, StartError};
 use crate::db::{Database, cause_chain};
 use crate::http::{ApiError, Event, Response, ResponseWriter};
-use crate::scope::{CHECKED_TABLES, table_problems};
+use crate::scope::{TABLE_CHECK, table_problems};
 
 /// The parts of a function.
 pub(super) struct App {
@@ -49,8 +49,9 @@ impl App {
             if !self.database.warm_up().await {
                 return;
             }
-            match self.authenticator.read_tables(&CHECKED_TABLES).await {
-                Ok(tables) => table_problems(&tables)
+            match self.authenticator.check_tables(&TABLE_CHECK).await {
+                Ok(None) => {}
+                Ok(Some(tables)) => table_problems(&tables)
                     .iter()
                     .for_each(|problem| tracing::warn!(problem, "requests will fail, or miss rows")),
                 Err(error) => tracing::warn!(cause = cause_chain(&error), "the tables could not be checked"),

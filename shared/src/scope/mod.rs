@@ -21,6 +21,6 @@ pub use error::StoreError;
 pub(crate) use insert::Insert;
 pub(crate) use select::{Select, SelectStatement, SqlFragment};
 pub(crate) use statement::{Read, Write};
-pub(crate) use table_check::{CHECKED_TABLES, table_problems};
+pub(crate) use table_check::{TABLE_CHECK, table_problems};
 pub use user_scope::UserScope;
 pub use versions::Versions;

@@ -1,0 +1,359 @@
+//! Tries what the functions do, in a transaction that is rolled back. The program `migrate` proves with it that the
+//! functions work with a database. No function contains it.
+//!
+//! A [`Proof`] has no token, and so no verified user. It never returns what belongs to a user, only whether an operation
+//! succeeded, and counts.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use database_url::DatabaseUrl;
+use serde_json::{Value, json};
+
+use crate::auth::{VerifiedUser, check_tables};
+use crate::config::{ApiConfig, Config, JsonFormat, StartError};
+use crate::db::{Database, DbError, Query, cause_chain};
+use crate::input::{FromJson, FromPath, FromQuery, ObjectReader, QueryReader};
+use crate::scope::{StoreError, UserScope, Versions};
+use crate::tasks::{Completion, ListQuery, NewTask, Task, TaskChange, TaskId};
+
+/// A transaction of the role of the functions.
+pub struct Proof {
+    database: Arc<Database>,
+    config: ApiConfig,
+    /// The role.
+    role: String,
+    /// The table `tasks` that it finds, with its schema.
+    tasks: Option<String>,
+}
+
+/// Why a proof or one of its operations failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProofError {
+    /// What was tried, as a noun phrase: `creating a task`.
+    pub operation: &'static str,
+    /// The SQLSTATE, if the server refused.
+    pub sqlstate: Option<String>,
+    /// The reason, without values of rows.
+    pub message: String,
+}
+
+/// What the API shows to one user.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ShownTasks {
+    /// All tasks.
+    pub tasks: usize,
+    /// Those that are completed.
+    pub completed: usize,
+    /// Those that have a due date.
+    pub with_due_date: usize,
+    /// When the newest was stored, as RFC 3339 in UTC.
+    pub newest: Option<String>,
+}
+
+/// What is wrong with Better Auth's tables.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SignInCheck {
+    /// Why tokens will be refused, each a sentence.
+    pub problems: Vec<ProofError>,
+    /// The public keys are in the database, and there are none.
+    pub lacks_keys: bool,
+}
+
+/// The filters of a list, each as a query string.
+const FILTERS: [&str; 8] = [
+    "",
+    "status=pending",
+    "status=completed",
+    "due_before=2026-11-21T17:30:00Z",
+    "due_after=2026-11-21",
+    "overdue=true",
+    "overdue=false",
+    "search=a%20b",
+];
+const SORTS: [&str; 5] = ["created", "updated", "due_date", "title", "priority"];
+/// The page of a list when all tasks are counted.
+const PAGE: usize = 1000;
+
+impl Proof {
+    /// Connects as the functions do and begins the transaction. `lookup` returns the settings of the functions.
+    ///
+    /// # Errors
+    /// A setting is invalid, or the database refuses the connection.
+    pub async fn begin(
+        database_url: &str,
+        lookup: impl Fn(&'static str) -> Option<String>,
+    ) -> Result<Self, ProofError> {
+        const SESSION: &str = "\
+select current_user::text, case when tasks is not null then format('%I.%I', nspname, relname) end
+from (select to_regclass('tasks') as tasks) as found
+left join pg_class on pg_class.oid = tasks
+left join pg_namespace on pg_namespace.oid = relnamespace";
+        let lookup = |name| lookup(name).filter(|value| !value.trim().is_empty());
+        let config = ApiConfig::from_lookup(&lookup).map_err(|error| ProofError::from_error("the start", &error))?;
+        let url = parse(database_url)?;
+        let failed = |error: DbError| ProofError::from_db("connecting", &error);
+        let database = Database::begin(&url).await.map_err(failed)?;
+        let rows = database.query(Query::new("session", SESSION, Vec::new())).await.map_err(failed)?.rows;
+        let row = rows.first().ok_or_else(|| ProofError::from_error("connecting", &std::fmt::Error))?;
+        let (role, tasks) = (row.get(0).map_err(failed)?, row.get(1).map_err(failed)?);
+        Ok(Self { database: Arc::new(database), config, role, tasks })
+    }
+
+    /// The role of the functions, not quoted.
+    #[must_use]
+    pub fn role(&self) -> &str {
+        &self.role
+    }
+
+    /// The table `tasks` that the functions find, with its schema. `None` if they find none.
+    #[must_use]
+    pub fn tasks(&self) -> Option<&str> {
+        self.tasks.as_deref()
+    }
+
+    /// Tries every statement as this user: on new tasks, and on the newest task that the user has.
+    pub async fn try_operations(&self, user_id: &str) -> Vec<ProofError> {
+        let Some(user) = self.user(user_id) else {
+            return vec![ProofError::unusable_user()];
+        };
+        let mut trial = Trial { proof: self, user, errors: Vec::new() };
+        let existing = trial.lists().await;
+        if let Some(task) = existing {
+            trial.changes_of_existing(&task).await;
+        }
+        trial.life_of_a_task().await;
+        trial.errors
+    }
+
+    /// Counts what the API shows to this user.
+    ///
+    /// # Errors
+    /// A list fails.
+    pub async fn shown(&self, user_id: &str) -> Result<ShownTasks, ProofError> {
+        let user = self.user(user_id).ok_or_else(ProofError::unusable_user)?;
+        let mut shown = ShownTasks::default();
+        loop {
+            let query = self.list_query(&format!("limit={PAGE}&offset={}", shown.tasks));
+            let page = user.tasks().list(&query?).await;
+            let page = page.map_err(|error| ProofError::from_store("listing tasks", &error))?.tasks;
+            shown.tasks += page.len();
+            shown.completed += page.iter().filter(|task| task.completed).count();
+            shown.with_due_date += page.iter().filter(|task| task.due_date.is_some()).count();
+            let newest = page.iter().map(|task| task.created_at.to_string()).max();
+            shown.newest = shown.newest.max(newest);
+            if page.len() < PAGE {
+                return Ok(shown);
+            }
+        }
+    }
+
+    /// Rolls everything back and closes the connection.
+    pub async fn roll_back(self) {
+        // The server rolls back when the connection is closed.
+        self.database.close().await;
+    }
+
+    fn user(&self, id: &str) -> Option<UserScope> {
+        let user = VerifiedUser::for_proof(id)?;
+        Some(UserScope::new(user, Arc::clone(&self.database), format!("proof-{:016x}", fastrand::u64(..))))
+    }
+
+    fn list_query(&self, query: &str) -> Result<ListQuery, ProofError> {
+        self.list_query_with(query, self.config)
+    }
+
+    fn list_query_with(&self, query: &str, config: ApiConfig) -> Result<ListQuery, ProofError> {
+        let mut reader = QueryReader::new(query);
+        let value = ListQuery::from_query(&mut reader, &config);
+        reader.finish(value).map_err(|error| ProofError {
+            operation: "listing tasks",
+            sqlstate: None,
+            message: error.to_string(),
+        })
+    }
+
+    fn input<T: FromJson>(&self, body: &Value) -> Option<T> {
+        let mut reader = ObjectReader::new(body.as_object()?, "");
+        let value = T::from_json(&mut reader, &self.config);
+        reader.finish(value).ok()
+    }
+}
+
+/// Reads Better Auth's tables as requests do. `None` if no setting of `lookup` says how users sign in.
+///
+/// # Errors
+/// A setting is missing or invalid: the functions would not start.
+pub async fn check_sign_in(
+    database_url: &str,
+    lookup: impl Fn(&'static str) -> Option<String>,
+) -> Result<Option<SignInCheck>, StartError> {
+    const SETTINGS: [&str; 5] = ["AUTH_MODE", "BETTER_AUTH_URL", "BETTER_AUTH_SECRET", "JWKS_URL", "JWKS_JSON"];
+    let lookup = |name| lookup(name).filter(|value| !value.trim().is_empty());
+    if SETTINGS.iter().all(|name| lookup(name).is_none()) {
+        return Ok(None);
+    }
+    let config = Config::from_lookup(|name| match name {
+        "DATABASE_URL" => Some(database_url.to_owned()),
+        _ => lookup(name),
+    })?;
+    let url =
+        DatabaseUrl::parse(database_url.trim()).map_err(|problem| StartError::invalid("DATABASE_URL", problem))?;
+    let database = Arc::new(Database::new(&url));
+    let check = check_tables(&config.auth, Arc::clone(&database)).await;
+    database.close().await;
+    let problems = check.errors.iter().map(|error| ProofError::from_error("signing in", error)).collect();
+    Ok(Some(SignInCheck { problems, lacks_keys: check.lacks_keys }))
+}
+
+fn parse(database_url: &str) -> Result<DatabaseUrl, ProofError> {
+    DatabaseUrl::parse(database_url.trim()).map_err(|problem| ProofError {
+        operation: "connecting",
+        sqlstate: None,
+        message: format!("DATABASE_URL {problem}"),
+    })
+}
+
+/// The operations of one user, and those that failed.
+struct Trial<'a> {
+    proof: &'a Proof,
+    user: UserScope,
+    errors: Vec<ProofError>,
+}
+
+impl Trial<'_> {
+    /// Lists in every order and with every filter. Returns the newest task.
+    async fn lists(&mut self) -> Option<Task> {
+        let json = JsonFormat { list_object: true, ..self.proof.config.json };
+        let config = ApiConfig { json, ..self.proof.config };
+        let orders = SORTS.iter().flat_map(|sort| ["asc", "desc"].map(|order| format!("sort={sort}&order={order}")));
+        let priority = config.priorities.most_urgent().map(|word| {
+            let word: String = form_urlencoded::byte_serialize(word.as_bytes()).collect();
+            format!("priority={word}")
+        });
+        let filters = FILTERS.iter().map(|filter| (*filter).to_owned());
+        let mut newest = None;
+        for query in filters.chain(priority).chain(orders) {
+            let listed = match self.proof.list_query_with(&format!("limit=1&{query}"), config) {
+                Ok(parsed) => self.user.tasks().list(&parsed).await,
+                Err(error) => {
+                    self.errors.push(error);
+                    continue;
+                }
+            };
+            let listed = self.note("listing tasks", listed);
+            if query.is_empty() {
+                newest = listed.and_then(|page| page.tasks.into_iter().next());
+            }
+        }
+        newest
+    }
+
+    /// Sends a task back as a form does, and completes it.
+    async fn changes_of_existing(&mut self, task: &Task) {
+        let body = json!({"title": task.title, "description": task.description, "priority": task.priority});
+        if let Some(change) = self.proof.input::<TaskChange>(&body) {
+            let changed = self.user.tasks().update(&task.id, &change, &Versions::ANY).await;
+            self.note("storing a task as it is", changed);
+        }
+        if let Some(toggle) = self.proof.input::<Completion>(&json!({})) {
+            let toggled = self.user.tasks().complete(&task.id, &toggle, &Versions::ANY).await;
+            self.note("completing a task", toggled);
+        }
+    }
+
+    /// Creates tasks, changes and deletes them.
+    async fn life_of_a_task(&mut self) {
+        let word = self.proof.config.priorities.most_urgent();
+        let whole = json!({
+            "title": "A task of `migrate verify`, which is rolled back",
+            "description": "Words",
+            "completed": true,
+            "priority": word,
+            "due_date": "2026-11-21T17:30:00Z",
+        });
+        for body in [json!({"title": "A task of `migrate verify`, which is rolled back"}), whole.clone()] {
+            let Some(new) = self.proof.input::<NewTask>(&body) else { continue };
+            let created = self.user.tasks().create(&new).await;
+            let Some(task) = self.note("creating a task", created) else { continue };
+            let Some(id) = TaskId::from_path(&task.id.to_string()) else { continue };
+            let read = self.user.tasks().get(&id).await;
+            self.note("reading a task", read);
+            let current = self.change(&id, &whole).await.unwrap_or(task.version);
+            let versions = Versions::one_of(vec![current]);
+            let deleted = self.user.tasks().delete(&id, &versions).await;
+            if self.note("deleting a task", deleted).is_none() {
+                continue;
+            }
+        }
+        let Some(new) = self.proof.input::<NewTask>(&json!({"title": "Another one"})) else { return };
+        if let Ok(task) = self.user.tasks().create(&new).await {
+            let deleted = self.user.tasks().delete(&task.id, &Versions::ANY).await;
+            self.note("deleting a task", deleted);
+        }
+    }
+
+    /// Changes the task with and without a precondition. Returns its version.
+    async fn change(&mut self, id: &TaskId, whole: &Value) -> Option<i64> {
+        let floating = json!({"due_date": "2026-11-21", "description": "Other words", "completed": false});
+        let mut version = None;
+        for body in [whole, &floating, whole] {
+            let change = self.proof.input::<TaskChange>(body)?;
+            let versions = version.map_or(Versions::ANY, |version| Versions::one_of(vec![version]));
+            let changed = self.user.tasks().update(id, &change, &versions).await;
+            version = self.note("changing a task", changed).map(|task| task.version);
+        }
+        for body in [json!({"completed": true}), json!({}), json!({})] {
+            let completion = self.proof.input::<Completion>(&body)?;
+            let versions = version.map_or(Versions::ANY, |version| Versions::one_of(vec![version]));
+            let completed = self.user.tasks().complete(id, &completion, &versions).await;
+            version = self.note("completing a task", completed).map(|task| task.version);
+        }
+        version
+    }
+
+    /// Records a failure, unless the same one is recorded already.
+    fn note<T>(&mut self, operation: &'static str, result: Result<T, StoreError>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let error = ProofError::from_store(operation, &error);
+                if !self.errors.contains(&error) {
+                    self.errors.push(error);
+                }
+                None
+            }
+        }
+    }
+}
+
+impl ProofError {
+    fn unusable_user() -> Self {
+        let message = "no token can have the id of this user".to_owned();
+        Self { operation: "signing in", sqlstate: None, message }
+    }
+
+    fn from_store(operation: &'static str, error: &StoreError) -> Self {
+        Self::from_error(operation, error)
+    }
+
+    fn from_db(operation: &'static str, error: &DbError) -> Self {
+        match error.server_message() {
+            Some((sqlstate, message)) => {
+                Self { operation, sqlstate: Some(sqlstate.to_owned()), message: message.to_owned() }
+            }
+            None => {
+                let message = cause_chain(error).unwrap_or_else(|| error.to_string());
+                Self { operation, sqlstate: None, message }
+            }
+        }
+    }
+
+    fn from_error(operation: &'static str, error: &(dyn Error + 'static)) -> Self {
+        let mut sources = std::iter::successors(Some(error), |&error| error.source());
+        match sources.find_map(|error| error.downcast_ref::<DbError>()) {
+            Some(error) => Self::from_db(operation, error),
+            None => Self { operation, sqlstate: None, message: error.to_string() },
+        }
+    }
+}
