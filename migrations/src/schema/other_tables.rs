@@ -153,7 +153,8 @@ async fn columns(database: &mut PgConnection, oid: i64) -> Result<Vec<Column>, s
             typname::text as type_name,
             attnotnull as not_null,
             atthasdef as filled_by_database,
-            null::text as default
+            null::text as default,
+            null::integer as max_length
         from pg_attribute
         join pg_type
             on pg_type.oid = atttypid
