@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// The table that `tasks.user_id` references, as SQL names it (`neon_auth."user"`), or `none` for no foreign key.
-    /// By default it is the table that an existing foreign key references, else `"user"`, else `users`.
+    /// By default it is the table that an existing foreign key references, else `"user"`, `users`,
+    /// `neon_auth."user"` or `"User"`.
     pub auth_user_table: Option<String>,
 
     /// `tasks` makes a new table `tasks` although another table seems to have the tasks. No other value is accepted.

@@ -8,6 +8,10 @@ use crate::schema::catalog::{TasksTable, UserTable};
 /// The value of `AUTH_USER_TABLE` that means no foreign key.
 pub(crate) const NO_USER_TABLE: &str = "none";
 
+/// The default of Better Auth comes first: a database may still have an older `users` beside it. Then its plural, Neon's
+/// managed Better Auth, and Prisma's models.
+const USUAL_NAMES: [&str; 4] = ["\"user\"", "users", "neon_auth.\"user\"", "\"User\""];
+
 /// The setting of the session from which the first migration learns the table: its name, or [`NO_USER_TABLE`].
 pub(crate) const SESSION_SETTING: &str = "tasks.auth_user_table";
 
@@ -27,11 +31,14 @@ pub(crate) async fn choose(
             let found = find(database, name).await?;
             found.map(Some).ok_or_else(|| MigrateError::UnknownUserTable { name: name.to_owned() })
         }
-        // The default of Better Auth comes first: a database may still have an older `users` beside it.
-        None => match find(database, "\"user\"").await? {
-            Some(table) => Ok(Some(table)),
-            None => find(database, "users").await?.map(Some).ok_or(MigrateError::NoUserTable),
-        },
+        None => {
+            for name in USUAL_NAMES {
+                if let Some(table) = find(database, name).await? {
+                    return Ok(Some(table));
+                }
+            }
+            Err(MigrateError::NoUserTable)
+        }
     }
 }
 

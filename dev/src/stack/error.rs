@@ -35,6 +35,9 @@ pub enum StackError {
     /// The database of `DATABASE_URL` has no schema, and the local stack does not change it.
     #[error("the database of DATABASE_URL has no table tasks: run `make migrate` first")]
     NotMigrated,
+    /// Tokens of the front end could not be verified.
+    #[error("AUTH_MODE has hs256, which needs BETTER_AUTH_SECRET: set it to the secret with which the front end signs")]
+    NoSecret,
     /// Better Auth would create tables in the database of `DATABASE_URL`.
     #[error("Better Auth runs beside a database of its own: unset DATABASE_URL, as in `DATABASE_URL= make dev-auth`")]
     ForeignDatabase,

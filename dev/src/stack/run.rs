@@ -113,7 +113,15 @@ impl Stack<'_> {
         postgres: Option<&mut Postgres>,
         parts: &mut Parts,
     ) -> Result<(), StackError> {
+        let is_real = url.is_some() && !self.options.ephemeral;
         let secret = match self.environment.get("BETTER_AUTH_SECRET") {
+            // The front end of a database that exists signs with a secret of its own.
+            None if is_real
+                && self.environment.get("AUTH_MODE").is_some()
+                && tokens::are_accepted(&self.environment) =>
+            {
+                return Err(StackError::NoSecret);
+            }
             None if self.options.ephemeral => tokens::fresh_secret(),
             _ => tokens::secret(&self.environment)?,
         };

@@ -31,6 +31,19 @@ async fn better_auth_user_table_is_preferred() {
 }
 
 #[tokio::test]
+async fn user_tables_of_neon_and_prisma_are_found() {
+    for table in [r#"neon_auth."user""#, r#""User""#] {
+        let sql = format!("create schema neon_auth; create table {table} (id uuid primary key)");
+        let database = Database::with_sql(&sql).await;
+        database.up().await.expect("a table of users");
+        assert_eq!(
+            database.foreign_keys().await,
+            [format!("fk_tasks_user_id | FOREIGN KEY (user_id) REFERENCES {table}(id) ON DELETE CASCADE")]
+        );
+    }
+}
+
+#[tokio::test]
 async fn the_setting_accepts_another_schema() {
     for name in ["neon_auth.user", r#"neon_auth."user""#, r#" "neon_auth"."user" "#] {
         let database = Database::with_sql(
