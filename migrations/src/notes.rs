@@ -35,6 +35,9 @@ pub(crate) async fn notes(
         notes
             .push(format!("there is no foreign key, and {count} tasks are of users that {} does not have", users.name));
     }
+    if let Some(users) = users {
+        notes.extend(other_users(database, users).await?);
+    }
     for (column, reading) in NULLABLE_COLUMNS {
         if tasks.column(column).is_none_or(|column| column.not_null) {
             continue;
@@ -46,6 +49,31 @@ pub(crate) async fn notes(
         }
     }
     Ok(notes)
+}
+
+/// A note when the tasks belong to users of an earlier sign-in, and none of them is a user of Better Auth.
+async fn other_users(database: &mut PgConnection, users: &UserTable) -> Result<Option<String>, MigrateError> {
+    let Ok(Some(sign_in)) = user_table::choose(database, None).await else { return Ok(None) };
+    if sign_in.name == users.name {
+        return Ok(None);
+    }
+    let UserTable { name, key, .. } = &sign_in;
+    let sql = format!(
+        "select exists (select from tasks)
+            and not exists (
+                select
+                from tasks
+                join {name} as users
+                    on users.{key}::text = tasks.user_id::text
+            )"
+    );
+    let is_other: bool = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(database).await?;
+    Ok(is_other.then(|| {
+        format!(
+            "the tasks are of users of {}, and none of them is in {name}: whoever signs in there does not see these tasks",
+            users.name
+        )
+    }))
 }
 
 /// The table of users that is used without a setting. `None` when there is none, or when its keys are of another type.

@@ -58,6 +58,8 @@ pub struct SignInCheck {
     pub problems: Vec<ProofError>,
     /// The public keys are in the database, and there are none.
     pub lacks_keys: bool,
+    /// The table of sessions, if it has none that has not expired.
+    pub without_sessions: Option<String>,
 }
 
 /// The filters of a list, each as a query string.
@@ -148,6 +150,23 @@ left join pg_namespace on pg_namespace.oid = relnamespace";
         }
     }
 
+    /// Counts all tasks that the role of the functions can see. `newest` is not among the counts.
+    ///
+    /// # Errors
+    /// The role may not read the table.
+    pub async fn visible(&self) -> Result<ShownTasks, ProofError> {
+        const VISIBLE: &str = "\
+select count(*), count(*) filter (where completed), count(due_date)
+from tasks";
+        let failed = |error: DbError| ProofError::from_db("counting tasks", &error);
+        let rows = self.database.query(Query::new("visible", VISIBLE, Vec::new())).await.map_err(failed)?.rows;
+        let count = |index: usize| {
+            let count: i64 = rows.first().map_or(Ok(0), |row| row.get(index)).map_err(failed)?;
+            Ok(usize::try_from(count).unwrap_or_default())
+        };
+        Ok(ShownTasks { tasks: count(0)?, completed: count(1)?, with_due_date: count(2)?, newest: None })
+    }
+
     /// Rolls everything back and closes the connection.
     pub async fn roll_back(self) {
         // The server rolls back when the connection is closed.
@@ -203,7 +222,7 @@ pub async fn check_sign_in(
     let check = check_tables(&config.auth, Arc::clone(&database)).await;
     database.close().await;
     let problems = check.errors.iter().map(|error| ProofError::from_error("signing in", error)).collect();
-    Ok(Some(SignInCheck { problems, lacks_keys: check.lacks_keys }))
+    Ok(Some(SignInCheck { problems, lacks_keys: check.lacks_keys, without_sessions: check.without_sessions }))
 }
 
 fn parse(database_url: &str) -> Result<DatabaseUrl, ProofError> {

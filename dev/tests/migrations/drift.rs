@@ -3,7 +3,7 @@
 use crate::kit::{Database, USER_TABLE};
 
 /// What is done to the database, and the difference that is found.
-const DRIFTS: [(&str, &str); 19] = [
+const DRIFTS: [(&str, &str); 21] = [
     ("drop index idx_tasks_user_title", "the index idx_tasks_user_title is missing"),
     ("drop index idx_tasks_due_date", "the index idx_tasks_due_date is missing"),
     (
@@ -28,6 +28,18 @@ const DRIFTS: [(&str, &str); 19] = [
         "drop trigger zz_tasks_note_change on tasks;
         create trigger zz_tasks_note_change after update on tasks for each row execute function tasks_api.tasks_note_change()",
         "the trigger zz_tasks_note_change does not fire before each updated row",
+    ),
+    (
+        "drop trigger zz_tasks_note_change on tasks;
+        create trigger zz_tasks_note_change before update on tasks for each row
+            when (old is distinct from new) execute function tasks_api.tasks_note_change()",
+        "the trigger zz_tasks_note_change has a condition, which fails for columns of some types",
+    ),
+    (
+        "drop trigger zz_tasks_note_change on tasks;
+        create function tasks_note_change() returns trigger language plpgsql as 'begin return new; end';
+        create trigger zz_tasks_note_change before update on tasks for each row execute function tasks_note_change()",
+        "the trigger that keeps updated_at and version is the one of an earlier release",
     ),
     ("alter function tasks_api.tasks_note_change() reset timezone", "the function tasks_api.tasks_note_change is another one"),
     (

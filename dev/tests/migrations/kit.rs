@@ -15,7 +15,7 @@ use dev::testing::database::Layout;
 pub(crate) const USER_TABLE: &str = r#"create table "user" (id text primary key)"#;
 
 /// The names of all migrations.
-pub(crate) const MIGRATIONS: [&str; 13] = [
+pub(crate) const MIGRATIONS: [&str; 14] = [
     "tasks",
     "task indexes",
     "task changes",
@@ -29,6 +29,7 @@ pub(crate) const MIGRATIONS: [&str; 13] = [
     "index for pending",
     "task fences",
     "tasks api schema",
+    "due date kinds",
 ];
 
 pub(crate) struct Database {

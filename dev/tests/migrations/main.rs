@@ -12,6 +12,7 @@ mod previous_release;
 mod program;
 mod proof;
 mod recognition;
+mod recognition_spelling;
 mod recognition_types;
 mod refusals;
 mod restores;

@@ -27,7 +27,8 @@ const SECRET: &str = "the secret of a test, which is long enough";
 /// Builds the functions and `migrate`, and returns the directory of their binaries. `None` in a clone without the history.
 fn build() -> Option<PathBuf> {
     let target = Path::new(env!("CARGO_BIN_EXE_dev")).ancestors().nth(2).expect("the target folder");
-    let folder = target.join("previous-release");
+    // A folder of its own, so that no files of another release are among its sources.
+    let folder = target.join("previous-release").join(COMMIT);
     let source = folder.join("source");
     std::fs::create_dir_all(&source).expect("a folder");
     let is_there =

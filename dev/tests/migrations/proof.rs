@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use migrations::{Difference, Functions, Options, Verification};
 
-use crate::kit::{Database, USER_TABLE, sql_of_choice};
+use crate::kit::{Database, USER_TABLE, connect, sql_of_choice};
+use dev::services::pgbouncer::{PgBouncer, PgBouncerSettings};
 use dev::testing::database::LAYOUTS;
-use dev::testing::fault_proxy::{Cut, Direction, End, FaultProxy};
 
 /// A table as an old back end makes it.
 const TASKS: &str = "create table tasks (
@@ -94,7 +94,8 @@ async fn a_missing_usage_of_the_schema_is_named() {
     let (role, functions) = functions_as_guest(&database).await;
     database
         .run(&format!(
-            "grant all on all tables in schema public to {role};
+            "grant all on all tables in schema public, tasks_api to {role};
+            grant usage on schema tasks_api to {role};
             grant usage on all sequences in schema public to {role};
             revoke usage on schema public from public"
         ))
@@ -112,13 +113,8 @@ async fn hidden_rows_are_found_and_a_policy_shows_them() {
     database
         .run(&format!(
             "alter table tasks enable row level security;
-            grant select, insert, update, delete on all tables in schema public to {role};
-            do $$ begin
-                if to_regnamespace('tasks_api') is not null then
-                    grant usage on schema tasks_api to {role};
-                    grant select, insert, update, delete on all tables in schema tasks_api to {role};
-                end if;
-            end $$;
+            grant select, insert, update, delete on all tables in schema public, tasks_api to {role};
+            grant usage on schema tasks_api to {role};
             grant usage on all sequences in schema public to {role}"
         ))
         .await;
@@ -147,13 +143,8 @@ async fn hidden_rows_of_users_outside_of_the_sample_are_counted() {
             insert into tasks (user_id, title) select 'user-' || n, 't' from generate_series(1, 9) as n;
             alter table tasks enable row level security;
             create policy most on tasks to {role} using (user_id <> 'user-9');
-            grant select, insert, update, delete on all tables in schema public to {role};
-            do $$ begin
-                if to_regnamespace('tasks_api') is not null then
-                    grant usage on schema tasks_api to {role};
-                    grant select, insert, update, delete on all tables in schema tasks_api to {role};
-                end if;
-            end $$;
+            grant select, insert, update, delete on all tables in schema public, tasks_api to {role};
+            grant usage on schema tasks_api to {role};
             grant usage on all sequences in schema public to {role}"
         ))
         .await;
@@ -231,13 +222,8 @@ async fn a_grant_that_a_trigger_needs_is_offered() {
             create function audit() returns trigger language plpgsql as
                 $$ begin insert into audit_log select new.id; return new; end $$;
             create trigger audit after insert on tasks for each row execute function audit();
-            grant select, insert, update, delete on all tables in schema public to {role};
-            do $$ begin
-                if to_regnamespace('tasks_api') is not null then
-                    grant usage on schema tasks_api to {role};
-                    grant select, insert, update, delete on all tables in schema tasks_api to {role};
-                end if;
-            end $$;
+            grant select, insert, update, delete on all tables in schema public, tasks_api to {role};
+            grant usage on schema tasks_api to {role};
             revoke all on audit_log from {role};
             grant usage on all sequences in schema public to {role}"
         ))
@@ -340,7 +326,10 @@ async fn tables_of_better_auth_are_checked_for_the_mode() {
     assert!(verification.notes.iter().any(|note| note.starts_with("Better Auth has no keys yet")));
     let verification = verify(&database, &with_settings(&database, &SESSION)).await;
     assert_eq!(verification.differences, []);
-    assert!(verification.notes.iter().any(|note| note.starts_with("session has no sessions: ")), "{verification:#?}");
+    assert!(
+        verification.notes.iter().any(|note| note.contains("has no session that has not expired")),
+        "{verification:#?}"
+    );
 
     database.run("alter table session drop column token").await;
     let found = verify(&database, &with_settings(&database, &SESSION)).await.differences;
@@ -355,13 +344,8 @@ async fn a_missing_grant_on_keys_is_named() {
     let (role, functions) = functions_as_guest(&database).await;
     database
         .run(&format!(
-            r#"grant select, insert, update, delete on all tables in schema public to {role};
-            do $$ begin
-                if to_regnamespace('tasks_api') is not null then
-                    grant usage on schema tasks_api to {role};
-                    grant select, insert, update, delete on all tables in schema tasks_api to {role};
-                end if;
-            end $$;
+            r#"grant select, insert, update, delete on all tables in schema public, tasks_api to {role};
+            grant usage on schema tasks_api to {role};
             grant usage on all sequences in schema public to {role};
             create table jwks (id text primary key, "publicKey" text not null, "expiresAt" timestamp)"#
         ))
@@ -369,31 +353,93 @@ async fn a_missing_grant_on_keys_is_named() {
     let functions = Functions { database_url: functions.database_url, ..with_settings(&database, &JWKS) };
     let found = verify(&database, &functions).await.differences;
     assert!(found[0].description().starts_with("sign-in does not work: "), "{found:#?}");
-    assert!(found[0].fix().contains("grant select on jwks to "), "{found:#?}");
-    database.run(&format!("grant select on jwks to {role}")).await;
+    database.run(sql_of_choice(&found, "may not read public.jwks", "as the owner")).await;
     assert_eq!(descriptions(&verify(&database, &functions).await.differences), [""; 0]);
     database.run(&format!("drop owned by {role}; drop role {role}")).await;
 }
 
 #[tokio::test]
-async fn nothing_is_committed_when_the_connection_is_lost() {
+async fn a_missing_usage_of_neons_schema_is_named() {
     let database = adopted().await;
+    let (role, functions) = functions_as_guest(&database).await;
+    database
+        .run(&format!(
+            r#"grant select, insert, update, delete on all tables in schema public, tasks_api to {role};
+            grant usage on schema tasks_api to {role};
+            grant usage on all sequences in schema public to {role};
+            create schema neon_auth;
+            create table neon_auth.jwks (id text primary key, "publicKey" text not null, "expiresAt" timestamp)"#
+        ))
+        .await;
+    let functions = Functions { database_url: functions.database_url, ..with_settings(&database, &JWKS) };
+    let found = verify(&database, &functions).await.differences;
+    database.run(sql_of_choice(&found, "may not read neon_auth.jwks", "as the owner")).await;
+    assert_eq!(descriptions(&verify(&database, &functions).await.differences), [""; 0]);
+    database.run(&format!("drop owned by {role}; drop role {role}")).await;
+}
+
+#[tokio::test]
+async fn users_of_another_sign_in_are_noted() {
+    let database = Database::with_sql(USER_TABLE).await;
+    database
+        .run(
+            "create table users (id integer primary key);
+            create table tasks (id serial primary key, user_id integer references users (id), title text not null);
+            insert into users values (1);
+            insert into \"user\" values ('ann');
+            insert into tasks (user_id, title) values (1, 't')",
+        )
+        .await;
+    database.up().await.expect("a table to adopt");
+    let verification = database.verify().await;
+    assert_eq!(verification.differences, []);
+    let note = "the tasks are of users of public.users, and none of them is in public.\"user\": whoever signs in there does \
+                not see these tasks";
+    assert!(verification.notes.iter().any(|found| found == note), "{:#?}", verification.notes);
+}
+
+#[tokio::test]
+async fn a_proof_works_through_a_pooler_and_leaves_it_usable() {
+    let database = adopted().await;
+    let name = database.row("select current_database()").await;
+    let owner = format!("owner_of_{name}");
+    database
+        .run(&format!(
+            "create role {owner} superuser login password 'owner'; alter role {owner} set search_path = public"
+        ))
+        .await;
+    let port = database.url.split('/').nth(2).and_then(|address| address.rsplit(':').next()).expect("a port");
+    let settings = PgBouncerSettings::new(port.parse().expect("a number"), &owner, "owner");
+    let pooler = PgBouncer::start(PgBouncerSettings { server_connections: 1, ..settings }).await.expect("a pooler");
+    let url = format!("postgres://{owner}:owner@127.0.0.1:{}/{name}?sslmode=disable", pooler.port());
     let before = rows(&database).await;
-    // The bytes of responses before the connection is lost: at the beginning, and among reads and writes.
-    for (bytes, direction) in [
-        (0, Direction::ToClient),
-        (400, Direction::ToClient),
-        (2000, Direction::ToClient),
-        (4000, Direction::ToClient),
-        (2000, Direction::ToServer),
-        (8000, Direction::ToServer),
-    ] {
-        let proxy = FaultProxy::in_front_of(&database.url).await.expect("a free port");
-        let functions = Functions::with_database(&proxy.redirect(&database.url));
-        proxy.cut_next_statement(Cut { direction, after_bytes: bytes, end: End::Close });
-        let found = verify(&database, &functions).await.differences;
-        assert!(format!("{found:?}").contains("fails: "), "after {bytes} bytes: {found:?}");
-        assert_eq!(proxy.pending_cuts(), 0, "after {bytes} bytes");
-        assert_eq!(rows(&database).await, before, "after {bytes} bytes");
+    let found = verify(&database, &Functions::with_database(&url)).await.differences;
+    assert_eq!(descriptions(&found), [""; 0]);
+    assert_eq!(rows(&database).await, before);
+
+    // Neither the transaction nor a setting is left behind in the one session of the server.
+    let client = connect(&url).await;
+    client
+        .batch_execute("insert into tasks (user_id, title) values ('ann', 'Later')")
+        .await
+        .expect("a writable session");
+    database.run(&format!("drop role {owner}")).await;
+}
+
+#[tokio::test]
+async fn nothing_is_committed_when_the_connection_is_lost() {
+    for event in ["insert", "update", "delete"] {
+        let database = adopted().await;
+        database
+            .run(&format!(
+                "create function lose() returns trigger language plpgsql as
+                    $$ begin perform pg_terminate_backend(pg_backend_pid()); return coalesce(new, old); end $$;
+                create trigger lose before {event} on tasks for each row execute function lose()"
+            ))
+            .await;
+        let before = rows(&database).await;
+        let found = database.differences().await.join("\n");
+        assert!(found.contains("terminating connection"), "{event}: {found}");
+        assert_eq!(rows(&database).await, before, "{event}");
     }
 }

@@ -1,8 +1,11 @@
-//! A database that was restored from a backup, but not completely.
+//! A database that was restored from a backup, completely or not.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use migrations::Difference;
 
-use crate::kit::{Database, sql_of_choice};
+use crate::kit::{Database, no_changes, sql_of_choice};
 use dev::testing::database::{LAYOUTS, Layout};
 
 /// Deletes the first user without firing triggers or checking foreign keys, as a restore that loads rows does.
@@ -91,5 +94,50 @@ async fn orphans_are_found_behind_a_foreign_key() {
         delete_orphans(&database, orphans).await;
         assert_eq!(database.differences().await, [""; 0], "{}", layout.name);
         assert_eq!(database.row("select count(*) from tasks").await, "2850", "{}", layout.name);
+    }
+}
+
+/// A program of PostgreSQL, where Debian installs it. `None` if there is none for this server.
+async fn client_program(database: &Database, name: &str) -> Option<PathBuf> {
+    let major: u32 = database.row("select current_setting('server_version_num')::int / 10000").await.parse().ok()?;
+    let versioned =
+        (major..major + 4).map(|version| PathBuf::from(format!("/usr/lib/postgresql/{version}/bin/{name}")));
+    versioned.into_iter().find(|program| program.exists())
+}
+
+#[tokio::test]
+async fn a_restored_dump_has_everything() {
+    let fresh = Database::with_a_task().await;
+    let adopted = Database::with_rows(&LAYOUTS[3]).await;
+    adopted.up().await.expect("a table to adopt");
+    let upgraded = Database::with_a_task().await;
+    while upgraded.row("select to_regnamespace('tasks_api')").await != "null" {
+        upgraded.down().await.expect("a migration to revert");
+    }
+    upgraded.up().await.expect("an upgrade");
+    let (Some(pg_dump), Some(psql)) = (client_program(&fresh, "pg_dump").await, client_program(&fresh, "psql").await)
+    else {
+        return dev::testing::report_skipped("there is no pg_dump for this server");
+    };
+
+    for database in [fresh, adopted, upgraded] {
+        let restored = Database::with_sql("").await;
+        let dump = Command::new(&pg_dump).arg(&database.url).output().expect("a dump");
+        assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(database.row("select current_database()").await);
+        std::fs::write(&file, dump.stdout).expect("a file");
+        let mut restore = Command::new(&psql);
+        restore.args(["--quiet", "--no-psqlrc", "--set", "ON_ERROR_STOP=1", "--file"]).arg(&file).arg(&restored.url);
+        let restore = restore.output().expect("psql");
+        assert!(restore.status.success(), "{}", String::from_utf8_lossy(&restore.stderr));
+        std::fs::remove_file(file).expect("the file");
+
+        assert_eq!(restored.differences().await, [""; 0]);
+        assert_eq!(restored.up().await.expect("nothing is missing"), no_changes());
+        // PostgreSQL prints the conditions of a restored check with other casts.
+        let objects = async |database: &Database| -> Vec<String> {
+            database.catalog().await.into_iter().filter(|line| !line.starts_with("constraint")).collect()
+        };
+        assert_eq!(objects(&restored).await, objects(&database).await);
     }
 }

@@ -45,13 +45,14 @@ pub async fn verify_functions(
     options: &Options,
 ) -> Result<Verification, MigrateError> {
     let mut database = connect_read_only(database_url).await?;
-    let verification = run(&mut database, functions, options).await;
+    let verification = run(&mut database, database_url, functions, options).await;
     let _ = database.close().await;
     verification
 }
 
 async fn run(
     database: &mut PgConnection,
+    database_url: &str,
     functions: &Functions,
     options: &Options,
 ) -> Result<Verification, MigrateError> {
@@ -70,7 +71,7 @@ async fn run(
     }
     let mut notes = notes::notes(database, &tasks, users.as_ref()).await?;
     if differences.is_empty() {
-        let proof = proof::prove(database, functions, &tasks, users.as_ref()).await?;
+        let proof = proof::prove(database, database_url, functions, &tasks, users.as_ref()).await?;
         differences.extend(proof.differences);
         notes.extend(proof.notes);
     } else {

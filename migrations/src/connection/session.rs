@@ -20,9 +20,10 @@ pub(crate) async fn connect(database_url: &str) -> Result<PgConnection, MigrateE
     }
 }
 
-/// A session that cannot change anything.
+/// A session that cannot change anything. It is one transaction: a setting of the session would outlive it behind a pooler,
+/// and the next client of the same server process could not write.
 pub(crate) async fn connect_read_only(database_url: &str) -> Result<PgConnection, MigrateError> {
     let mut database = connect(database_url).await?;
-    database.execute("set session characteristics as transaction read only; set statement_timeout = 0").await?;
+    database.execute("begin read only; set local statement_timeout = 0").await?;
     Ok(database)
 }

@@ -1,11 +1,8 @@
 //! What the tables hold, and what the functions show of it.
 
 use shared::proof::ShownTasks;
-use sqlx::{AssertSqlSafe, Connection, FromRow, PgConnection};
+use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 
-use crate::connection::connect_read_only;
-use crate::error::MigrateError;
-use crate::options::Functions;
 use crate::proof::advice::FunctionsRole;
 use crate::schema::catalog::UserTable;
 
@@ -124,14 +121,11 @@ pub(super) async fn sample_users(
 /// What the role of the functions sees of all tasks, as a clause. `None` when it sees all of them.
 pub(super) async fn difference_in_total(
     owner: &mut PgConnection,
-    functions: &Functions,
+    visible: ShownTasks,
     role: &FunctionsRole,
-) -> Result<Option<String>, MigrateError> {
+) -> Result<Option<String>, sqlx::Error> {
     let sql = format!("select {COUNTS} from tasks");
-    let stored: TaskCounts = sqlx::query_as(AssertSqlSafe(sql.clone())).fetch_one(owner).await?;
-    let mut database = connect_read_only(&functions.database_url).await?;
-    let seen = sqlx::query_as(AssertSqlSafe(sql)).fetch_one(&mut database).await;
-    let _ = database.close().await;
-    let seen: TaskCounts = seen?;
+    let stored: TaskCounts = sqlx::query_as(AssertSqlSafe(sql)).fetch_one(owner).await?;
+    let seen = TaskCounts::from(visible);
     Ok(stored.list_differences(&seen, true).map(|list| format!("the role {} sees {list}", role.name)))
 }

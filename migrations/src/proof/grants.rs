@@ -24,8 +24,7 @@ pub(super) async fn differences(
             select pg_class.oid, relnamespace, privileges
             from (values
                 ('tasks', array['select', 'insert', 'update', 'delete']),
-                ('tasks_api.task_fences', array['select', 'insert', 'delete']),
-                ('task_fences', array['select', 'insert', 'delete'])
+                ('tasks_api.task_fences', array['select', 'insert', 'delete'])
             ) as needed (name, privileges)
             join pg_class
                 on pg_class.oid = to_regclass(name)

@@ -12,32 +12,32 @@ use crate::proof::{grants, references, sequence, sign_in};
 use crate::schema::catalog::{TasksTable, UserTable};
 use crate::schema::difference::Difference;
 
-/// Tries what the functions do. `owner` is a session of the role that migrates. `users` is the table that `user_id`
+/// Tries what the functions do. `owner` is a read-only session of the role that migrates. `users` is the table that `user_id`
 /// references.
 pub(crate) async fn prove(
     owner: &mut PgConnection,
+    owner_url: &str,
     functions: &Functions,
     tasks: &TasksTable,
     users: Option<&UserTable>,
 ) -> Result<Findings, MigrateError> {
     let mut findings = Findings::default();
     findings.differences.extend(sequence::difference(owner, tasks).await?);
-    findings.notes.extend(references::notes(owner, users).await?);
+    findings.notes.extend(references::notes(owner, owner_url, users).await?);
     match Proof::begin(&functions.database_url, |name| functions.setting(name)).await {
         Ok(proof) => {
-            let tried = try_as_users(owner, functions, &proof, users, &mut findings).await;
+            let tried = try_as_users(owner, &proof, users, &mut findings).await;
             proof.roll_back().await;
             tried?;
         }
         Err(error) => findings.differences.push(cannot_begin(&error)),
     }
-    sign_in::check(owner, functions, &mut findings).await?;
+    sign_in::check(functions, &mut findings).await;
     Ok(findings)
 }
 
 async fn try_as_users(
     owner: &mut PgConnection,
-    functions: &Functions,
     proof: &Proof,
     users: Option<&UserTable>,
     findings: &mut Findings,
@@ -59,6 +59,7 @@ async fn try_as_users(
             Err(error) => errors.push(error),
         }
     }
+    let visible = proof.visible().await;
     match sample.first() {
         Some(user) => errors.extend(proof.try_operations(&user.id).await),
         None => findings.note("there is no user yet, so nothing could be tried as one"),
@@ -68,8 +69,8 @@ async fn try_as_users(
     findings.differences.extend(missing_grants);
     errors.retain(|error| !(has_missing_grants && advice::is_missing_grant(error)));
     errors.dedup();
-    if !has_missing_grants && hidden.is_none() {
-        hidden = counts::difference_in_total(owner, functions, &role).await?;
+    if let (None, Ok(visible)) = (&hidden, visible) {
+        hidden = counts::difference_in_total(owner, visible, &role).await?;
     }
     findings.differences.extend(advice::differences(&role, &errors, hidden));
     Ok(())

@@ -1,7 +1,9 @@
 //! Foreign keys of other tables that refer to tasks and do not delete their rows with them.
 
-use sqlx::{AssertSqlSafe, Executor, FromRow, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, FromRow, PgConnection};
 
+use crate::connection::connect;
+use crate::error::MigrateError;
 use crate::schema::catalog::UserTable;
 
 /// A foreign key of one column.
@@ -14,7 +16,11 @@ struct Reference {
 }
 
 /// A note for each such foreign key.
-pub(super) async fn notes(owner: &mut PgConnection, users: Option<&UserTable>) -> Result<Vec<String>, sqlx::Error> {
+pub(super) async fn notes(
+    owner: &mut PgConnection,
+    owner_url: &str,
+    users: Option<&UserTable>,
+) -> Result<Vec<String>, MigrateError> {
     let references: Vec<Reference> = sqlx::query_as(
         "select conrelid::regclass::text as table, quote_ident(attname) as column
         from pg_constraint
@@ -32,7 +38,7 @@ pub(super) async fn notes(owner: &mut PgConnection, users: Option<&UserTable>) -
     for reference in references {
         let Reference { table, column } = &reference;
         let users = match users {
-            Some(users) => format!(", and {}", deleting_a_user(owner, &reference, users).await?),
+            Some(users) => format!(", and {}", deleting_a_user(owner, owner_url, &reference, users).await?),
             None => String::new(),
         };
         notes.push(format!(
@@ -46,9 +52,10 @@ pub(super) async fn notes(owner: &mut PgConnection, users: Option<&UserTable>) -
 /// Whether a user can be deleted who has such a task, as a clause. It is tried and rolled back.
 async fn deleting_a_user(
     owner: &mut PgConnection,
+    owner_url: &str,
     Reference { table, column }: &Reference,
     UserTable { name, key, .. }: &UserTable,
-) -> Result<String, sqlx::Error> {
+) -> Result<String, MigrateError> {
     let find = format!(
         "select user_id::text
         from tasks
@@ -57,15 +64,17 @@ async fn deleting_a_user(
     );
     let found: Option<String> = sqlx::query_scalar(AssertSqlSafe(find)).fetch_optional(&mut *owner).await?;
     let Some(user) = found else { return Ok("no row refers to a task yet".to_owned()) };
-    owner.execute("begin read write; set local lock_timeout = '2s'; set constraints all immediate").await?;
+    let mut database = connect(owner_url).await?;
+    database.execute("begin; set local lock_timeout = '2s'; set constraints all immediate").await?;
     let delete = format!("delete from {name} where {key}::text = $1");
-    let deleted = sqlx::query(AssertSqlSafe(delete)).bind(user).execute(&mut *owner).await;
-    owner.execute("rollback").await?;
+    let deleted = sqlx::query(AssertSqlSafe(delete)).bind(user).execute(&mut database).await;
+    database.execute("rollback").await?;
+    let _ = database.close().await;
     Ok(match deleted {
         Ok(_) => "deleting a user who has such a task works".to_owned(),
         Err(sqlx::Error::Database(error)) => {
             format!("deleting a user who has such a task fails: {}", error.message())
         }
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     })
 }

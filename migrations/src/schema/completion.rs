@@ -43,7 +43,7 @@ async fn completed_condition(database: &mut PgConnection, column: &Column) -> Re
             (!finished.is_empty()).then(|| format!("coalesce({name}::text in ({}), false)", finished.join(", ")))
         );
     }
-    Ok(rank("completed", column).map(|_| match &*column.type_name {
+    Ok(rank("completed", name, &column.type_name).map(|_| match &*column.type_name {
         "bool" => format!("{name} is true"),
         _ => format!("coalesce({name}, 0) <> 0"),
     }))

@@ -10,6 +10,7 @@
 //! | [`change`] | a change as SQL, with the SQL that undoes it |
 //! | [`difference`] | one difference between the two, and the changes that resolve it |
 //! | [`priority_check`] | the check on `priority`, which follows a setting |
+//! | [`priority_spelling`] | how the table spells priorities, and the trigger that keeps that |
 //! | [`orphans`] | tasks whose user does not exist |
 //! | [`comparison`] | finds the differences |
 //! | [`completion`] | columns beside `completed` that also tell whether a task is completed |
@@ -28,6 +29,7 @@ pub(crate) mod expected_schema;
 pub(crate) mod orphans;
 pub(crate) mod other_tables;
 pub(crate) mod priority_check;
+pub(crate) mod priority_spelling;
 pub(crate) mod soft_delete;
 pub(crate) mod synonyms;
 pub(crate) mod time_zones;

@@ -2,7 +2,6 @@
 
 use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 
-use crate::schema::catalog::Column;
 use crate::schema::difference::{Choice, Difference};
 use crate::schema::synonyms::{ends_as_task_table, is_task_table, rank};
 
@@ -20,6 +19,13 @@ struct Table {
     has_row_security: bool,
     /// Other roles with privileges on the table, quoted for SQL, each with its privileges.
     grants: Vec<String>,
+}
+
+#[derive(FromRow)]
+struct Column {
+    /// Quoted for SQL.
+    name: String,
+    type_name: String,
 }
 
 /// What is known about the table `tasks`, which has no rows.
@@ -52,7 +58,8 @@ pub(crate) async fn differences(
             continue;
         }
         let columns = columns(database, table.oid).await?;
-        let has = |expected: &str| columns.iter().any(|column| rank(expected, column).is_some());
+        let has =
+            |expected: &str| columns.iter().any(|column| rank(expected, &column.name, &column.type_name).is_some());
         let looks_like_tasks = has("title") && has("user_id");
         let count = count(database, &table).await?;
         if looks_like_tasks || (is_usual_name && table.is_in_search_path && count != Some(0)) {
@@ -150,10 +157,7 @@ async fn columns(database: &mut PgConnection, oid: i64) -> Result<Vec<Column>, s
     sqlx::query_as(
         "select
             quote_ident(attname) as name,
-            typname::text as type_name,
-            attnotnull as not_null,
-            atthasdef as filled_by_database,
-            null::text as default
+            typname::text as type_name
         from pg_attribute
         join pg_type
             on pg_type.oid = atttypid

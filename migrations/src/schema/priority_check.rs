@@ -53,7 +53,7 @@ fn changes_of(definition: &str, priorities: Option<&str>) -> Vec<Change> {
 }
 
 /// The words of a check as SQL literals: `ANY ((ARRAY['low'::character varying, …])::text[])`. Empty for another check.
-fn accepted_words(definition: &str) -> Vec<String> {
+pub(crate) fn accepted_words(definition: &str) -> Vec<String> {
     if !definition.contains("= ANY (") {
         return Vec::new();
     }

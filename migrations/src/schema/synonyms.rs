@@ -108,14 +108,14 @@ pub(crate) fn normalized(name: &str) -> String {
 
 /// How surely a column is the one that the functions call `expected`: 0 is the same name in another spelling. `None` when
 /// nothing suggests it.
-pub(crate) fn rank(expected: &str, column: &Column) -> Option<usize> {
-    let name = normalized(&column.name);
+pub(crate) fn rank(expected: &str, name: &str, type_name: &str) -> Option<usize> {
+    let name = normalized(name);
     if name == normalized(expected) {
         return Some(0);
     }
     let (_, synonyms) = SYNONYMS.iter().find(|(known, _)| *known == expected)?;
     let rank = synonyms.iter().position(|synonym| *synonym == name)?;
-    can_hold(expected, &column.type_name).then_some(rank + 1)
+    can_hold(expected, type_name).then_some(rank + 1)
 }
 
 /// Whether a column of this type can mean what the functions call `expected`, if need be after a conversion.
@@ -197,25 +197,14 @@ pub(crate) fn ends_as_task_table(table: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn column(name: &str, type_name: &str) -> Column {
-        Column {
-            name: name.to_owned(),
-            type_name: type_name.to_owned(),
-            not_null: false,
-            filled_by_database: false,
-            default: None,
-            max_length: None,
-        }
-    }
-
     #[test]
     fn columns_are_recognized_by_name_and_type() {
-        assert_eq!(rank("due_date", &column("\"dueDate\"", "timestamp")), Some(0));
-        assert_eq!(rank("completed", &column("is_completed", "bool")), Some(1));
-        assert_eq!(rank("completed", &column("is_completed", "text")), None);
-        assert_eq!(rank("description", &column("notes", "text")), Some(5));
-        assert_eq!(rank("description", &column("notes", "jsonb")), None);
-        assert_eq!(rank("version", &column("revision", "int8")), None);
+        assert_eq!(rank("due_date", "\"dueDate\"", "timestamp"), Some(0));
+        assert_eq!(rank("completed", "is_completed", "bool"), Some(1));
+        assert_eq!(rank("completed", "is_completed", "text"), None);
+        assert_eq!(rank("description", "notes", "text"), Some(5));
+        assert_eq!(rank("description", "notes", "jsonb"), None);
+        assert_eq!(rank("version", "revision", "int8"), None);
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub(crate) struct TableCheck {
     pub(crate) errors: Vec<AuthError>,
     /// The public keys are in the database, and there are none.
     pub(crate) lacks_keys: bool,
+    /// The table of sessions, if it has none that has not expired.
+    pub(crate) without_sessions: Option<String>,
 }
 
 /// Reads the tables as requests do.
@@ -28,7 +30,11 @@ pub(crate) async fn check_tables(config: &AuthConfig, database: Arc<Database>) -
     }
     if config.session.is_some() {
         // No session has this token: it is shorter than those of Better Auth.
-        check.errors.extend(tables.user_of_session("none").await.err());
+        match tables.user_of_session("none").await {
+            Ok(_) => {}
+            Err(AuthError::NoSessions(table)) => check.without_sessions = Some(table),
+            Err(error) => check.errors.push(error),
+        }
     }
     check
 }

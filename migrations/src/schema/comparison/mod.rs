@@ -4,6 +4,7 @@ use sqlx::PgConnection;
 
 use crate::schema::catalog::{TasksTable, UserTable};
 use crate::schema::difference::Difference;
+use crate::schema::priority_spelling;
 use crate::schema::soft_delete;
 
 mod checks;
@@ -45,6 +46,7 @@ pub(crate) async fn differences(
     differences.extend(fences::schema_difference(tasks));
     differences.extend(columns::differences(database, tasks).await?);
     differences.extend(soft_delete::differences(database, tasks).await?);
+    differences.extend(priority_spelling::difference(database, tasks).await?);
     differences.extend(trigger::differences(tasks));
     differences.extend(checks::differences(database, tasks).await?);
     if let Some(users) = users {

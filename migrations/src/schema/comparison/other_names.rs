@@ -20,8 +20,10 @@ pub(super) fn candidates(tasks: &TasksTable) -> BTreeMap<&'static str, Vec<&Colu
         tasks.columns.iter().filter(|column| COLUMNS.iter().all(|expected| expected.name != column.name)).collect();
     let mut candidates = BTreeMap::new();
     for expected in COLUMNS.iter().filter(|expected| tasks.column(expected.name).is_none()) {
-        let mut ranked: Vec<(usize, &Column)> =
-            unknown.iter().filter_map(|column| Some((rank(expected.name, column)?, *column))).collect();
+        let mut ranked: Vec<(usize, &Column)> = unknown
+            .iter()
+            .filter_map(|column| Some((rank(expected.name, &column.name, &column.type_name)?, *column)))
+            .collect();
         ranked.sort_by_key(|(rank, _)| *rank);
         // Another spelling of the same name leaves no doubt.
         if ranked.first().is_some_and(|(rank, _)| *rank == 0) {
