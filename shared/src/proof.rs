@@ -63,7 +63,7 @@ pub struct SignInCheck {
 }
 
 /// The filters of a list, each as a query string.
-const FILTERS: [&str; 8] = [
+const FILTERS: [&str; 12] = [
     "",
     "status=pending",
     "status=completed",
@@ -72,6 +72,10 @@ const FILTERS: [&str; 8] = [
     "overdue=true",
     "overdue=false",
     "search=a%20b",
+    "search=caf%C3%A9",
+    "due_before=2026-11-21T17:30:00Z&due_after=2026-11-21&tz=Europe/Berlin",
+    "due_before=2026-11-21&due_after=2026-11-21T17:30:00Z&tz=Europe/Berlin",
+    "overdue=true&tz=Europe/Berlin",
 ];
 const SORTS: [&str; 5] = ["created", "updated", "due_date", "title", "priority"];
 /// The page of a list when all tasks are counted.

@@ -13,7 +13,7 @@ mod jwt;
 mod members;
 mod session;
 #[cfg(feature = "proof")]
-mod table_check;
+mod sign_in_tables;
 mod table_forms;
 mod tables;
 mod user;
@@ -21,5 +21,5 @@ mod user;
 pub(crate) use authenticator::Authenticator;
 pub(crate) use error::AuthError;
 #[cfg(feature = "proof")]
-pub(crate) use table_check::check_tables;
+pub(crate) use sign_in_tables::check_tables;
 pub use user::VerifiedUser;

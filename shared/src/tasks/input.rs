@@ -31,14 +31,14 @@ pub struct TaskChange {
     pub(crate) expected_updated_at: Option<Timestamp>,
     /// Fields that are not changed, because their values break rules. They are accepted if they are stored already: a
     /// form sends the whole task back, and an earlier back end may have had other rules.
-    pub(crate) exceptions: Vec<Exception>,
+    pub(crate) invalid_values: Vec<InvalidValue>,
 }
 
 /// A value that breaks a rule.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Exception {
+pub(crate) struct InvalidValue {
     field: Field,
-    value: String,
+    text: String,
     failure: Failure,
     /// Where the failure belongs among all failures.
     position: usize,
@@ -82,42 +82,45 @@ pub struct Completion {
 
 impl FromJson for NewTask {
     fn from_json(object: &mut ObjectReader<'_>, config: &ApiConfig) -> Self {
-        let mut exceptions = Exceptions::default();
+        let mut invalid_values = InvalidValues::default();
         if object.non_null("title").is_none() {
             object.fail::<()>("title", "title is required");
         }
         let new = Self {
-            title: exceptions.title(object, config.limits).unwrap_or_default(),
-            description: exceptions.description(object, config.limits).flatten(),
+            title: invalid_values.title(object, config.limits).unwrap_or_default(),
+            description: invalid_values.description(object, config.limits).flatten(),
             completed: object.boolean("completed"),
-            priority: exceptions.priority(object, &config.priorities).flatten().or(config.priorities.default_word()),
+            priority: invalid_values
+                .priority(object, &config.priorities)
+                .flatten()
+                .or(config.priorities.default_word()),
             // As if nothing had been stored before.
             due_date: due_date(object, config.json).and_then(|change| change.value.or(change.otherwise)),
         };
-        exceptions.fail(object);
+        invalid_values.fail(object);
         new
     }
 }
 
 impl FromJson for TaskChange {
     fn from_json(object: &mut ObjectReader<'_>, config: &ApiConfig) -> Self {
-        let mut exceptions = Exceptions::default();
+        let mut invalid_values = InvalidValues::default();
         let mut change = Self {
-            title: exceptions.title(object, config.limits),
-            description: exceptions.description(object, config.limits),
+            title: invalid_values.title(object, config.limits),
+            description: invalid_values.description(object, config.limits),
             completed: object.boolean("completed"),
-            priority: exceptions.priority(object, &config.priorities),
+            priority: invalid_values.priority(object, &config.priorities),
             due_date: due_date(object, config.json),
             expected_updated_at: expected_updated_at(object),
-            exceptions: Vec::new(),
+            invalid_values: Vec::new(),
         };
         if object.has_failures() {
             // The request fails whatever is stored, and the response lists everything that can be wrong.
-            exceptions.fail(object);
-        } else if change.is_empty() && exceptions.0.is_empty() {
+            invalid_values.fail(object);
+        } else if change.is_empty() && invalid_values.0.is_empty() {
             object.fail_object("at least one of title, description, completed, priority and due_date must be given");
         }
-        change.exceptions = exceptions.0;
+        change.invalid_values = invalid_values.0;
         change
     }
 }
@@ -139,16 +142,16 @@ impl TaskChange {
 
     /// The failures of the values that break rules and are not what is stored.
     pub(super) fn failures(&self, stored: &Task) -> Vec<Failure> {
-        let is_stored = |exception: &Exception| {
-            let stored = match exception.field {
+        let is_stored = |value: &InvalidValue| {
+            let stored = match value.field {
                 Field::Title => Some(&stored.title),
                 Field::Description => stored.description.as_ref(),
                 Field::Priority => stored.priority.as_ref(),
             };
-            stored == Some(&exception.value)
+            stored == Some(&value.text)
         };
-        let exceptions = self.exceptions.iter().filter(|exception| !is_stored(exception));
-        exceptions.map(|exception| exception.failure.clone()).collect()
+        let invalid_values = self.invalid_values.iter().filter(|value| !is_stored(value));
+        invalid_values.map(|value| value.failure.clone()).collect()
     }
 
     /// Whether a task is as this change makes it.
@@ -168,9 +171,9 @@ impl TaskChange {
 
 /// The values that break a rule, so far.
 #[derive(Default)]
-struct Exceptions(Vec<Exception>);
+struct InvalidValues(Vec<InvalidValue>);
 
-impl Exceptions {
+impl InvalidValues {
     /// See [`check_title`]. Null counts as absent.
     fn title(&mut self, object: &mut ObjectReader<'_>, limits: InputLimits) -> Option<String> {
         let value = object.non_null("title")?;
@@ -201,7 +204,7 @@ impl Exceptions {
         }
     }
 
-    /// The checked value, or `None` and an exception.
+    /// The checked value, or `None` if it breaks a rule.
     fn checked<T>(
         &mut self,
         object: &ObjectReader<'_>,
@@ -212,14 +215,14 @@ impl Exceptions {
         checked
             .map_err(|rule| {
                 let (failure, position) = (object.failure(field.name(), rule), object.failure_count() + self.0.len());
-                self.0.push(Exception { field, value: text.to_owned(), failure, position });
+                self.0.push(InvalidValue { field, text: text.to_owned(), failure, position });
             })
             .ok()
     }
 
-    /// Records the exceptions as failures, in the order of the fields.
+    /// Records them as failures, in the order of the fields.
     fn fail(&mut self, object: &mut ObjectReader<'_>) {
-        for Exception { failure, position, .. } in self.0.drain(..) {
+        for InvalidValue { failure, position, .. } in self.0.drain(..) {
             object.insert_failure(position, failure);
         }
     }
@@ -331,7 +334,7 @@ mod tests {
                 priority: Some(None),
                 due_date: Some(DueDateChange { value: None, otherwise: None }),
                 expected_updated_at: None,
-                exceptions: Vec::new(),
+                invalid_values: Vec::new(),
             }
         );
     }
@@ -345,19 +348,19 @@ mod tests {
     }
 
     #[test]
-    fn values_that_break_rules_are_exceptions_of_a_change() {
+    fn values_that_break_rules_are_kept_apart_in_a_change() {
         let long = "x".repeat(201);
         let body = json!({"title": long, "priority": "urgent", "completed": true});
         let change = read::<TaskChange>(&body).expect("the stored task is not known yet");
         assert_eq!((change.title.as_deref(), change.priority, change.completed), (None, None, Some(true)));
-        let fields: Vec<_> = change.exceptions.iter().map(|exception| exception.field).collect();
+        let fields: Vec<_> = change.invalid_values.iter().map(|value| value.field).collect();
         assert_eq!(fields, [Field::Title, Field::Priority]);
         let body = json!({"title": long, "completed": 1});
         assert_eq!(
             read::<TaskChange>(&body),
             Err("title must have at most 200 characters; completed must be true or false".into())
         );
-        assert!(read::<TaskChange>(&json!({"title": ""})).is_ok_and(|change| change.exceptions.len() == 1));
+        assert!(read::<TaskChange>(&json!({"title": ""})).is_ok_and(|change| change.invalid_values.len() == 1));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod input;
 mod json;
 mod list;
 mod model;
+mod precondition;
 mod query;
 mod repository;
 mod rules;

@@ -6,6 +6,7 @@
 use super::due_date::DueDate;
 use super::input::{Completion, NewTask, TaskChange};
 use super::model::{TASK, Task, TaskId};
+use super::precondition::{Precondition, version_array};
 use crate::db::{ColumnTime, DbError, DbErrorKind, QueryResult, Rejection, Row, SqlParam, cause_chain};
 use crate::input::InvalidInput;
 use crate::scope::{Insert, Read, StoreError, UserScope, Versions, Write};
@@ -277,7 +278,7 @@ impl UserTasks<'_> {
     /// last changed when the client expects; failures of the database.
     pub async fn update(&self, id: &TaskId, change: &TaskChange, versions: &Versions) -> Result<Task, StoreError> {
         let precondition = Precondition { versions, updated_at: change.expected_updated_at };
-        if !change.exceptions.is_empty() {
+        if !change.invalid_values.is_empty() {
             let stored = self.get(id).await?;
             let failures = change.failures(&stored);
             if !failures.is_empty() {
@@ -433,34 +434,6 @@ fn fields<'a>(
     priority: Option<&'a str>,
 ) -> [(&'static str, Option<&'a str>); 5] {
     [("title", title), ("description", description), ("completed", None), ("priority", priority), ("due_date", None)]
-}
-
-/// What the client expects of the task before the change.
-struct Precondition<'a> {
-    versions: &'a Versions,
-    updated_at: Option<Timestamp>,
-}
-
-impl Precondition<'_> {
-    /// The expected versions and the expected `updated_at`; `None` if the client expects neither.
-    fn params(&self) -> Option<[SqlParam<'static>; 2]> {
-        let versions = self.versions.as_slice();
-        let is_present = versions.is_some() || self.updated_at.is_some();
-        let versions = versions.map_or(SqlParam::NULL, version_array);
-        is_present.then(|| [versions, self.updated_at.map_or(SqlParam::NULL, SqlParam::from_display)])
-    }
-
-    /// As in [`CONDITIONAL_UPDATE`].
-    fn is_met_by(&self, task: &Task) -> bool {
-        let times = [task.updated_at, task.updated_at.to_milliseconds()].map(|time| time.to_string());
-        self.versions.as_slice().is_none_or(|versions| versions.contains(&task.version))
-            && self.updated_at.is_none_or(|expected| times.contains(&expected.to_string()))
-    }
-}
-
-/// An array literal of versions.
-fn version_array(versions: &[i64]) -> SqlParam<'static> {
-    SqlParam::from_texts(versions.iter().map(i64::to_string))
 }
 
 /// The last column of a statement with a precondition, and the only one of a delete.

@@ -7,9 +7,9 @@ use super::tables::BetterAuthTables;
 use crate::config::{AuthConfig, JwksSource};
 use crate::db::Database;
 
-/// What was found in the tables that the settings need.
+/// What was found in the tables of Better Auth that the settings need.
 #[derive(Debug, Default)]
-pub(crate) struct TableCheck {
+pub(crate) struct SignInTables {
     /// Why tokens will be refused.
     pub(crate) errors: Vec<AuthError>,
     /// The public keys are in the database, and there are none.
@@ -19,9 +19,9 @@ pub(crate) struct TableCheck {
 }
 
 /// Reads the tables as requests do.
-pub(crate) async fn check_tables(config: &AuthConfig, database: Arc<Database>) -> TableCheck {
+pub(crate) async fn check_tables(config: &AuthConfig, database: Arc<Database>) -> SignInTables {
     let tables = BetterAuthTables::new(database);
-    let mut check = TableCheck::default();
+    let mut check = SignInTables::default();
     if config.jwks.as_ref().is_some_and(|jwks| matches!(jwks.source, JwksSource::Database)) {
         match tables.keys().await {
             Ok(keys) => check.lacks_keys = keys.is_empty(),
