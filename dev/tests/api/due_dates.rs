@@ -73,8 +73,7 @@ async fn conditional_change_keeps_the_kind() {
 async fn another_programs_due_dates_are_of_the_columns_kind() {
     let ada = api().new_user().await;
     let client = database::connect().await;
-    let query = "select pg_typeof((null::tasks).due_date)::text = 'timestamp with time zone'";
-    let has_zone: bool = client.query_one(query, &[]).await.expect("a type").get(0);
+    let has_zone = database::due_dates_have_a_zone().await;
     for sent in [FLOATING, INSTANT] {
         let path = create(&ada, "Buy milk", sent).await;
         let update = "update tasks set due_date = '2026-12-06 08:00:00' where user_id::text = $1";

@@ -35,7 +35,8 @@ async fn values_of_other_back_ends_are_returned() {
     let id = TaskId::from_task(&database::rows_of(&ada).await[0]);
     let response = ada.get(&format!("/api/tasks/{id}")).await.expect_status(200);
     assert_eq!(response["title"], "x".repeat(longest));
-    assert_eq!(response["due_date"], "9999-12-31T23:59:59.999999Z");
+    let zone = if database::due_dates_have_a_zone().await { "Z" } else { "" };
+    assert_eq!(response["due_date"], format!("9999-12-31T23:59:59.999999{zone}"));
     assert_eq!(response["created_at"], "0001-01-01T00:00:00.000000Z");
     assert_eq!(response["updated_at"], "2026-01-01T00:00:00.000000Z");
 }

@@ -12,6 +12,12 @@ pub(crate) async fn connect() -> Client {
     schema::connect(api().stack().database_url()).await
 }
 
+/// Whether the column of due dates has a time zone. Then what another program stores is an instant.
+pub(crate) async fn due_dates_have_a_zone() -> bool {
+    let query = "select pg_typeof((null::tasks).due_date)::text = 'timestamp with time zone'";
+    connect().await.query_one(query, &[]).await.expect("a type").get(0)
+}
+
 /// Deletes a user.
 pub(crate) async fn delete_user(user: &TestUser) {
     let statement = format!("delete from {} where id::text = $1", user_table());
