@@ -1,5 +1,6 @@
 //! TLS between the functions and PostgreSQL.
 
+use dev::workspace::root;
 use serde_json::json;
 
 use crate::kit::{Api, api, database};
@@ -24,7 +25,7 @@ async fn sslmode_require_encrypts_the_connection() {
     }
 }
 
-/// The certificate of the server of this machine is signed by nobody whom the functions trust.
+/// The functions do not trust the authority that signed the certificate of the server on this machine.
 #[tokio::test]
 async fn sslmode_prefer_needs_no_certificate_on_this_machine() {
     let common = api();
@@ -35,8 +36,8 @@ async fn sslmode_prefer_needs_no_certificate_on_this_machine() {
             "{}&application_name={name}",
             url.replace("sslmode=disable&", mode).replace("sslmode=disable", mode)
         );
-        let roots = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/roots.pem");
-        let api = Api::start(&url, &[("SSL_CERT_FILE", roots)]).await;
+        let roots = root().join("shared/roots.pem");
+        let api = Api::start(&url, &[("SSL_CERT_FILE", roots.to_str().expect("text"))]).await;
         api.new_user().await.create(json!({"title": "Buy milk"})).await;
         migrations::status(&url).await.expect("the same server");
         let statement =

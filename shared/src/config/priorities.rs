@@ -27,7 +27,7 @@ impl Priorities {
     /// Reads both settings.
     ///
     /// # Errors
-    /// A word is too long or is listed twice, or the default is none of the words.
+    /// A word is too long or is listed twice, or the default is not one of the words.
     pub(super) fn from_lookup(lookup: Lookup<'_>) -> Result<Self, StartError> {
         let words = comma_list(lookup, "TASK_PRIORITIES");
         let mut priorities = Self::default();

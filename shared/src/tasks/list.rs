@@ -92,7 +92,7 @@ static ALL_WORDS_NORMALIZED: SqlFragment<2> = SqlFragment::new(
 );
 
 // The id as the last key makes each order total. Tasks without a due date or a priority come last in both directions. A
-// priority that is none of the words has no rank.
+// priority that is not one of the words has no rank.
 static CREATED_ASC: SqlFragment = SqlFragment::new("created_at asc, id asc");
 static CREATED_DESC: SqlFragment = SqlFragment::new("created_at desc, id desc");
 static UPDATED_ASC: SqlFragment = SqlFragment::new("updated_at asc, id asc");

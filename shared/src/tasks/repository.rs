@@ -53,13 +53,12 @@ where user_id = $1
 ",
 );
 
-/// `$5`, `$8` and `$10` say whether a column changes, so that null can be its new value. A priority that differs in case only
-/// keeps its spelling, because the program that has stored it may know no other. `$11` to `$13` are a due date as in
-/// [`CREATE`]. `$14` to `$16` are its other spelling, which counts if `$11` is stored already.
-static UPDATE: Write = Write::new(
-    "update",
-    "\
-update tasks
+/// What an update sets. `$5`, `$8` and `$10` say whether a column changes, so that null can be its new value. A priority that
+/// differs in case only keeps its spelling, because the program that has stored it may know no other. `$11` to `$13` are a
+/// due date as in [`CREATE`]. `$14` to `$16` are its other spelling, which counts if `$11` is stored already.
+macro_rules! changes {
+    () => {
+        "\
 set title = coalesce($4, title),
     description = case when $5::boolean then $6 else description end,
     completed = coalesce($7, completed),
@@ -78,38 +77,37 @@ set title = coalesce($4, title),
         then case when $12::boolean <> (pg_typeof(due_date) = 'timestamp'::regtype) then $13::timestamp end
         else case when $15::boolean <> (pg_typeof(due_date) = 'timestamp'::regtype) then $16::timestamp end
     end
+"
+    };
+}
+
+static UPDATE: Write = Write::new(
+    "update",
+    concat!(
+        "\
+update tasks
+",
+        changes!(),
+        "\
 where user_id = $1
   and id = $3
   and not exists (select from tasks_api.task_fences where attempt = $2)
 returning id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version
-",
+"
+    ),
 );
 
 /// [`UPDATE`] with a precondition. `$17` are the expected versions, null for any. `$18` is the expected `updated_at`, null
 /// for any; clients in JavaScript send it with milliseconds only.
 static CONDITIONAL_UPDATE: Write = Write::new(
     "conditional update",
-    "\
+    concat!(
+        "\
 with changed as (
     update tasks
-    set title = coalesce($4, title),
-        description = case when $5::boolean then $6 else description end,
-        completed = coalesce($7, completed),
-        priority = case
-            when not $8::boolean or lower($9::text) = lower(priority) then priority
-            else $9
-        end,
-        due_date = case
-            when not $10::boolean then due_date
-            when $11 is distinct from due_date then $11
-            else $14
-        end,
-        due_date_marker = case
-            when not $10::boolean then due_date_marker
-            when $11 is distinct from due_date
-            then case when $12::boolean <> (pg_typeof(due_date) = 'timestamp'::regtype) then $13::timestamp end
-            else case when $15::boolean <> (pg_typeof(due_date) = 'timestamp'::regtype) then $16::timestamp end
-        end
+",
+        changes!(),
+        "\
     where user_id = $1
       and id = $3
       and ($17::bigint[] is null or version = any ($17::bigint[]))
@@ -126,7 +124,8 @@ from tasks
 where user_id = $1
   and id = $3
   and not exists (select from changed)
-",
+"
+    ),
 );
 
 /// Sets `completed` to `$4`. If that is null, toggles it, unless the request `$5` has already done so.
@@ -223,11 +222,11 @@ impl UserTasks<'_> {
     /// # Errors
     /// [`StoreError::UnknownUser`]; failures of the database.
     pub async fn create(&self, new: &NewTask) -> Result<Task, StoreError> {
-        let due_date = new.due_date.map(|due_date| DueDate::params(Some(due_date)));
-        let (due_date, marker) = match due_date {
-            Some([due_date, is_floating, marker]) => (Some(vec![due_date]), Some(vec![is_floating, marker])),
-            None => (None, None),
-        };
+        let due_date = new.due_date.map(|due_date| {
+            let [due_date, is_floating, marker] = DueDate::params(Some(due_date));
+            (vec![due_date], vec![is_floating, marker])
+        });
+        let (due_date, marker) = due_date.unzip();
         let columns = vec![
             Some(vec![SqlParam::from_str(&new.title)]),
             new.description.as_deref().map(|description| vec![SqlParam::from_str(description)]),
@@ -301,21 +300,9 @@ impl UserTasks<'_> {
         ];
         params.extend(DueDate::params(change.due_date.and_then(|due_date| due_date.value)));
         params.extend(DueDate::params(change.due_date.and_then(|due_date| due_date.otherwise)));
-        let (statement, precondition) = match precondition.params() {
-            None => (&UPDATE, None),
-            Some(precondition) => (&CONDITIONAL_UPDATE, Some(precondition)),
-        };
-        let is_conditional = precondition.is_some();
-        params.extend(precondition.into_iter().flatten());
-        match self.scope.write(statement, params).await {
-            Ok(result) if is_conditional => self.conditionally_changed_task(&result, |task| change.is_applied_to(task)),
-            Ok(result) => self.first_task(&result.rows),
-            Err(error) => {
-                let description = description.and_then(Option::as_deref);
-                let fields = fields(change.title.as_deref(), description, change.priority.flatten());
-                Err(self.change_error(&fields, error).await)
-            }
-        }
+        let fields = fields(change.title.as_deref(), description.and_then(Option::as_deref), change.priority.flatten());
+        let is_changed = |task: &Task| change.is_applied_to(task);
+        self.change([&UPDATE, &CONDITIONAL_UPDATE], params, &precondition, &fields, is_changed).await
     }
 
     /// Sets or toggles whether the task is completed and returns it.
@@ -328,29 +315,14 @@ impl UserTasks<'_> {
         completion: &Completion,
         versions: &Versions,
     ) -> Result<Task, StoreError> {
-        let mut params = vec![
+        let params = vec![
             SqlParam::from_display(id),
             completion.completed.map_or(SqlParam::NULL, SqlParam::from_display),
             SqlParam::from_str(self.scope.request_id()),
         ];
         let precondition = Precondition { versions, updated_at: completion.expected_updated_at };
-        let result = match precondition.params() {
-            None => self.scope.write(&COMPLETE, params).await,
-            Some(precondition) => {
-                params.extend(precondition);
-                let result = self.scope.write(&CONDITIONAL_COMPLETE, params).await;
-                return match result {
-                    Ok(result) => {
-                        self.conditionally_changed_task(&result, |task| completion.completed == Some(task.completed))
-                    }
-                    Err(error) => Err(self.change_error(&fields(None, None, None), error).await),
-                };
-            }
-        };
-        match result {
-            Ok(result) => self.first_task(&result.rows),
-            Err(error) => Err(self.change_error(&fields(None, None, None), error).await),
-        }
+        let is_changed = |task: &Task| completion.completed == Some(task.completed);
+        self.change([&COMPLETE, &CONDITIONAL_COMPLETE], params, &precondition, &[], is_changed).await
     }
 
     /// Deletes the task permanently.
@@ -370,6 +342,30 @@ impl UserTasks<'_> {
             // An earlier attempt has deleted the task, and its response was lost.
             None if result.maybe_executed => Ok(()),
             None => Err(StoreError::NotFound(&TASK)),
+        }
+    }
+
+    /// Changes a task with the first statement, or with the second one if there is a precondition. `fields` are the columns
+    /// that it changes, and `is_changed` tells whether a task is as the change makes it.
+    async fn change<'a>(
+        &'a self,
+        [statement, conditional]: [&'static Write; 2],
+        mut params: Vec<SqlParam<'a>>,
+        precondition: &Precondition<'_>,
+        fields: &[(&str, Option<&str>)],
+        is_changed: impl Fn(&Task) -> bool,
+    ) -> Result<Task, StoreError> {
+        let result = match precondition.params() {
+            None => self.scope.write(statement, params).await.map(|result| self.first_task(&result.rows)),
+            Some(expected) => {
+                params.extend(expected);
+                let result = self.scope.write(conditional, params).await;
+                result.map(|result| self.conditionally_changed_task(&result, is_changed))
+            }
+        };
+        match result {
+            Ok(task) => task,
+            Err(error) => Err(self.change_error(fields, error).await),
         }
     }
 
