@@ -1,11 +1,13 @@
 //! The HTTP client.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
 use super::request::TestRequest;
@@ -16,6 +18,13 @@ pub type ResponseCheck = fn(&TestRequest, &TestResponse) -> Result<(), String>;
 
 /// Long enough for `cargo lambda watch` to compile a function.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Runs the connections. Tests that share a client have a runtime each, and the end of one would close connections that
+/// another uses.
+static CONNECTIONS: LazyLock<Runtime> = LazyLock::new(|| {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    runtime.unwrap_or_else(|error| panic!("no runtime for connections: {error}"))
+});
 
 /// Sends requests to one server. Connections are reused.
 #[derive(Debug, Clone)]
@@ -58,15 +67,17 @@ impl ApiClient {
     /// [`ApiClient::send`] without the check.
     pub async fn send_unchecked(&self, request: TestRequest) -> TestResponse {
         let name = format!("{} {}", request.method, request.path);
-        let exchange = async {
-            let response = self.http.request(request.to_http(&self.base_url)).await;
-            let (parts, body) = response.unwrap_or_else(|error| panic!("{name}: {error:?}")).into_parts();
-            let body = body.collect().await.unwrap_or_else(|error| panic!("{name}: {error:?}")).to_bytes();
-            (parts, body)
-        };
-        let Ok((parts, body)) = timeout(self.timeout, exchange).await else {
+        let (http, request) = (self.http.clone(), request.to_http(&self.base_url));
+        let exchange = CONNECTIONS.spawn(async move {
+            let (parts, body) = http.request(request).await.map_err(|error| format!("{error:?}"))?.into_parts();
+            let body = body.collect().await.map_err(|error| format!("{error:?}"))?.to_bytes();
+            Ok::<_, String>((parts, body))
+        });
+        let Ok(exchange) = timeout(self.timeout, exchange).await else {
             panic!("{name}: no response within {:?}", self.timeout);
         };
+        let exchange = exchange.unwrap_or_else(|error| Err(error.to_string()));
+        let (parts, body) = exchange.unwrap_or_else(|error| panic!("{name}: {error}"));
         TestResponse::new(name, parts.status.as_u16(), parts.headers, body)
     }
 
