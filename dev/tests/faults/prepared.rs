@@ -1,12 +1,11 @@
 //! Statements that are prepared on the connection of a function.
 
 use dev::services::database::connect;
-use dev::services::pgbouncer::{PgBouncer, can_track_statements};
+use dev::services::pgbouncer::{PgBouncer, PgBouncerSettings, can_track_statements};
 use dev::testing::fault_proxy::{End, FaultProxy};
 use dev::testing::report_skipped;
 
-use crate::env::{ALL_OPERATIONS, DirectFunction, FaultDatabase, Operation, TestEnv};
-use crate::pooler::start_pooler;
+use crate::env::{ALL_OPERATIONS, DirectFunction, FaultDatabase, Operation, PASSWORD, TestEnv};
 
 /// The operations whose statement is prepared when the function starts.
 const PREPARED_AT_START: [Operation; 5] =
@@ -23,8 +22,9 @@ struct CountedFunction<'a> {
 }
 
 impl<'a> CountedFunction<'a> {
-    async fn start(env: &'a TestEnv, operation: Operation) -> Self {
-        let proxy = env.database.start_proxy().await;
+    /// Starts a function whose database is at this port.
+    async fn start(env: &'a TestEnv, port: u16, operation: Operation) -> Self {
+        let proxy = FaultProxy::start(([127, 0, 0, 1], port).into()).await.unwrap();
         let url = env.database.url(proxy.port(), "127.0.0.1", "sslmode=disable");
         let function = DirectFunction::start(operation, &url, &[]).await;
         Self { env, proxy, function, operation }
@@ -54,17 +54,17 @@ impl<'a> CountedFunction<'a> {
     }
 }
 
-async fn behind_pooler(tracks_statements: bool) -> (TestEnv, PgBouncer) {
-    let database = FaultDatabase::new().await;
-    let (database, pooler) = start_pooler(database, |settings| settings.tracks_statements = tracks_statements).await;
-    (TestEnv::start_on(database, "127.0.0.1", "sslmode=disable", |settings| settings).await, pooler)
+/// A pooler in front of the database. The stack does not use it.
+async fn start_pooler(database: &FaultDatabase, tracks_statements: bool) -> PgBouncer {
+    let settings = PgBouncerSettings::new(database.port, &database.name, PASSWORD);
+    PgBouncer::start(PgBouncerSettings { tracks_statements, ..settings }).await.unwrap()
 }
 
 #[tokio::test]
 async fn warm_request_parses_no_statement() {
     let env = TestEnv::start_cold(|settings| settings).await;
     for operation in ALL_OPERATIONS {
-        let mut function = CountedFunction::start(&env, operation).await;
+        let mut function = CountedFunction::start(&env, env.database.port, operation).await;
         if PREPARED_AT_START.contains(&operation) {
             assert_eq!(function.parsed_by_request().await, 0, "{operation:?}");
         }
@@ -81,7 +81,7 @@ async fn warm_request_parses_no_statement() {
 async fn new_connection_prepares_without_delay() {
     let env = TestEnv::start_cold(|settings| settings).await;
     for operation in ALL_OPERATIONS {
-        let mut function = CountedFunction::start(&env, operation).await;
+        let mut function = CountedFunction::start(&env, env.database.port, operation).await;
         let round_trips_of_start = function.proxy.round_trips();
         function.parsed_by_request().await;
         let round_trips_of_request = function.proxy.round_trips() - round_trips_of_start;
@@ -102,10 +102,11 @@ async fn new_connection_prepares_without_delay() {
 
 #[tokio::test]
 async fn pooler_without_tracking_gets_unnamed_statements() {
-    let (env, _pooler) = behind_pooler(false).await;
+    let env = TestEnv::start_cold(|settings| settings).await;
+    let pooler = start_pooler(&env.database, false).await;
     // Two connections to the server, and statements of the same name on both.
-    let mut functions =
-        [CountedFunction::start(&env, Operation::Get).await, CountedFunction::start(&env, Operation::Get).await];
+    let start = || CountedFunction::start(&env, pooler.port(), Operation::Get);
+    let mut functions = [start().await, start().await];
     for _ in 0..5 {
         for function in &mut functions {
             function.parsed_by_request().await;
@@ -122,9 +123,10 @@ async fn pooler_with_tracking_gets_prepared_statements() {
     if !can_track_statements().await.unwrap() {
         return report_skipped("this PgBouncer does not track prepared statements, 1.21 and newer do");
     }
-    let (env, _pooler) = behind_pooler(true).await;
+    let env = TestEnv::start_cold(|settings| settings).await;
+    let pooler = start_pooler(&env.database, true).await;
     for operation in PREPARED_AT_START {
-        let mut function = CountedFunction::start(&env, operation).await;
+        let mut function = CountedFunction::start(&env, pooler.port(), operation).await;
         for _ in 0..3 {
             assert_eq!(function.parsed_by_request().await, 0, "{operation:?}");
         }
@@ -134,7 +136,8 @@ async fn pooler_with_tracking_gets_prepared_statements() {
 
 #[tokio::test]
 async fn statement_of_another_client_is_never_executed() {
-    let (env, pooler) = behind_pooler(false).await;
+    let env = TestEnv::start_cold(|settings| settings).await;
+    let pooler = start_pooler(&env.database, false).await;
     let url = env.database.url(pooler.port(), "127.0.0.1", "sslmode=disable");
     let (first, second) = (connect(&url).await.unwrap(), connect(&url).await.unwrap());
     // Each has one of the two connections to the server. The names are those that the driver gives.
@@ -146,7 +149,7 @@ async fn statement_of_another_client_is_never_executed() {
     }
     // The function prepares on the connection of the first, and executes on that of the second.
     first.batch_execute("commit").await.unwrap();
-    let mut function = CountedFunction::start(&env, Operation::Get).await;
+    let mut function = CountedFunction::start(&env, pooler.port(), Operation::Get).await;
     first.batch_execute("begin").await.unwrap();
     second.batch_execute("commit").await.unwrap();
     let case = env.prepare(Operation::Get).await;
@@ -160,7 +163,7 @@ async fn statement_of_another_client_is_never_executed() {
 async fn changed_columns_do_not_fail_prepared_statements() {
     let env = TestEnv::start_cold(|settings| settings).await;
     for operation in ALL_OPERATIONS {
-        let mut function = CountedFunction::start(&env, operation).await;
+        let mut function = CountedFunction::start(&env, env.database.port, operation).await;
         if operation != Operation::List {
             function.wait_until_prepared().await;
         }
