@@ -1,5 +1,6 @@
 //! One connection through the proxy.
 
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +14,7 @@ use super::protocol::MessageReader;
 use super::script::play;
 use super::state::{Settings, Shared};
 use crate::services::postgres_protocol::{
-    COMMAND_COMPLETE, ERROR, EXECUTE, PARSE, READY_FOR_QUERY, SIMPLE_QUERY, SSL_REQUEST, TERMINATE, TLS_HANDSHAKE,
+    ERROR, EXECUTE, PARSE, READY_FOR_QUERY, SIMPLE_QUERY, SSL_REQUEST, SYNC, TERMINATE, TLS_HANDSHAKE,
 };
 use crate::sync::lock;
 
@@ -101,8 +102,12 @@ struct Link {
     cut: Option<Cut>,
     requests: MessageReader,
     replies: MessageReader,
-    /// Whether the response that is being sent is that of an execution, and not of a preparation.
-    executed: bool,
+    /// Whether the requests that are not yet answered execute something. A preparation does not.
+    unanswered: VecDeque<bool>,
+    /// Whether the request that is being sent does.
+    executes: bool,
+    /// Whether the response that is being sent says that there is no such prepared statement.
+    is_unknown: bool,
 }
 
 /// Forwards one direction.
@@ -165,6 +170,12 @@ impl Link {
         let messages = if is_readable { self.requests.messages(bytes) } else { Vec::new() };
         shared.parsed.fetch_add(messages.iter().filter(|(kind, _)| *kind == PARSE).count(), Ordering::SeqCst);
         let executes = self.encrypted || messages.iter().any(|(kind, _)| matches!(*kind, EXECUTE | SIMPLE_QUERY));
+        for (kind, _) in messages {
+            self.executes |= matches!(kind, EXECUTE | SIMPLE_QUERY);
+            if matches!(kind, SYNC | SIMPLE_QUERY) {
+                self.unanswered.push_back(std::mem::take(&mut self.executes));
+            }
+        }
         if self.signed_in && self.cut.is_none() && executes && bytes != TERMINATE {
             self.cut = lock(&shared.cuts).pop_front();
         }
@@ -189,12 +200,11 @@ impl Link {
         let mut answered = 0;
         for (kind, content) in if self.encrypted { Vec::new() } else { self.replies.messages(bytes) } {
             match kind {
-                COMMAND_COMPLETE => self.executed = true,
-                ERROR => self.executed = !is_about_preparation(&content),
+                ERROR => self.is_unknown = is_about_preparation(&content),
+                READY_FOR_QUERY if !self.signed_in => self.signed_in = true,
                 READY_FOR_QUERY => {
-                    let executed = std::mem::take(&mut self.executed);
-                    // The first one ends the sign-in.
-                    answered += usize::from(std::mem::replace(&mut self.signed_in, true) && executed);
+                    let is_unknown = std::mem::take(&mut self.is_unknown);
+                    answered += usize::from(self.unanswered.pop_front() == Some(true) && !is_unknown);
                 }
                 _ => {}
             }
