@@ -38,6 +38,8 @@ pub(super) enum Unit {
     Count,
     Milliseconds,
     Megabytes,
+    Bytes,
+    Dollars,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -95,6 +97,8 @@ impl Unit {
             Self::Count => format!("{value:.0}"),
             Self::Milliseconds => format!("{value:.2} ms"),
             Self::Megabytes => format!("{value:.2} MB"),
+            Self::Bytes => format!("{value:.0} B"),
+            Self::Dollars => format!("${value:.2}"),
         }
     }
 
@@ -104,6 +108,8 @@ impl Unit {
             Self::Count => "count",
             Self::Milliseconds => "ms",
             Self::Megabytes => "MB",
+            Self::Bytes => "bytes",
+            Self::Dollars => "USD",
         }
     }
 }
