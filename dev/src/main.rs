@@ -58,7 +58,7 @@ enum Command {
         /// Leave out the sizes: debug binaries take long to compress.
         #[arg(long)]
         without_sizes: bool,
-        /// The file for the results as JSON.
+        /// The file for the results as JSON. Next to it, a file `.md` has them as tables.
         #[arg(long, default_value = "target/bench.json")]
         output: std::path::PathBuf,
     },

@@ -11,6 +11,7 @@ mod env;
 mod error;
 mod function;
 mod link;
+mod markdown;
 mod operation;
 mod options;
 mod processors;

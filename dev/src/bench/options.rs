@@ -15,7 +15,7 @@ pub struct Options {
     pub with_peers: bool,
     /// Whether to measure the sizes of zip files, which takes long for debug binaries.
     pub with_sizes: bool,
-    /// The file for the results as JSON.
+    /// The file for the results as JSON. Next to it is one with the ending `md`.
     pub output: PathBuf,
 }
 

@@ -13,8 +13,8 @@ use super::report::Report;
 use super::runner::Runner;
 use super::runtime_api::RuntimeApi;
 use super::sections::{
-    BackEndCost, RequestCost, authentication, calibration, cold, distant, million_requests, peer, round_trips, sizes,
-    starts, warm, warm_tls,
+    BackEndCost, PeerResults, RequestCost, authentication, calibration, cold, distant, million_requests, peer,
+    round_trips, sizes, starts, warm, warm_tls,
 };
 use super::server::Server;
 use super::subjects::Subjects;
@@ -25,7 +25,7 @@ use crate::services::postgres::Cluster;
 /// The round-trip times to a database within one region of AWS, and to one elsewhere.
 const DISTANCES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(5)];
 
-/// Measures, prints the results as a table and writes them as JSON.
+/// Measures, prints the results, and writes them as JSON and as tables for the documentation.
 ///
 /// # Errors
 /// [`BenchError`].
@@ -47,12 +47,13 @@ pub async fn run(options: &Options) -> Result<(), BenchError> {
     let report = report?;
     print!("{report}");
     std::fs::write(&options.output, report.to_json())?;
+    std::fs::write(options.output.with_extension("md"), report.to_markdown())?;
     Ok(())
 }
 
 /// Measures everything, which blocks for minutes.
 fn measure(runner: &Runner, subjects: &Subjects, with_sizes: bool) -> Result<Report, BenchError> {
-    let about = about(runner, subjects);
+    let mut about = about(runner, subjects);
     progress("the same binary under two names");
     let mut sections = vec![calibration(runner, subjects)?];
     progress("warm requests");
@@ -60,15 +61,21 @@ fn measure(runner: &Runner, subjects: &Subjects, with_sizes: bool) -> Result<Rep
     sections.extend(near_sections);
     progress("warm requests at a distance");
     let [near_region, elsewhere] = DISTANCES.map(|round_trip| distant(runner, subjects, round_trip));
-    let ((section, in_region), (far_section, _)) = (near_region?, elsewhere?);
-    sections.extend([section, far_section]);
+    let ((in_region_sections, in_region), (elsewhere_sections, _)) = (near_region?, elsewhere?);
+    sections.extend(in_region_sections.into_iter().chain(elsewhere_sections));
     progress("warm requests through TLS");
-    let [tls, memory] = warm_tls(runner, subjects)?;
-    sections.extend([tls, authentication(runner, subjects)?]);
+    let [latency, processor_time, memory] = warm_tls(runner, subjects)?;
+    sections.extend([latency, processor_time]);
+    sections.extend(authentication(runner, subjects)?);
     progress("starts");
-    let ([started, tls_of_starts], start) = starts(runner, subjects)?;
-    sections.extend([started, tls_of_starts]);
-    sections.extend(cold(runner, subjects)?);
+    let (start_sections, start) = starts(runner, subjects)?;
+    sections.extend(start_sections);
+    match cold(runner, subjects)? {
+        Some(section) => sections.push(section),
+        None => {
+            about.push(("Cold starts", "not measured, because that takes the right to make control groups".to_owned()))
+        }
+    }
     progress("round trips");
     sections.extend([round_trips(runner, subjects)?, memory]);
     if with_sizes {
@@ -82,15 +89,16 @@ fn measure(runner: &Runner, subjects: &Subjects, with_sizes: bool) -> Result<Rep
         server_time: near.server_time,
     });
     let ours = BackEndCost { requests: requests.collect(), start, peak_memory: near.peak_memory() };
-    let mut costs = vec![("ours", ours)];
     if subjects.python.is_some() {
         progress("the back end in Python");
     }
-    if let Some(results) = peer(runner, subjects)? {
-        sections.push(results.section);
-        costs.push(("Python", results.cost));
+    match peer(runner, subjects)? {
+        Some(PeerResults { sections: compared, cost }) => {
+            sections.extend(compared);
+            sections.extend([million_requests("ours", &ours), million_requests("Python", &cost)]);
+        }
+        None => sections.push(million_requests("ours", &ours)),
     }
-    sections.push(million_requests(&costs));
     Ok(Report { about, sections })
 }
 

@@ -23,9 +23,7 @@ async fn main() -> Result<(), Error> {
 
 async fn execute(connection: &Mutex<Connection>, user: &str, request: &Request) -> Result<Response<Body>, Error> {
     let path = request.path_parameters();
-    let id = path.first("id");
-    let parameters = [user, id.unwrap_or_default()];
-    let rows =
-        connection.lock().await.execute(parameters.get(..1 + usize::from(id.is_some())).unwrap_or_default()).await?;
+    let parameters: Vec<&str> = [Some(user), path.first("id")].into_iter().flatten().collect();
+    let rows = connection.lock().await.execute(&parameters).await?;
     Ok(Response::new(Body::Binary(rows)))
 }

@@ -1,6 +1,6 @@
 //! The benchmark measures itself.
 
-use super::starts::add_starts;
+use super::starts::PHASES;
 use crate::bench::env::TlsMode;
 use crate::bench::error::BenchError;
 use crate::bench::report::{Goal, Section, Unit};
@@ -13,7 +13,7 @@ const CALIBRATION: Goal = Goal::NearOne(0.05);
 /// A binary compared with a copy of itself.
 pub(in crate::bench) fn calibration(runner: &Runner, subjects: &Subjects) -> Result<Section, BenchError> {
     let mut section = Section::new(
-        "Calibration: the same binary under two names",
+        "Calibration",
         "Two copies of one binary. If these results miss their goals, the other results are no better.",
     );
     let (user, port) = (subjects.user(), subjects.env.address.port());
@@ -33,6 +33,10 @@ pub(in crate::bench) fn calibration(runner: &Runner, subjects: &Subjects) -> Res
     }
     let event = event()?;
     let [twin, bare] = runner.start_in_turns([&(twin, event.clone()), &(bare, event)])?;
-    add_starts(&mut section, "bare", &twin, &bare, [Some(CALIBRATION); 3]);
+    for phase in &PHASES {
+        let name = format!("bare, start, {}", phase.name);
+        let detail = phase.times(&twin, &bare);
+        section.row(name, phase.ratio(&twin, &bare), Unit::Ratio, Some(CALIBRATION), detail);
+    }
     Ok(section)
 }

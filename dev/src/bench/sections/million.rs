@@ -42,33 +42,30 @@ pub(in crate::bench) struct RequestCost {
     pub(in crate::bench) server_time: f64,
 }
 
-/// The cost for each of these back ends.
-pub(in crate::bench) fn million_requests(back_ends: &[(&str, BackEndCost)]) -> Section {
+/// What a million requests to a back end cost.
+pub(in crate::bench) fn million_requests(name: &str, cost: &BackEndCost) -> Section {
     let mut section = Section::new(
-        "A million requests, in US dollars",
+        format!("A million requests, in US dollars: {name}"),
         format!(
-            "As many requests of each operation, and a start for every {REQUESTS_PER_START:.0}. Lambda: the latency with \
-             the database 1 ms away, rounded up to milliseconds, times memory; processor time counts as often as the share \
-             of this memory makes it last, unless it fits into one slice of 20 ms. Neon: the processor time of PostgreSQL \
-             as CU-hours, which is the least, because a compute is billed as long as it is active."
+            "As many requests of each operation, and a start for every {REQUESTS_PER_START:.0}. Lambda: the latency with the \
+             database 1 ms away, rounded up to milliseconds, times memory; processor time counts as often as the share of \
+             this memory makes it last, unless it fits into one slice of 20 ms. Neon: the processor time of PostgreSQL as \
+             CU-hours, which is the least, because a compute is billed as long as it is active."
         ),
     );
-    for (name, cost) in back_ends {
-        let fits = |memory: &u32| cost.peak_memory < u64::from(*memory) * 1024 * 1024;
-        for memory in MEMORY_SIZES.into_iter().filter(fits).take(PRINTED_SIZES) {
-            let request = mean(cost.requests.iter().map(|request| request.billed(memory)));
-            let start = milliseconds_up(cost.start);
-            let detail = format!("{request:.1} ms a request, {start:.0} ms a start");
-            for (architecture, price) in LAMBDA_GB_SECOND {
-                let name = format!("{name}: Lambda, {memory} MB, {architecture}");
-                section.row(name, lambda(request, start, memory, price), Unit::Dollars, None, &detail);
-            }
+    let fits = |memory: &u32| cost.peak_memory < u64::from(*memory) * 1024 * 1024;
+    for memory in MEMORY_SIZES.into_iter().filter(fits).take(PRINTED_SIZES) {
+        let request = mean(cost.requests.iter().map(|request| request.billed(memory)));
+        let start = milliseconds_up(cost.start);
+        let detail = format!("{request:.1} ms a request, {start:.0} ms a start");
+        for (architecture, price) in LAMBDA_GB_SECOND {
+            let name = format!("Lambda, {memory} MB, {architecture}");
+            section.row(name, lambda(request, start, memory, price), Unit::Dollars, None, &detail);
         }
-        section.row(format!("{name}: API Gateway, HTTP API"), HTTP_API_MILLION_REQUESTS, Unit::Dollars, None, "");
-        let hours = mean(cost.requests.iter().map(|request| request.server_time)) * 1e6 / 3600.0;
-        let detail = format!("{hours:.3} CU-hours");
-        section.row(format!("{name}: Neon, processor time"), hours * NEON_CU_HOUR, Unit::Dollars, None, detail);
     }
+    section.row("API Gateway, HTTP API", HTTP_API_MILLION_REQUESTS, Unit::Dollars, None, "");
+    let hours = mean(cost.requests.iter().map(|request| request.server_time)) * 1e6 / 3600.0;
+    section.row("Neon, processor time", hours * NEON_CU_HOUR, Unit::Dollars, None, format!("{hours:.3} CU-hours"));
     section
 }
 

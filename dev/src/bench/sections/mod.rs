@@ -12,7 +12,7 @@ mod warm;
 pub(super) use calibration::calibration;
 pub(super) use cold::cold;
 pub(super) use million::{BackEndCost, RequestCost, million_requests};
-pub(super) use peer::peer;
+pub(super) use peer::{PeerResults, peer};
 pub(super) use round_trips::round_trips;
 pub(super) use sizes::sizes;
 pub(super) use starts::starts;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::million::{BackEndCost, RequestCost};
-use super::starts;
+use super::starts::PHASES;
 use crate::bench::env::TlsMode;
 use crate::bench::error::BenchError;
 use crate::bench::function::Launch;
@@ -18,10 +18,10 @@ const DISTANCE: Duration = Duration::from_millis(1);
 const OURS: usize = 0;
 const PEER: usize = 1;
 
-/// A section for the report, and what the back end in Python costs.
+/// Sections for the report, and what the back end in Python costs.
 #[derive(Debug)]
 pub(in crate::bench) struct PeerResults {
-    pub(in crate::bench) section: Section,
+    pub(in crate::bench) sections: Vec<Section>,
     pub(in crate::bench) cost: BackEndCost,
 }
 
@@ -30,10 +30,6 @@ pub(in crate::bench) fn peer(runner: &Runner, subjects: &Subjects) -> Result<Opt
     let link = Link::start(subjects.env.address, DISTANCE)?;
     let launch = |status| subjects.peer(status, link.port(), TlsMode::Requested);
     let mut compared: Vec<(&str, Comparison<2>)> = Vec::new();
-    let mut section = Section::new(
-        format!("FastAPI, SQLModel, asyncpg and Mangum, the database {} ms away", DISTANCE.as_millis()),
-        "How many times the cost of ours it has, through TLS and on the same table. Details: ours / Python.",
-    );
     for user in &subjects.env.users {
         let Some(python) = launch(user.operation.status) else { return Ok(None) };
         let authentication = subjects.env.hs256(&user.account);
@@ -47,12 +43,22 @@ pub(in crate::bench) fn peer(runner: &Runner, subjects: &Subjects) -> Result<Opt
         ("processor time", |cost| cost.processor_time),
         ("PostgreSQL's processor time", |cost| cost.server_time),
     ];
+    let mut sections = Vec::new();
     for (name, metric) in metrics {
+        let mut section = Section::new(
+            format!("Python ÷ ours: {name}"),
+            format!(
+                "FastAPI, SQLModel, asyncpg and Mangum on the same table, through TLS, with the database {} ms away. \
+                 Details: ours / Python.",
+                DISTANCE.as_millis()
+            ),
+        );
         for (function, compared) in &compared {
-            let ratio = compared.ratio(metric, PEER, OURS);
-            section.row(format!("{function}, {name}"), ratio, Unit::Ratio, None, compared.times(metric));
+            section.row(*function, compared.ratio(metric, PEER, OURS), Unit::Ratio, None, compared.times(metric));
         }
+        sections.push(section);
     }
+    let mut section = Section::new("Starts and memory, Python ÷ ours", "get-task as above; the memory is the largest.");
     let peak = |index: usize| {
         compared.iter().filter_map(|(_, compared)| compared.peak_memory.get(index)).copied().max().unwrap_or(0)
     };
@@ -63,6 +69,7 @@ pub(in crate::bench) fn peer(runner: &Runner, subjects: &Subjects) -> Result<Opt
     let ours = subjects.ours(user, &subjects.env.hs256(&user.account), link.port(), TlsMode::Requested);
     let Some(python) = launch(user.operation.status) else { return Ok(None) };
     let start = add_starts(&mut section, runner, subjects, [ours, python])?;
+    sections.push(section);
 
     let costs = compared.iter().map(|(_, compared)| compared.typical(PEER));
     let requests = costs.map(|Cost { latency, processor_time, server_time, .. }| RequestCost {
@@ -72,7 +79,7 @@ pub(in crate::bench) fn peer(runner: &Runner, subjects: &Subjects) -> Result<Opt
     });
     let requests = requests.collect();
     let cost = BackEndCost { requests, start, peak_memory: peak(PEER) };
-    Ok(Some(PeerResults { section, cost }))
+    Ok(Some(PeerResults { sections, cost }))
 }
 
 /// Adds rows for starts. Returns the start of the back end in Python in seconds.
@@ -86,6 +93,9 @@ fn add_starts(
     let event = subjects.event(user, &subjects.env.hs256(&user.account))?;
     let [ours, python] = launches.map(|launch| (launch, event.clone()));
     let [ours, python] = in_turns(runner.effort.cold_starts, [&ours, &python], |candidate| runner.start(candidate))?;
-    starts::add_starts(section, "get-task", &python, &ours, [None; 3]);
+    for phase in &PHASES {
+        let name = format!("start, {}", phase.name);
+        section.row(name, phase.ratio(&python, &ours), Unit::Ratio, None, phase.times(&ours, &python));
+    }
     Ok(median(python.iter().map(|start| start.first_poll)))
 }

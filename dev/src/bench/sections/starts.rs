@@ -23,7 +23,7 @@ const PROCESSOR_TIME_GOAL: Goal = Goal::AtMost(1.3);
 const TLS_GOAL: Goal = Goal::AtMost(3.0);
 
 /// Starts, and what TLS costs of them. Also returns the time of a connected start until the first event, in seconds.
-pub(in crate::bench) fn starts(runner: &Runner, subjects: &Subjects) -> Result<([Section; 2], f64), BenchError> {
+pub(in crate::bench) fn starts(runner: &Runner, subjects: &Subjects) -> Result<(Vec<Section>, f64), BenchError> {
     let link = Link::start(subjects.env.address, DISTANCE)?;
     let (near, far) = (subjects.env.address.port(), link.port());
     let user = subjects.user();
@@ -33,11 +33,6 @@ pub(in crate::bench) fn starts(runner: &Runner, subjects: &Subjects) -> Result<(
     let baseline = |name, port, tls| (subjects.baseline(name, user, port, tls), get.clone());
     let health = subjects.env.event(&HEALTH, 0, None)?;
 
-    let mut section = Section::new(
-        "Starts",
-        "From the start of the process, with its binary in memory, until it asks for its first event and until it has \
-         responded, with the processor time until then. get-task connects to the database, health does not.",
-    );
     let (ours_tls, bare_tls) = (ours(near, TlsMode::Requested), baseline("bare", near, TlsMode::Requested));
     let bare_plain = baseline("bare", near, TlsMode::Disabled);
     let [health, empty, started, bare, rustls, far_started, far_bare, plain, floor, started_bare_plain] = runner
@@ -53,13 +48,14 @@ pub(in crate::bench) fn starts(runner: &Runner, subjects: &Subjects) -> Result<(
             &baseline("floor", near, TlsMode::Disabled),
             &bare_plain,
         ])?;
+    let mut table = StartTable::new();
     let first = |goal| [Some(goal), None, None];
-    add_starts(&mut section, "health, empty", &health, &empty, first(UNCONNECTED_START_GOAL));
-    add_starts(&mut section, "get-task, bare", &started, &bare, first(START_GOAL));
-    let distance = format!("get-task, bare, database {} ms away", DISTANCE.as_millis());
-    add_starts(&mut section, &distance, &far_started, &far_bare, first(START_GOAL));
-    add_starts(&mut section, "get-task, bare-rustls", &started, &rustls, [None, None, Some(PROCESSOR_TIME_GOAL)]);
-    add_starts(&mut section, "get-task, floor, without TLS", &plain, &floor, [None; 3]);
+    let distance = format!("get-task ÷ bare, database {} ms away", DISTANCE.as_millis());
+    table.row("health ÷ empty", &health, &empty, first(UNCONNECTED_START_GOAL));
+    table.row("get-task ÷ bare", &started, &bare, first(START_GOAL));
+    table.row(&distance, &far_started, &far_bare, first(START_GOAL));
+    table.row("get-task ÷ bare-rustls", &started, &rustls, [None, None, Some(PROCESSOR_TIME_GOAL)]);
+    table.row("get-task ÷ floor, without TLS", &plain, &floor, [None; 3]);
 
     let mut tls = Section::new(
         "TLS at a start",
@@ -76,33 +72,61 @@ pub(in crate::bench) fn starts(runner: &Runner, subjects: &Subjects) -> Result<(
         let detail = format!("{:.2} ms more than with one in get-task", extra_processor_time(&bundled_ours, &ours));
         tls.row(all, extra_processor_time(&bundled_bare, &plain), Unit::Milliseconds, None, detail);
     }
-    Ok(([section, tls], median(started.iter().map(|start| start.first_poll))))
+    let sections = table.0.into_iter().chain([tls]).collect();
+    Ok((sections, median(started.iter().map(|start| start.first_poll))))
 }
 
 /// A time of a start.
-type Phase = fn(&StartCost) -> f64;
+pub(super) struct Phase {
+    pub(super) name: &'static str,
+    method: &'static str,
+    cost: fn(&StartCost) -> f64,
+}
 
-/// Adds a row for each phase of a start.
-pub(super) fn add_starts(
-    section: &mut Section,
-    name: &str,
-    first: &[StartCost],
-    second: &[StartCost],
-    goals: [Option<Goal>; 3],
-) {
-    let phases: [(&str, Phase); 3] = [
-        ("first question", |start| start.first_poll),
-        ("first answer", |start| start.first_response),
-        ("processor time", |start| start.processor_time),
-    ];
-    for ((phase, cost), goal) in phases.into_iter().zip(goals) {
-        let ratio = median(first.iter().zip(second).map(|(first, second)| cost(first) / cost(second)));
-        let detail = format!(
-            "{} / {}",
-            duration_text(median(first.iter().map(cost))),
-            duration_text(median(second.iter().map(cost)))
-        );
-        section.row(format!("{name}, {phase}"), ratio, Unit::Ratio, goal, detail);
+pub(super) const PHASES: [Phase; 3] = [
+    Phase {
+        name: "first question",
+        method: "From the start of the process, with its binary in memory, until it asks for its first event. get-task \
+                 connects to the database, health does not.",
+        cost: |start| start.first_poll,
+    },
+    Phase {
+        name: "first answer",
+        method: "The same starts, until the function has responded to the event.",
+        cost: |start| start.first_response,
+    },
+    Phase {
+        name: "processor time",
+        method: "The same starts: the processor time until then.",
+        cost: |start| start.processor_time,
+    },
+];
+
+impl Phase {
+    /// The median of the ratios of starts that followed each other.
+    pub(super) fn ratio(&self, first: &[StartCost], second: &[StartCost]) -> f64 {
+        median(first.iter().zip(second).map(|(first, second)| (self.cost)(first) / (self.cost)(second)))
+    }
+
+    /// The times of both, as text.
+    pub(super) fn times(&self, first: &[StartCost], second: &[StartCost]) -> String {
+        let [first, second] = [first, second].map(|starts| duration_text(median(starts.iter().map(self.cost))));
+        format!("{first} / {second}")
+    }
+}
+
+/// A section for each of [`PHASES`].
+struct StartTable([Section; 3]);
+
+impl StartTable {
+    fn new() -> Self {
+        Self(PHASES.map(|phase| Section::new(format!("Starts: {}", phase.name), phase.method)))
+    }
+
+    fn row(&mut self, name: &str, first: &[StartCost], second: &[StartCost], goals: [Option<Goal>; 3]) {
+        for ((section, phase), goal) in self.0.iter_mut().zip(&PHASES).zip(goals) {
+            section.row(name, phase.ratio(first, second), Unit::Ratio, goal, phase.times(first, second));
+        }
     }
 }
 

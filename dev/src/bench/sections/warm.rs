@@ -39,16 +39,38 @@ impl WarmResults {
         self.0.iter().map(|(_, compared)| compared.peak_memory[OURS]).max().unwrap_or(0)
     }
 
-    fn section(&self, title: &str, method: &str) -> Section {
-        Section::new(format!("Warm requests, {title}"), method)
-    }
-
     /// A section with a row for each operation: the ratio to one of the baselines.
     fn ratios(&self, title: &str, method: &str, metric: Metric, baseline: usize) -> Section {
-        let mut section = self.section(title, method);
+        self.ratios_with_goals(title, method, metric, baseline, |_| None)
+    }
+
+    fn ratios_with_goals(
+        &self,
+        title: &str,
+        method: &str,
+        metric: Metric,
+        baseline: usize,
+        goal: impl Fn(&Operation) -> Option<Goal>,
+    ) -> Section {
+        let mut section = Section::new(title, method);
         for (operation, compared) in &self.0 {
             let ratio = compared.ratio(metric, OURS, baseline);
-            section.row(operation.function, ratio, Unit::Ratio, None, compared.times(metric));
+            section.row(operation.function, ratio, Unit::Ratio, goal(operation), compared.times(metric));
+        }
+        section
+    }
+
+    /// A section with the WAL of each operation that writes.
+    fn wal(&self) -> Section {
+        let mut section = Section::new(
+            "Warm requests: WAL",
+            "The same requests, without full-page images. Details: the floor, whose table has one index and no trigger.",
+        );
+        let writes = self.0.iter().filter(|(operation, _)| operation.method != "GET");
+        for (operation, compared) in writes {
+            let goal = (operation.function == "update-task").then_some(UPDATE_WAL_GOAL);
+            let [ours, floor] = [OURS, FLOOR].map(|index| compared.median(|cost| cost.wal, index));
+            section.row(operation.function, ours, Unit::Bytes, goal, format!("{floor:.0} B"));
         }
         section
     }
@@ -57,45 +79,21 @@ impl WarmResults {
 /// Warm requests with the database on this machine, and without TLS: the floor has none.
 pub(in crate::bench) fn warm(runner: &Runner, subjects: &Subjects) -> Result<(Vec<Section>, WarmResults), BenchError> {
     let results = measure(runner, subjects, subjects.env.address.port(), runner.effort.requests)?;
-    let mut latency = results.section(
-        "latency compared with the floor",
-        "The database is on this machine; without TLS. Details: ours / bare / floor. Median of the ratios of \
-         neighbouring blocks; the latency of a block is the median of its requests.",
-    );
-    for (operation, compared) in &results.0 {
-        let (ratio, goal) = (compared.ratio(|cost| cost.latency, OURS, FLOOR), operation.goal.map(Goal::AtMost));
-        latency.row(operation.function, ratio, Unit::Ratio, goal, compared.times(|cost| cost.latency));
-    }
-    let mut sections = vec![latency];
-    let same = "The same requests. Details: ours / bare / floor.";
-    let bare = "The same requests.";
-    sections.push(results.ratios("latency compared with the bare function", bare, |cost| cost.latency, BARE));
+    let latency = "The database is on this machine; without TLS. Median of the ratios of neighbouring blocks; the latency of \
+                   a block is the median of its requests. Details: ours / bare / floor.";
     let p99 = "The same requests: the 99th percentile of each block.";
-    sections.push(results.ratios("p99 compared with the floor", p99, |cost| cost.p99, FLOOR));
-    sections.push(results.ratios("processor time compared with the floor", same, |cost| cost.processor_time, FLOOR));
+    let same = "The same requests.";
     let server = "The same requests: the processor time of the process of PostgreSQL that serves the function.";
-    sections.push(results.ratios(
-        "PostgreSQL's processor time compared with the floor",
-        server,
-        |cost| cost.server_time,
-        FLOOR,
-    ));
-    sections.push(wal(&results));
+    let goal = |operation: &Operation| operation.goal.map(Goal::AtMost);
+    let sections = vec![
+        results.ratios_with_goals("Warm requests: latency ÷ floor", latency, |cost| cost.latency, FLOOR, goal),
+        results.ratios("Warm requests: latency ÷ bare", same, |cost| cost.latency, BARE),
+        results.ratios("Warm requests: p99 ÷ floor", p99, |cost| cost.p99, FLOOR),
+        results.ratios("Warm requests: processor time ÷ floor", same, |cost| cost.processor_time, FLOOR),
+        results.ratios("Warm requests: PostgreSQL's processor time ÷ floor", server, |cost| cost.server_time, FLOOR),
+        results.wal(),
+    ];
     Ok((sections, results))
-}
-
-fn wal(results: &WarmResults) -> Section {
-    let mut section = results.section(
-        "bytes of WAL",
-        "The same requests, without full-page images. Details: the floor, whose table has one index and no trigger.",
-    );
-    let writes = results.0.iter().filter(|(operation, _)| operation.method != "GET");
-    for (operation, compared) in writes {
-        let goal = (operation.function == "update-task").then_some(UPDATE_WAL_GOAL);
-        let [ours, floor] = [OURS, FLOOR].map(|index| compared.median(|cost| cost.wal, index));
-        section.row(operation.function, ours, Unit::Bytes, goal, format!("{floor:.0} B"));
-    }
-    section
 }
 
 /// Warm requests through a proxy that delays both directions.
@@ -103,21 +101,16 @@ pub(in crate::bench) fn distant(
     runner: &Runner,
     subjects: &Subjects,
     round_trip: Duration,
-) -> Result<(Section, WarmResults), BenchError> {
+) -> Result<([Section; 2], WarmResults), BenchError> {
     let link = Link::start(subjects.env.address, round_trip)?;
     let results = measure(runner, subjects, link.port(), runner.effort.distant_requests)?;
-    let title = format!("latency with the database {} ms away", round_trip.as_millis());
-    let method = "Through a proxy that delays both directions; without TLS. Details: ours / bare / floor.";
-    let mut section = results.section(&title, method);
-    let goal = (round_trip == FAR).then_some(FAR_GOAL);
-    for (operation, compared) in &results.0 {
-        for (name, baseline) in [("floor", FLOOR), ("bare", BARE)] {
-            let ratio = compared.ratio(|cost| cost.latency, OURS, baseline);
-            let name = format!("{}, {name}", operation.function);
-            section.row(name, ratio, Unit::Ratio, goal, compared.times(|cost| cost.latency));
-        }
-    }
-    Ok((section, results))
+    let method = "Latency, through a proxy that delays both directions; without TLS. Details: ours / bare / floor.";
+    let sections = [("floor", FLOOR), ("bare", BARE)].map(|(name, baseline)| {
+        let title = format!("Warm requests at a distance: {} ms ÷ {name}", round_trip.as_millis());
+        let goal = |_: &Operation| (round_trip == FAR).then_some(FAR_GOAL);
+        results.ratios_with_goals(&title, method, |cost| cost.latency, baseline, goal)
+    });
+    Ok((sections, results))
 }
 
 /// Our functions, the bare function and the floor with the database at a port of this machine.
@@ -134,9 +127,9 @@ fn measure(runner: &Runner, subjects: &Subjects, port: u16, requests: usize) -> 
 }
 
 /// Warm requests as they are deployed, through TLS, and the memory of the processes that served them.
-pub(in crate::bench) fn warm_tls(runner: &Runner, subjects: &Subjects) -> Result<[Section; 2], BenchError> {
-    let mut warm = Section::new(
-        "Warm requests, through TLS, compared with the bare function",
+pub(in crate::bench) fn warm_tls(runner: &Runner, subjects: &Subjects) -> Result<[Section; 3], BenchError> {
+    let [mut latency, mut processor_time] = two_sections(
+        "Warm requests through TLS",
         "The database is on this machine. health, which does not use it, is compared with the empty function.",
     );
     let mut memory = Section::new(
@@ -144,7 +137,7 @@ pub(in crate::bench) fn warm_tls(runner: &Runner, subjects: &Subjects) -> Result
         "The peak resident memory of these processes (VmHWM), from the start to the end of the warm requests.",
     );
     let mut add = |name: &str, compared: &Comparison<2>, baseline: &str| {
-        add_comparison(&mut warm, name, compared);
+        add_comparison([&mut latency, &mut processor_time], name, compared);
         let [ours, other] = compared.peak_memory.map(megabytes);
         memory.row(name, ours, Unit::Megabytes, Some(MEMORY_GOAL), format!("{baseline} {other:.2} MB"));
     };
@@ -159,14 +152,14 @@ pub(in crate::bench) fn warm_tls(runner: &Runner, subjects: &Subjects) -> Result
     let event = || subjects.env.event(&HEALTH, 0, None);
     let compared = runner.compare([&subjects.health(), &subjects.empty()], runner.effort.requests, event)?;
     add(HEALTH.function, &compared, "empty");
-    Ok([warm, memory])
+    Ok([latency, processor_time, memory])
 }
 
 /// Warm requests with each kind of token.
-pub(in crate::bench) fn authentication(runner: &Runner, subjects: &Subjects) -> Result<Section, BenchError> {
-    let mut section = Section::new(
-        "Warm requests by AUTH_MODE, through TLS",
-        "get-task compared with the bare function, which ignores the token. A session is looked up in the database.",
+pub(in crate::bench) fn authentication(runner: &Runner, subjects: &Subjects) -> Result<[Section; 2], BenchError> {
+    let [mut latency, mut processor_time] = two_sections(
+        "Warm requests by AUTH_MODE",
+        "get-task through TLS; the bare function ignores the token. A session is looked up in the database.",
     );
     let (user, port) = (subjects.user(), subjects.env.address.port());
     let account = &user.account;
@@ -175,17 +168,22 @@ pub(in crate::bench) fn authentication(runner: &Runner, subjects: &Subjects) -> 
         let bare = subjects.baseline("bare", user, port, TlsMode::Requested);
         let event = || subjects.event(user, &authentication);
         let compared = runner.compare([&ours, &bare], runner.effort.requests, event)?;
-        add_comparison(&mut section, authentication.name, &compared);
+        add_comparison([&mut latency, &mut processor_time], authentication.name, &compared);
     }
-    Ok(section)
+    Ok([latency, processor_time])
 }
 
-/// Adds rows for the latency and the processor time.
-fn add_comparison(section: &mut Section, name: &str, compared: &Comparison<2>) {
-    let metrics: [(&str, Metric); 2] =
-        [("latency", |cost| cost.latency), ("processor time", |cost| cost.processor_time)];
-    for (metric_name, metric) in metrics {
-        let name = format!("{name}, {metric_name}");
-        section.row(name, compared.ratio(metric, 0, 1), Unit::Ratio, None, compared.times(metric));
-    }
+/// Sections for the latency and the processor time.
+fn two_sections(title: &str, method: &str) -> [Section; 2] {
+    [
+        Section::new(format!("{title}: latency ÷ bare"), method),
+        Section::new(format!("{title}: processor time ÷ bare"), "The same requests."),
+    ]
+}
+
+/// Adds a row to each of [`two_sections`].
+fn add_comparison([latency, processor_time]: [&mut Section; 2], name: &str, compared: &Comparison<2>) {
+    let (metric, other_metric): (Metric, Metric) = (|cost| cost.latency, |cost| cost.processor_time);
+    latency.row(name, compared.ratio(metric, 0, 1), Unit::Ratio, None, compared.times(metric));
+    processor_time.row(name, compared.ratio(other_metric, 0, 1), Unit::Ratio, None, compared.times(other_metric));
 }
