@@ -58,3 +58,14 @@ impl Drop for Quota {
         let _ = std::fs::remove_dir(&self.folder);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn little_memory_has_a_small_slice() {
+        assert_eq!(slice(128).as_micros(), 1447);
+        assert_eq!(slice(WHOLE_PROCESSOR), PERIOD);
+    }
+}

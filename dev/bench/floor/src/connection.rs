@@ -1,6 +1,9 @@
 //! A connection to PostgreSQL that can execute one prepared statement.
+//!
+//! It blocks the thread, which costs less than waiting for the socket with tokio. An instance has one request at a time.
 
-use std::io;
+use std::io::{self, Read as _, Write as _};
+use std::net::TcpStream;
 
 use bytes::{Buf as _, BytesMut};
 use fallible_iterator::FallibleIterator as _;
@@ -8,22 +11,22 @@ use lambda_http::Error;
 use postgres_protocol::IsNull;
 use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
 use postgres_protocol::message::{backend, frontend};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 /// The name of the prepared statement.
 const STATEMENT: &str = "s";
+/// The format of the columns that the server sends, which costs it the least.
+const BINARY: i16 = 1;
 /// The types of messages from the server.
-const DATA_ROW: u8 = b'D';
 const ERROR: u8 = b'E';
 const READY: u8 = b'Z';
-/// A type and a length.
-const HEAD: usize = 5;
+/// The type of a message takes one byte. The length after it does not include it.
+const TYPE: usize = 1;
 
 pub(crate) struct Connection {
     stream: TcpStream,
     sent: BytesMut,
     received: BytesMut,
+    chunk: Vec<u8>,
 }
 
 /// What is needed of `postgres://user:password@host:port/database?…`.
@@ -45,17 +48,18 @@ impl<'a> Address<'a> {
 
 impl Connection {
     /// Connects without TLS and signs in with SCRAM.
-    pub(crate) async fn open(url: &str) -> Result<Self, Error> {
+    pub(crate) fn open(url: &str) -> Result<Self, Error> {
         let address = Address::parse(url).ok_or("DATABASE_URL is not complete")?;
-        let stream = TcpStream::connect(address.host).await?;
+        let stream = TcpStream::connect(address.host)?;
         stream.set_nodelay(true)?;
-        let mut connection = Self { stream, sent: BytesMut::new(), received: BytesMut::with_capacity(32 * 1024) };
+        let (sent, received, chunk) = (BytesMut::new(), BytesMut::new(), vec![0; 16 * 1024]);
+        let mut connection = Self { stream, sent, received, chunk };
         let parameters = [("user", address.user), ("database", address.database), ("client_encoding", "UTF8")];
         frontend::startup_message(parameters, &mut connection.sent)?;
         let mut scram = ScramSha256::new(address.password.as_bytes(), ChannelBinding::unsupported());
         loop {
-            connection.flush().await?;
-            match connection.message().await? {
+            connection.flush()?;
+            match connection.message()? {
                 backend::Message::AuthenticationSasl(body) => {
                     if !body.mechanisms().any(|mechanism| Ok(mechanism == SCRAM_SHA_256))? {
                         return Err("the server offers no SCRAM-SHA-256".into());
@@ -75,69 +79,68 @@ impl Connection {
     }
 
     /// Prepares the statement. The server infers the types of its parameters, which are sent as text.
-    pub(crate) async fn prepare(&mut self, statement: &str) -> Result<(), Error> {
+    pub(crate) fn prepare(&mut self, statement: &str) -> Result<(), Error> {
         frontend::parse(STATEMENT, statement, [], &mut self.sent)?;
         frontend::sync(&mut self.sent);
-        self.flush().await?;
-        self.rows().await?;
-        Ok(())
+        self.flush()?;
+        self.read_until_ready()
     }
 
-    /// Executes the statement in one round trip. Returns its rows in the format of the protocol, with columns as text.
-    pub(crate) async fn execute(&mut self, parameters: &[&str]) -> Result<Vec<u8>, Error> {
+    /// Executes the statement in one round trip, with parameters as text.
+    pub(crate) fn execute(&mut self, parameters: &[&str]) -> Result<(), Error> {
         let write = |parameter: &&str, buffer: &mut BytesMut| {
             buffer.extend_from_slice(parameter.as_bytes());
             Ok(IsNull::No)
         };
-        frontend::bind("", STATEMENT, [], parameters, write, [], &mut self.sent)
+        frontend::bind("", STATEMENT, [], parameters, write, [BINARY], &mut self.sent)
             .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
         frontend::execute("", 0, &mut self.sent)?;
         frontend::sync(&mut self.sent);
-        self.flush().await?;
-        self.rows().await
+        self.flush()?;
+        self.read_until_ready()
     }
 
-    async fn flush(&mut self) -> io::Result<()> {
-        self.stream.write_all(&self.sent).await?;
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.write_all(&self.sent)?;
         self.sent.clear();
         Ok(())
     }
 
     /// The next message, for the sign-in.
-    async fn message(&mut self) -> io::Result<backend::Message> {
+    fn message(&mut self) -> io::Result<backend::Message> {
         loop {
             if let Some(message) = backend::Message::parse(&mut self.received)? {
                 return Ok(message);
             }
-            self.read().await?;
+            self.read()?;
         }
     }
 
-    /// Reads until the server is ready, and keeps the rows.
-    async fn rows(&mut self) -> Result<Vec<u8>, Error> {
-        let mut rows = Vec::new();
+    /// Reads until the server is ready, and skips the rows.
+    fn read_until_ready(&mut self) -> Result<(), Error> {
         loop {
             while let [kind, a, b, c, d, ..] = *self.received {
-                let end = HEAD - 4 + usize::try_from(u32::from_be_bytes([a, b, c, d]))?;
+                let end = TYPE + usize::try_from(u32::from_be_bytes([a, b, c, d]))?;
                 let Some(message) = self.received.get(..end) else { break };
-                match kind {
-                    DATA_ROW => rows.extend_from_slice(message.get(HEAD..).unwrap_or_default()),
-                    ERROR => return Err(String::from_utf8_lossy(message).into_owned().into()),
-                    _ => {}
+                if kind == ERROR {
+                    return Err(String::from_utf8_lossy(message).into_owned().into());
                 }
                 self.received.advance(end);
                 if kind == READY {
-                    return Ok(rows);
+                    return Ok(());
                 }
             }
-            self.read().await?;
+            self.read()?;
         }
     }
 
-    async fn read(&mut self) -> io::Result<()> {
-        match self.stream.read_buf(&mut self.received).await? {
+    fn read(&mut self) -> io::Result<()> {
+        match self.stream.read(&mut self.chunk)? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
-            _ => Ok(()),
+            count => {
+                self.received.extend_from_slice(self.chunk.get(..count).unwrap_or_default());
+                Ok(())
+            }
         }
     }
 }
