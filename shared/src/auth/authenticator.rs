@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use jsonwebtoken::{Algorithm, DecodingKey};
-
 use super::bearer::bearer;
 use super::claims::ClaimRules;
 use super::error::{AuthError, TokenError};
 use super::jwks::{JwksCache, KeySet, KeySource};
 use super::jwt::Jwt;
 use super::session::SessionTokens;
+use super::shared_secret::SharedSecret;
 use super::tables::{BetterAuthTables, StartState, TableUse};
 use super::user::VerifiedUser;
 use crate::config::{AuthConfig, StartError};
@@ -18,7 +17,7 @@ use crate::db::{CatalogTable, Database, DbError, TableCheck};
 
 /// Verifies tokens.
 pub(crate) struct Authenticator {
-    hs256: Option<(DecodingKey, ClaimRules)>,
+    hs256: Option<(SharedSecret, ClaimRules)>,
     jwks: Option<(JwksCache, ClaimRules)>,
     sessions: Option<SessionTokens>,
     tables: BetterAuthTables,
@@ -34,14 +33,17 @@ impl Authenticator {
         });
         Ok(Self {
             hs256: config.hs256.map(|(secret, expected)| {
-                // Better Auth's key is the UTF-8 of the secret, even if that looks like base64.
-                let key = DecodingKey::from_secret(secret.expose().as_bytes());
-                (key, ClaimRules { expected, allows_cookie_cache: true })
+                (SharedSecret::new(&secret), ClaimRules { expected, allows_cookie_cache: true })
             }),
             jwks: jwks.transpose()?,
             sessions: config.session.map(|secret| SessionTokens::new(secret.as_ref())),
             tables: BetterAuthTables::new(database),
         })
+    }
+
+    /// The statement that a request needs to be authenticated, if it needs one.
+    pub(crate) fn statement(&self) -> Option<&'static str> {
+        self.sessions.as_ref().map(|_| self.tables.session_query())
     }
 
     /// Fetches the public keys before the first request needs them, if they have a URL.
@@ -81,8 +83,8 @@ impl Authenticator {
 
     async fn user_of_jwt(&self, jwt: &Jwt<'_>) -> Result<String, AuthError> {
         let (claims, rules) = if jwt.alg() == "HS256" {
-            let (key, rules) = self.hs256.as_ref().ok_or(TokenError::Hs256NotAccepted)?;
-            (jwt.verify(key, Algorithm::HS256)?, rules)
+            let (secret, rules) = self.hs256.as_ref().ok_or(TokenError::Hs256NotAccepted)?;
+            (jwt.verify(|message, signature| secret.verify(message, signature))?, rules)
         } else {
             let algorithm = KeySet::algorithm_of(jwt).ok_or(TokenError::Header)?;
             let (keys, rules) = self.jwks.as_ref().ok_or(TokenError::KeyPairNotAccepted(algorithm))?;

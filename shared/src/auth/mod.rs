@@ -11,7 +11,9 @@ mod error;
 mod jwks;
 mod jwt;
 mod members;
+mod public_key;
 mod session;
+mod shared_secret;
 #[cfg(feature = "proof")]
 mod sign_in_tables;
 mod table_forms;

@@ -2,13 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ed25519_dalek::VerifyingKey;
-use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::Value;
 
 use crate::auth::claims::Claims;
 use crate::auth::error::TokenError;
 use crate::auth::jwt::Jwt;
+use crate::auth::public_key::{CURVE_BYTES, PublicKey, PublicKeyAlgorithm};
 
 /// The usable keys of a JWKS.
 #[derive(Debug)]
@@ -19,16 +18,9 @@ pub(in crate::auth) struct KeySet {
 struct Key {
     kid: Option<String>,
     /// The algorithms that the key's members allow, with the names that a token can have for them.
-    algorithms: Vec<(&'static str, Algorithm)>,
-    key: DecodingKey,
+    algorithms: Vec<(&'static str, PublicKeyAlgorithm)>,
+    key: PublicKey,
 }
-
-/// Shorter keys are insecure; longer ones are not supported by the cryptography library.
-const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
-/// Every usual public exponent fits into four bytes.
-const RSA_EXPONENT_MAX_BYTES: usize = 4;
-/// The size of a coordinate of P-256 and of a point of Ed25519.
-const CURVE_BYTES: usize = 32;
 
 impl KeySet {
     /// Parses `{"keys": […]}` key by key, so that an invalid key does not affect the others. `None` if there is no array.
@@ -73,7 +65,7 @@ impl KeySet {
         let key = self.key_of(jwt).ok_or(TokenError::UnknownKey)?;
         let algorithm = key.algorithms.iter().find(|(name, _)| *name == jwt.alg());
         let (_, algorithm) = algorithm.ok_or(TokenError::Header)?;
-        jwt.verify(&key.key, *algorithm)
+        jwt.verify(|message, signature| key.key.verify(*algorithm, message, signature))
     }
 
     /// The key with the token's `kid`; for a token without one, the only key of the set.
@@ -102,19 +94,16 @@ impl Key {
         if is_private || !may_verify {
             return None;
         }
+        use PublicKeyAlgorithm::{EdDsa, Es256, Ps256, Rs256};
         let (possible, key): (&[_], _) = match (text("kty")?, text("crv")) {
             ("OKP", Some("Ed25519")) => {
-                let x = ed25519_point(text("x")?)?;
-                (&[("EdDSA", Algorithm::EdDSA), ("Ed25519", Algorithm::EdDSA)], DecodingKey::from_ed_der(&x))
+                (&[("EdDSA", EdDsa), ("Ed25519", EdDsa)], PublicKey::from_ed25519(&coordinate(text("x")?)?)?)
             }
             ("EC", Some("P-256")) => {
-                let point = [[4].as_slice(), &coordinate(text("x")?)?, &coordinate(text("y")?)?].concat();
-                (&[("ES256", Algorithm::ES256)], DecodingKey::from_ec_der(&point))
+                (&[("ES256", Es256)], PublicKey::from_p256(&coordinate(text("x")?)?, &coordinate(text("y")?)?)?)
             }
             ("RSA", _) => {
-                let (n, e) = (rsa_modulus(text("n")?)?, rsa_exponent(text("e")?)?);
-                let both = &[("RS256", Algorithm::RS256), ("PS256", Algorithm::PS256)];
-                (both, DecodingKey::from_rsa_raw_components(&n, &e))
+                (&[("RS256", Rs256), ("PS256", Ps256)], PublicKey::from_rsa(&bytes(text("n")?)?, &bytes(text("e")?)?)?)
             }
             _ => return None,
         };
@@ -123,7 +112,8 @@ impl Key {
             None => None,
             Some(alg) => Some(possible.iter().find(|(name, _)| alg == name)?.1),
         };
-        let allowed = |(_, algorithm): &&(_, Algorithm)| declared.is_none_or(|declared| declared == *algorithm);
+        let allowed =
+            |(_, algorithm): &&(_, PublicKeyAlgorithm)| declared.is_none_or(|declared| declared == *algorithm);
         Some(Self { kid, algorithms: possible.iter().filter(allowed).copied().collect(), key })
     }
 }
@@ -135,35 +125,14 @@ impl std::fmt::Debug for Key {
     }
 }
 
-/// Exactly 32 bytes: the cryptography library would panic on fewer.
+/// The bytes of a member in base64url without padding.
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// A coordinate has all its bytes, even if the first are zero.
 fn coordinate(text: &str) -> Option<[u8; CURVE_BYTES]> {
-    URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
-}
-
-/// A point of Ed25519, unless it has a small order: such a key verifies forged signatures.
-fn ed25519_point(text: &str) -> Option<[u8; CURVE_BYTES]> {
-    let point = coordinate(text)?;
-    let key = VerifyingKey::from_bytes(&point).ok()?;
-    (!key.is_weak()).then_some(point)
-}
-
-fn rsa_modulus(text: &str) -> Option<Vec<u8>> {
-    let modulus = without_leading_zeros(URL_SAFE_NO_PAD.decode(text).ok()?);
-    let first = modulus.first()?;
-    let bits = modulus.len() * 8 - usize::try_from(first.leading_zeros()).ok()?;
-    let is_odd = modulus.last().is_some_and(|last| last & 1 == 1);
-    (RSA_BITS.contains(&bits) && is_odd).then_some(modulus)
-}
-
-/// Odd and more than 1: with 1 every message would be its own signature.
-fn rsa_exponent(text: &str) -> Option<Vec<u8>> {
-    let exponent = without_leading_zeros(URL_SAFE_NO_PAD.decode(text).ok()?);
-    let is_odd = exponent.last().is_some_and(|last| last & 1 == 1);
-    (exponent.len() <= RSA_EXPONENT_MAX_BYTES && is_odd && exponent != [1]).then_some(exponent)
-}
-
-fn without_leading_zeros(bytes: Vec<u8>) -> Vec<u8> {
-    bytes.into_iter().skip_while(|byte| *byte == 0).collect()
+    bytes(text)?.try_into().ok()
 }
 
 #[cfg(test)]
