@@ -33,7 +33,7 @@ pub(crate) struct Connection {
 struct Address<'a> {
     user: &'a str,
     password: &'a str,
-    host: &'a str,
+    host_and_port: &'a str,
     database: &'a str,
 }
 
@@ -41,8 +41,8 @@ impl<'a> Address<'a> {
     fn parse(url: &'a str) -> Option<Self> {
         let (account, place) = url.split_once("://")?.1.split_once('@')?;
         let (user, password) = account.split_once(':')?;
-        let (host, database) = place.split_once('/')?;
-        Some(Self { user, password, host, database: database.split('?').next()? })
+        let (host_and_port, database) = place.split_once('/')?;
+        Some(Self { user, password, host_and_port, database: database.split('?').next()? })
     }
 }
 
@@ -50,7 +50,7 @@ impl Connection {
     /// Connects without TLS and signs in with SCRAM.
     pub(crate) fn open(url: &str) -> Result<Self, Error> {
         let address = Address::parse(url).ok_or("DATABASE_URL is not complete")?;
-        let stream = TcpStream::connect(address.host)?;
+        let stream = TcpStream::connect(address.host_and_port)?;
         stream.set_nodelay(true)?;
         let (sent, received, chunk) = (BytesMut::new(), BytesMut::new(), vec![0; 16 * 1024]);
         let mut connection = Self { stream, sent, received, chunk };
