@@ -42,6 +42,8 @@ impl Subjects {
     pub(super) fn ours(&self, user: &BenchUser, authentication: &Authentication, port: u16, tls: TlsMode) -> Launch {
         let name = user.operation.function;
         let mut variables = self.variables(port, tls);
+        // As in template.yaml: each request writes a line with its metrics.
+        variables.push(("METRICS_NAMESPACE", "Tasks/bench".to_owned()));
         variables.extend(authentication.variables.iter().cloned());
         Launch { variables, status: user.operation.status, ..self.launch(name) }
     }
