@@ -39,7 +39,7 @@ const DRIFTS: [(&str, &str); 21] = [
         create trigger zz_tasks_note_change before update on tasks for each row execute function tasks_note_change()",
         "the trigger that keeps updated_at and version is the one of an earlier release",
     ),
-    ("alter function tasks_api.tasks_note_change() reset timezone", "the function tasks_api.tasks_note_change is another one"),
+    ("alter function tasks_api.tasks_note_change() set timezone = 'UTC'", "the function tasks_api.tasks_note_change is another one"),
     (
         "create or replace function tasks_api.tasks_note_change() returns trigger language plpgsql
         set search_path = '' set timezone = 'UTC' as 'begin return new; end'",
