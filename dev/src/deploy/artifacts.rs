@@ -38,12 +38,11 @@ const VENDORED_OPENSSL: &str = "shared/vendored-openssl";
 
 /// For rustc. `relocation-model=static` links the binary for a fixed address: OpenSSL has half a megabyte of tables with
 /// pointers, and in a position-independent binary each of them is relocated at every start. In return, the address of the
-/// code is not random; those of libraries, heap and stack still are. Unwind tables would never be used, because a panic
-/// aborts and a stripped binary has no names for a backtrace.
-const RUSTFLAGS: &str = "-C relocation-model=static -C force-unwind-tables=no";
+/// code is not random; those of libraries, heap and stack still are.
+const RUSTFLAGS: &str = "-C relocation-model=static";
 /// For the C compiler, which compiles OpenSSL, more than half of a binary. It is optimized for size, which saves half a
 /// megabyte of memory: most of what must be fast in OpenSSL is assembly. Sections of their own let the linker leave out
-/// functions that nothing calls, and unwind tables are as useless as those of Rust.
+/// functions that nothing calls. Unwind tables would never be used, because a panic aborts.
 const CFLAGS: &str = "-Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-unwind-tables";
 
 /// The processor architecture of the functions.
