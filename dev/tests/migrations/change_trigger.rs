@@ -63,6 +63,47 @@ async fn updated_at_never_decreases() {
 }
 
 #[tokio::test]
+async fn a_session_notes_changes_after_columns_get_other_types() {
+    let database = Database::with_a_task().await;
+    let other = connect(&database.url).await;
+    // Plans the expressions of the trigger.
+    database.run("set time zone 'Asia/Tokyo'; update tasks set title = 'version 2'").await;
+    for (index, (column, kind)) in [
+        ("title", "text"),
+        ("priority", "text"),
+        ("due_date", "timestamp"),
+        ("updated_at", "timestamp"),
+        ("version", "integer"),
+        ("title", "varchar(300)"),
+        ("updated_at", "timestamptz"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let change = format!("set time zone 'UTC'; alter table tasks alter {column} type {kind}");
+        other.batch_execute(&change).await.expect(column);
+        let before = other.query_one("select updated_at::text from tasks", &[]).await.expect("a task");
+        let before: String = before.get(0);
+        let version = index + 3;
+        let update = format!(
+            "update tasks set title = 'version {version}'
+            returning version, updated_at - '{before}' between interval '1 microsecond' and interval '1 hour'"
+        );
+        assert_eq!(database.row(&update).await, format!("{version} | t"), "{column} {kind}");
+    }
+}
+
+#[tokio::test]
+async fn changes_are_noted_after_a_column_is_dropped() {
+    let database = Database::with_a_task().await;
+    database.run("alter table tasks drop description, add shout text generated always as (upper(title)) stored").await;
+    let update = |title| format!("update tasks set title = '{title}' returning version, updated_at > created_at");
+    assert_eq!(database.row(&update("Buy oat milk")).await, "2 | t");
+    assert_eq!(database.row(&update("Buy oat milk")).await, "2 | t");
+    assert_eq!(database.row(&update("Buy rice")).await, "3 | t");
+}
+
+#[tokio::test]
 async fn the_trigger_ignores_the_search_path() {
     let database = Database::with_a_task().await;
     database
