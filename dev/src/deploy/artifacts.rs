@@ -27,7 +27,7 @@ const LIBRARIES: [&str; 8] = [
     "ld-linux-aarch64.so.1",
 ];
 
-/// The certificate authorities that the functions trust. The folder is deployed with each binary.
+/// The certificate authorities that the functions trust. The folder is deployed beside each binary, as `roots`.
 const ROOTS: &str = "shared/roots";
 
 /// The functions with which `dev bench` compares the others. Never deployed.
@@ -198,7 +198,7 @@ async fn run(
         .args(["--output-format", format, "--lambda-dir"])
         .arg(folder)
         .args(packages.iter().map(|package| format!("--package={package}")))
-        .args(if format == "zip" { &["--include", ROOTS][..] } else { &[] })
+        .args(if format == "zip" { vec![format!("--include=roots:{ROOTS}")] } else { Vec::new() })
         .env("RUSTFLAGS", format!("{RUSTFLAGS} -C target-cpu={}", architecture.processor()))
         .env("CFLAGS", optimization.cflags)
         .current_dir(root())
