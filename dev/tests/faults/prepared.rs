@@ -179,3 +179,28 @@ async fn changed_columns_do_not_fail_prepared_statements() {
         assert_eq!(function.times_turned_off(), 0);
     }
 }
+
+#[tokio::test]
+async fn prepared_statements_take_ids_of_a_wider_type() {
+    let env = TestEnv::start_cold(|settings| settings).await;
+    for operation in PREPARED_AT_START {
+        let mut case = env.prepare(operation).await;
+        env.database.run("alter table tasks alter id type smallint").await;
+        let mut function = CountedFunction::start(&env, env.database.port, operation).await;
+        // The first request sends what the start prepares.
+        let absent = env.database.number("select max(id)::bigint + 1 from tasks").await;
+        let id = case.task.replace(i32::try_from(absent).unwrap()).unwrap();
+        assert_eq!(function.function.send(&case).await.status, 404, "{operation:?}");
+        env.database
+            .run(&format!(
+                "alter table tasks alter id type integer, disable trigger user;
+                update tasks set id = 100000 where id = {id};
+                alter table tasks enable trigger user"
+            ))
+            .await;
+        case.task = Some(100_000);
+        let response = function.function.send(&case).await;
+        env.assert_done(&case, &response).await;
+        env.database.run("delete from tasks").await;
+    }
+}

@@ -89,14 +89,17 @@ impl PreparedStatements {
     /// Whether a prepared statement failed because it was prepared. Then it was not executed, and can be sent unnamed. On
     /// this connection it is not prepared again.
     ///
-    /// Besides a pooler that does not track prepared statements, the reason is a column whose type has changed since.
+    /// Besides a pooler that does not track prepared statements, the reason is a column whose type has changed since. Its
+    /// parameter still has the former type, which may not have the value. Any client can send such a value, so then the
+    /// statement stays.
     pub(super) fn reject(&self, sql: &str, error: &Error) -> bool {
         self.preparing.note(error);
-        let is_rejected = error.code().is_some_and(|code| is_about_name(code) || is_about_types(code));
-        if is_rejected && let Some(statement) = self.find(sql) {
+        let Some(code) = error.code() else { return false };
+        let is_useless = is_about_name(code) || is_about_types(code);
+        if is_useless && let Some(statement) = self.find(sql) {
             lock(&statement.statement).take();
         }
-        is_rejected
+        is_useless || is_about_value(code)
     }
 
     fn find(&self, sql: &str) -> Option<&PreparedStatement> {
@@ -137,6 +140,11 @@ fn is_about_name(code: &SqlState) -> bool {
 /// 0A000: the result has other types than when the statement was prepared. Class 42: so has a parameter.
 fn is_about_types(code: &SqlState) -> bool {
     *code == SqlState::FEATURE_NOT_SUPPORTED || code.code().starts_with("42")
+}
+
+/// 22003, 22P02: a number is too large for the type of its parameter, or a text is no literal of it.
+fn is_about_value(code: &SqlState) -> bool {
+    [SqlState::NUMERIC_VALUE_OUT_OF_RANGE, SqlState::INVALID_TEXT_REPRESENTATION].contains(code)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
