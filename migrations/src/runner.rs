@@ -7,7 +7,6 @@ use crate::bookkeeping::{Bookkeeping, DROP_SCHEMA, HISTORY_TABLE, MOVE_BACK};
 use crate::error::MigrateError;
 use crate::lock_budget::{LockBudget, RETRY_DELAY, is_lock_conflict};
 use crate::schema::catalog::TasksTable;
-use crate::schema::expected_schema::INDEXES;
 use crate::sql::{BRIEF_LOCK_TIMEOUT, brief_transaction};
 
 /// The migration that creates the table `tasks`, so that its revert drops the tasks.
@@ -25,7 +24,7 @@ pub(crate) async fn apply(
     loop {
         set_lock_timeout(database, file, budget).await?;
         if file.no_tx {
-            drop_invalid_indexes(database).await?;
+            drop_invalid_index(database, file).await?;
         }
         match database.apply(HISTORY_TABLE, file).await.map_err(|error| MigrateError::from_migration(file, error)) {
             Ok(_) => return Ok(()),
@@ -140,15 +139,14 @@ async fn set_lock_timeout(
     Ok(())
 }
 
-/// Drops the invalid indexes that an interrupted migration left behind. `create index … if not exists` would take one for
-/// the index.
-async fn drop_invalid_indexes(database: &mut PgConnection) -> Result<(), MigrateError> {
+/// Drops the invalid index that an interrupted run of this migration left behind. `create index … if not exists` would take
+/// it for the index.
+async fn drop_invalid_index(database: &mut PgConnection, file: &migrate::Migration) -> Result<(), MigrateError> {
     let Some(tasks) = TasksTable::read(database).await? else { return Ok(()) };
-    for index in tasks.indexes.iter().filter(|index| !index.valid) {
-        if INDEXES.iter().any(|expected| expected.name == index.name) {
-            let sql = format!("drop index concurrently if exists {}", index.name);
-            database.execute(AssertSqlSafe(sql)).await?;
-        }
+    let is_created = |name: &str| file.sql.as_str().split_whitespace().any(|word| word == name);
+    for index in tasks.indexes.iter().filter(|index| !index.valid && is_created(&index.name)) {
+        let sql = format!("drop index concurrently if exists {}", index.name);
+        database.execute(AssertSqlSafe(sql)).await?;
     }
     Ok(())
 }

@@ -31,7 +31,9 @@ const LIBRARIES: [&str; 8] = [
 const ROOTS: &str = "shared/roots";
 
 /// The functions with which `dev bench` compares the others. Never deployed.
-pub const BASELINES: [&str; 2] = ["bare", "empty"];
+pub const BASELINES: [&str; 4] = ["bare", "bare-rustls", "empty", "floor"];
+/// The packages that contain [`BASELINES`].
+const BASELINE_PACKAGES: [&str; 3] = ["bare", "empty", "floor"];
 
 /// The feature that links OpenSSL statically. AWS removes parts of the OpenSSL in its image, and changes it.
 const VENDORED_OPENSSL: &str = "shared/vendored-openssl";
@@ -44,6 +46,19 @@ const RUSTFLAGS: &str = "-C relocation-model=static";
 /// megabyte of memory: most of what must be fast in OpenSSL is assembly. Sections of their own let the linker leave out
 /// functions that nothing calls. Unwind tables would never be used, because a panic aborts.
 const CFLAGS: &str = "-Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-unwind-tables";
+
+/// How rustc and the C compiler optimize.
+#[derive(Clone, Copy)]
+struct Optimization {
+    /// The option of cargo that chooses the profile.
+    profile: &'static str,
+    cflags: &'static str,
+}
+
+/// For the deployed functions: the release profile, which weighs size.
+const DEPLOYED: Optimization = Optimization { profile: "--release", cflags: CFLAGS };
+/// For speed, so that what is chosen for the deployed functions does not slow down what they are compared with.
+const BASELINE: Optimization = Optimization { profile: "--profile=baseline", cflags: "-O3" };
 
 /// The processor architecture of the functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -118,7 +133,7 @@ fn baselines_folder() -> PathBuf {
 /// [`BuildError`].
 pub async fn build(architecture: Architecture) -> Result<(), BuildError> {
     let functions = function_names()?;
-    run(&functions, VENDORED_OPENSSL, architecture, &binaries_folder(), "binary").await?;
+    run(&functions, VENDORED_OPENSSL, DEPLOYED, architecture, &binaries_folder(), "binary").await?;
     for function in &functions {
         let binary = binary_path(function);
         check_binary(&binary, architecture)?;
@@ -152,21 +167,24 @@ pub fn copy_roots(target: &Path) -> std::io::Result<()> {
 /// # Errors
 /// [`BuildError`].
 pub async fn zip(architecture: Architecture) -> Result<(), BuildError> {
-    run(&function_names()?, VENDORED_OPENSSL, architecture, &root().join("target/lambda-zip"), "zip").await
+    let folder = root().join("target/lambda-zip");
+    run(&function_names()?, VENDORED_OPENSSL, DEPLOYED, architecture, &folder, "zip").await
 }
 
-/// Builds [`BASELINES`] in the same way, but in a run of their own, so that the features of neither affect the other.
+/// Builds [`BASELINES`] in a run of their own, so that the features of neither affect the other, and with a profile of
+/// their own.
 ///
 /// # Errors
 /// [`BuildError`].
 pub async fn build_baselines(architecture: Architecture) -> Result<(), BuildError> {
-    run(&BASELINES, "native-tls/vendored", architecture, &baselines_folder(), "binary").await
+    run(&BASELINE_PACKAGES, "native-tls/vendored", BASELINE, architecture, &baselines_folder(), "binary").await
 }
 
 /// Runs cargo once for all packages, so that it compiles their dependencies once.
 async fn run(
     packages: &[impl fmt::Display],
     features: &str,
+    optimization: Optimization,
     architecture: Architecture,
     folder: &Path,
     format: &str,
@@ -176,13 +194,13 @@ async fn run(
     let mut command = group.command(&cargo_lambda);
     // The check of the target would call rustup.
     command
-        .args(["lambda", "build", "--release", "--skip-target-check", "--features", features])
+        .args(["lambda", "build", optimization.profile, "--skip-target-check", "--features", features])
         .args(["--output-format", format, "--lambda-dir"])
         .arg(folder)
         .args(packages.iter().map(|package| format!("--package={package}")))
         .args(if format == "zip" { &["--include", ROOTS][..] } else { &[] })
         .env("RUSTFLAGS", format!("{RUSTFLAGS} -C target-cpu={}", architecture.processor()))
-        .env("CFLAGS", CFLAGS)
+        .env("CFLAGS", optimization.cflags)
         .current_dir(root())
         .stdin(Stdio::null())
         .stdout(std::io::stderr());

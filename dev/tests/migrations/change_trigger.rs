@@ -69,6 +69,12 @@ async fn the_trigger_ignores_the_search_path() {
         .run(
             "create schema trap;
             create function trap.now() returns timestamptz language sql as $$ select '2200-01-01'::timestamptz $$;
+            create function trap.later(timestamptz, interval) returns timestamptz language sql as $$ select trap.now() $$;
+            create operator trap.+ (leftarg = timestamptz, rightarg = interval, function = trap.later);
+            create function trap.sum(bigint, integer) returns bigint language sql as 'select 70::bigint';
+            create operator trap.+ (leftarg = bigint, rightarg = integer, function = trap.sum);
+            create function trap.same(record, record) returns boolean language plpgsql as 'begin return true; end';
+            create operator trap.*= (leftarg = record, rightarg = record, function = trap.same);
             set search_path = trap, public, pg_catalog;
             update tasks set completed = true",
         )

@@ -4,22 +4,20 @@ use crate::kit::{Database, USER_TABLE};
 
 /// What is done to the database, and the difference that is found.
 const DRIFTS: [(&str, &str); 21] = [
-    ("drop index idx_tasks_user_title", "the index idx_tasks_user_title is missing"),
+    ("drop index idx_tasks_created_at", "the index idx_tasks_created_at is missing"),
     ("drop index idx_tasks_due_date", "the index idx_tasks_due_date is missing"),
     (
-        "update pg_index set indisvalid = false where indexrelid = 'idx_tasks_user_newest'::regclass",
-        "the index idx_tasks_user_newest is invalid: its making was interrupted",
+        "update pg_index set indisvalid = false where indexrelid = 'idx_tasks_completed'::regclass",
+        "the index idx_tasks_completed is invalid: its making was interrupted",
     ),
     (
-        "drop index idx_tasks_user_newest; create index idx_tasks_user_newest on tasks (user_id, created_at)",
-        "the index idx_tasks_user_newest is another one: CREATE INDEX idx_tasks_user_newest ON public.tasks USING btree \
-         (user_id, created_at)",
+        "drop index idx_tasks_created_at; create index idx_tasks_created_at on tasks (user_id, created_at)",
+        "the index idx_tasks_user_newest is missing",
     ),
     (
         "drop index idx_tasks_user_idempotency_key;
         create index idx_tasks_user_idempotency_key on tasks (user_id, idempotency_key)",
-        "the index idx_tasks_user_idempotency_key is another one: CREATE INDEX idx_tasks_user_idempotency_key ON \
-         public.tasks USING btree (user_id, idempotency_key)",
+        "the index idx_tasks_idempotency_key is missing",
     ),
     ("drop trigger zz_tasks_note_change on tasks", "the trigger that keeps updated_at and version is missing"),
     ("alter trigger zz_tasks_note_change on tasks rename to a", "the trigger a may fire before others"),
@@ -41,7 +39,7 @@ const DRIFTS: [(&str, &str); 21] = [
         create trigger zz_tasks_note_change before update on tasks for each row execute function tasks_note_change()",
         "the trigger that keeps updated_at and version is the one of an earlier release",
     ),
-    ("alter function tasks_api.tasks_note_change() reset timezone", "the function tasks_api.tasks_note_change is another one"),
+    ("alter function tasks_api.tasks_note_change() set timezone = 'UTC'", "the function tasks_api.tasks_note_change is another one"),
     (
         "create or replace function tasks_api.tasks_note_change() returns trigger language plpgsql
         set search_path = '' set timezone = 'UTC' as 'begin return new; end'",

@@ -119,8 +119,8 @@ async fn adoption_recreates_invalid_indexes() {
     let database = Database::with_rows(&LAYOUTS[4]).await;
     database
         .run(
-            "create index idx_tasks_user_title on tasks (user_id);
-            update pg_index set indisvalid = false where indexrelid = 'idx_tasks_user_title'::regclass",
+            "create index idx_tasks_due_date on tasks (user_id, due_date, id);
+            update pg_index set indisvalid = false where indexrelid = 'idx_tasks_due_date'::regclass",
         )
         .await;
     database.up().await.expect("a table to adopt");

@@ -6,6 +6,7 @@ mod change_trigger;
 mod column_types;
 mod drift;
 mod fresh;
+mod indexes;
 mod interruptions;
 mod kit;
 mod previous_release;

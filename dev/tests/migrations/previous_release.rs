@@ -210,6 +210,14 @@ async fn an_adoption_of_the_previous_release_is_upgraded() {
         let adopted = database.catalog().await;
         assert_eq!(migration_names(&database.up().await.expect(name)), MIGRATIONS[12..], "{name}");
         assert_eq!(database.differences().await, [""; 0], "{name}");
+        let indexes_of_tasks = |catalog: &[String]| {
+            let indexes =
+                catalog.iter().filter(|line| line.starts_with("index |") && line.contains(" ON public.tasks "));
+            indexes.cloned().collect::<Vec<_>>()
+        };
+        let (before, after) = (indexes_of_tasks(&original), indexes_of_tasks(&database.catalog().await));
+        assert!(before.iter().all(|index| after.contains(index)), "{name}: {before:#?} {after:#?}");
+        assert_eq!(after.len(), before.len() + 7, "{name}: {after:#?}");
         let our_checks = "select conname from pg_constraint where conrelid = 'tasks'::regclass and conname = 'ck_tasks_title_length'";
         assert_eq!(database.rows(our_checks).await, [""; 0], "{name}");
 

@@ -34,7 +34,7 @@ async fn objects_missing_after_a_restore_are_fixed() {
         let (rows, adopted) = (database.row("select count(*) from tasks").await, database.catalog().await);
         database
             .run(
-                "drop index idx_tasks_user_newest;
+                "drop index idx_tasks_due_date;
                 drop index idx_tasks_user_idempotency_key;
                 drop trigger zz_tasks_note_change on tasks;
                 drop function tasks_api.tasks_note_change();
@@ -47,7 +47,7 @@ async fn objects_missing_after_a_restore_are_fixed() {
             [
                 "the column version has no default",
                 "the trigger that keeps updated_at and version is missing",
-                "the index idx_tasks_user_newest is missing",
+                "the index idx_tasks_due_date is missing",
                 "the index idx_tasks_user_idempotency_key is missing",
             ],
             "{}",

@@ -10,6 +10,9 @@ use serde_json::Value;
 
 use crate::plan::Plan;
 
+/// The number of tasks of the user.
+pub(crate) const TASKS_OF_USER: u64 = 100_000;
+
 pub(crate) struct MillionTasks {
     /// The name of the layout.
     pub(crate) name: &'static str,
@@ -87,7 +90,7 @@ impl MillionTasks {
                 case when n % 3 <> 1 then timestamptz '2026-01-01 00:00Z' + n * interval '1 minute' end,
                 timestamptz '2025-01-01 00:00Z' + n * interval '5 minutes',
                 timestamptz '2026-01-01 00:00Z' - n % 77777 * interval '5 minutes'
-            from generate_series(1, 100000) as n",
+            from generate_series(1, {TASKS_OF_USER}) as n",
             user("1")
         ))
         .await;
@@ -131,6 +134,16 @@ impl MillionTasks {
             assert!(plans.len() < statements && Instant::now() < end, "{path}: not {statements} plans: {log}");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
+    }
+
+    /// Makes PostgreSQL plan statements without regard to their parameters.
+    pub(crate) async fn force_generic_plans(&self) {
+        let name = self.database.name();
+        self.database.run(&format!("alter database {name} set plan_cache_mode = force_generic_plan")).await;
+        // The functions connect again. Only new sessions have the setting.
+        let other_sessions = "select pg_terminate_backend(pid) from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid()";
+        self.database.run(other_sessions).await;
     }
 
     async fn log_size(&self) -> i64 {

@@ -52,6 +52,31 @@ impl Plan {
         self.has(&|node| node["Node Type"] == "Sort")
     }
 
+    /// How many rows the scans of tables read, including those that a filter removes.
+    pub(crate) fn rows_read(&self) -> u64 {
+        fn count(node: &Value) -> u64 {
+            // A bitmap is read by the scan above it.
+            let is_scan = node["Relation Name"].is_string();
+            let rows =
+                |name: &str| node[name].as_f64().unwrap_or_default() * node["Actual Loops"].as_f64().unwrap_or(1.0);
+            let own = if is_scan { rows("Actual Rows") + rows("Rows Removed by Filter") } else { 0.0 };
+            own as u64 + node["Plans"].as_array().into_iter().flatten().map(count).sum::<u64>()
+        }
+        count(&self.json["Plan"])
+    }
+
+    /// The names of the indexes by which tasks are read. A bitmap has the name of an index, but not that of a table.
+    pub(crate) fn indexes_of_tasks(&self) -> Vec<&str> {
+        fn collect<'a>(node: &'a Value, indexes: &mut Vec<&'a str>) {
+            let is_of_tasks = node["Relation Name"].as_str().is_none_or(|table| table == "tasks");
+            indexes.extend(node["Index Name"].as_str().filter(|_| is_of_tasks));
+            node["Plans"].as_array().into_iter().flatten().for_each(|node| collect(node, indexes));
+        }
+        let mut indexes = Vec::new();
+        collect(&self.json["Plan"], &mut indexes);
+        indexes
+    }
+
     pub(crate) fn reads_whole_table(&self) -> bool {
         self.has(&|node| node["Node Type"] == "Seq Scan")
     }

@@ -15,6 +15,8 @@ pub(crate) struct TasksTable {
     pub(crate) checks: Vec<Check>,
     pub(crate) foreign_keys: Vec<ForeignKey>,
     pub(crate) indexes: Vec<Index>,
+    /// The names in its schema that a new index cannot have, of those that begin with `idx_tasks_`.
+    pub(crate) taken_names: Vec<String>,
     /// The trigger that calls [`change_trigger::FUNCTION_NAME`].
     pub(crate) trigger: Option<Trigger>,
     /// The function [`change_trigger::FUNCTION_NAME`].
@@ -57,8 +59,6 @@ pub(crate) struct Column {
     pub(crate) filled_by_database: bool,
     /// The default or the generation expression, as PostgreSQL prints it.
     pub(crate) default: Option<String>,
-    /// The maximum number of characters, where the type has one.
-    pub(crate) max_length: Option<i32>,
 }
 
 #[derive(FromRow)]
@@ -158,6 +158,7 @@ impl TasksTable {
             checks: checks(database).await?,
             foreign_keys: foreign_keys(database).await?,
             indexes: indexes(database).await?,
+            taken_names: taken_names(database).await?,
             trigger: trigger(database).await?,
             function: function(database).await?,
             rules: rules(database).await?,
@@ -169,10 +170,6 @@ impl TasksTable {
 
     pub(crate) fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
-    }
-
-    pub(crate) fn index(&self, name: &str) -> Option<&Index> {
-        self.indexes.iter().find(|index| index.name == name)
     }
 
     /// Whether the database has once checked that every task belongs to a user.
@@ -197,8 +194,7 @@ async fn columns(database: &mut PgConnection) -> Result<Vec<Column>, sqlx::Error
             typname::text as type_name,
             attnotnull as not_null,
             atthasdef or attidentity <> '' or attgenerated <> '' as filled_by_database,
-            pg_get_expr(adbin, adrelid) as default,
-            case when typname in ('varchar', 'bpchar') and atttypmod > 4 then atttypmod - 4 end as max_length
+            pg_get_expr(adbin, adrelid) as default
         from pg_attribute
         join pg_type
             on pg_type.oid = atttypid
@@ -279,6 +275,18 @@ async fn indexes(database: &mut PgConnection) -> Result<Vec<Index>, sqlx::Error>
             on pg_class.oid = indexrelid
         where indrelid = to_regclass('tasks')
         order by relname",
+    )
+    .fetch_all(database)
+    .await
+}
+
+async fn taken_names(database: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        r"select relname::text
+        from pg_class
+        where relnamespace = (select relnamespace from pg_class where oid = to_regclass('tasks'))
+            and relname like 'idx\_tasks\_%'
+        order by 1",
     )
     .fetch_all(database)
     .await

@@ -104,82 +104,54 @@ fn grant_task_fences() -> &'static str {
 /// The name of the foreign key of `user_id` when this program creates it.
 pub(crate) const FOREIGN_KEY: &str = "fk_tasks_user_id";
 
-/// An index of `tasks`.
+/// An index of `tasks`. Each serves a statement of the functions, which does not care about its name.
 pub(crate) struct ExpectedIndex {
-    pub(crate) name: &'static str,
+    /// The first that is free is the name of a new index. The other back end may have an index of the first name.
+    pub(crate) names: [&'static str; 2],
     pub(crate) unique: bool,
     /// The definition after `on tasks`.
     pub(crate) definition: &'static str,
-    /// Whether an index in another direction, or with another name, is as good: the statements of the functions do not
-    /// need its order.
-    pub(crate) any_direction_and_name: bool,
 }
 
-/// An index that a statement of the functions needs as it is.
-const fn exact(name: &'static str, definition: &'static str) -> ExpectedIndex {
-    ExpectedIndex { name, unique: false, definition, any_direction_and_name: false }
+const fn index(names: [&'static str; 2], definition: &'static str) -> ExpectedIndex {
+    ExpectedIndex { names, unique: false, definition }
 }
 
-/// An index that other programs look for.
-const fn flexible(name: &'static str, definition: &'static str) -> ExpectedIndex {
-    ExpectedIndex { name, unique: false, definition, any_direction_and_name: true }
-}
-
-/// The name of the index that contains titles.
-pub(crate) const TITLE_INDEX: &str = "idx_tasks_user_title";
-
-/// The longest column `title`, in characters, that is indexed. An entry has 2704 bytes at most, a character 4.
-pub(crate) const LONGEST_INDEXED_TITLE: i32 = 500;
-
-pub(crate) static INDEXES: [ExpectedIndex; 16] = [
-    exact("idx_tasks_user_newest", "(user_id, created_at desc, id desc)"),
-    exact("idx_tasks_user_completed_newest", "(user_id, completed, created_at desc, id desc)"),
-    exact("idx_tasks_user_pending_newest", "(user_id, created_at desc, id desc) where completed is not true"),
-    exact("idx_tasks_user_updated", "(user_id, updated_at desc, id desc)"),
-    exact("idx_tasks_user_due_date", "(user_id, due_date, id)"),
-    exact("idx_tasks_user_due_date_desc", "(user_id, due_date desc nulls last, id desc)"),
-    exact(TITLE_INDEX, "(user_id, lower(title), id)"),
-    exact(
-        "idx_tasks_user_priority",
-        "(user_id, (case priority when 'low' then 1 when 'medium' then 2 when 'high' then 3 else null end), id)",
+/// Every write maintains them all, so there is none without a statement that needs it.
+pub(crate) static INDEXES: [ExpectedIndex; 7] = [
+    index(["idx_tasks_created_at", "idx_tasks_user_newest"], "(user_id, created_at desc, id desc)"),
+    index(
+        ["idx_tasks_user_completed", "idx_tasks_user_done"],
+        "(user_id, created_at desc, id desc) where completed is true",
     ),
-    exact(
-        "idx_tasks_user_priority_desc",
-        "(user_id, (case priority when 'low' then 1 when 'medium' then 2 when 'high' then 3 else null end) desc nulls last, \
-         id desc)",
+    index(
+        ["idx_tasks_completed", "idx_tasks_user_pending_newest"],
+        "(user_id, created_at desc, id desc) where completed is not true",
+    ),
+    index(["idx_tasks_updated_at", "idx_tasks_user_updated"], "(user_id, updated_at desc, id desc)"),
+    index(["idx_tasks_due_date", "idx_tasks_user_due_date"], "(user_id, due_date, id)"),
+    index(
+        ["idx_tasks_user_due_date_desc", "idx_tasks_user_due_date_last"],
+        "(user_id, due_date desc nulls last, id desc)",
     ),
     ExpectedIndex {
-        name: "idx_tasks_user_idempotency_key",
+        names: ["idx_tasks_user_idempotency_key", "idx_tasks_idempotency_key"],
         unique: true,
         definition: "(user_id, idempotency_key)",
-        any_direction_and_name: false,
     },
-    flexible("idx_tasks_user_id", "(user_id)"),
-    flexible("idx_tasks_completed", "(completed)"),
-    flexible("idx_tasks_user_completed", "(user_id, completed)"),
-    flexible("idx_tasks_created_at", "(created_at desc)"),
-    flexible("idx_tasks_updated_at", "(updated_at)"),
-    flexible("idx_tasks_due_date", "(due_date)"),
 ];
 
 impl ExpectedIndex {
     /// Whether an index with this definition serves the same statements. A unique index serves where none is demanded.
     pub(crate) fn is_satisfied_by(&self, unique: bool, definition: &str) -> bool {
-        let expected = normalized(self.definition, self.any_direction_and_name);
-        (unique || !self.unique) && normalized(definition, self.any_direction_and_name) == expected
+        (unique || !self.unique) && normalized(definition) == normalized(self.definition)
     }
 }
 
-/// A definition without what PostgreSQL adds when it prints one: casts, which depend on the types of the columns, and
-/// parentheses.
-fn normalized(definition: &str, ignore_direction: bool) -> String {
-    let mut text = definition.to_lowercase();
-    for cast in ["::text", "::character varying", "::integer"] {
-        text = text.replace(cast, "");
-    }
-    let text = text.replace(['(', ')'], " ").replace(',', " , ");
-    let is_ignored = |word: &&str| ignore_direction && ["asc", "desc", "nulls", "first", "last"].contains(word);
-    text.split_whitespace().filter(|word| !is_ignored(word)).collect::<Vec<_>>().join(" ")
+/// A definition without the parentheses that PostgreSQL adds when it prints one.
+fn normalized(definition: &str) -> String {
+    let text = definition.to_lowercase().replace(['(', ')'], " ").replace(',', " , ");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -195,19 +167,13 @@ mod tests {
 
     #[test]
     fn printed_index_definitions_are_recognized() {
-        let named = |name| INDEXES.iter().find(|index| index.name == name).expect("an index");
-        let title = named("idx_tasks_user_title");
-        assert!(title.is_satisfied_by(false, "(user_id, lower((title)::text), id)"));
-        assert!(title.is_satisfied_by(false, "(user_id, lower(title), id)"));
-        assert!(!title.is_satisfied_by(false, "(user_id, lower(title), id DESC)"));
-        let priority = "(user_id, (\nCASE priority\n    WHEN 'low'::text THEN 1\n    WHEN 'medium'::text THEN 2\n    \
-             WHEN 'high'::text THEN 3\n    ELSE NULL::integer\nEND) DESC NULLS LAST, id DESC)";
-        assert!(named("idx_tasks_user_priority_desc").is_satisfied_by(false, priority));
-        assert!(!named("idx_tasks_user_priority").is_satisfied_by(false, priority));
+        let named = |name| INDEXES.iter().find(|index| index.names[0] == name).expect("an index");
         let pending = "(user_id, created_at DESC, id DESC) WHERE (completed IS NOT TRUE)";
-        assert!(named("idx_tasks_user_pending_newest").is_satisfied_by(false, pending));
-        assert!(!named("idx_tasks_user_newest").is_satisfied_by(false, pending));
+        assert!(named("idx_tasks_completed").is_satisfied_by(false, pending));
+        assert!(!named("idx_tasks_user_completed").is_satisfied_by(false, pending));
+        assert!(!named("idx_tasks_created_at").is_satisfied_by(false, pending));
+        assert!(named("idx_tasks_created_at").is_satisfied_by(false, "(user_id, created_at DESC, id DESC)"));
+        assert!(!named("idx_tasks_created_at").is_satisfied_by(false, "(created_at DESC)"));
         assert!(!named("idx_tasks_user_idempotency_key").is_satisfied_by(false, "(user_id, idempotency_key)"));
-        assert!(named("idx_tasks_created_at").is_satisfied_by(false, "(created_at)"));
     }
 }

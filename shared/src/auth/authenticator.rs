@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use jsonwebtoken::{Algorithm, DecodingKey};
+
 use super::bearer::bearer;
 use super::claims::ClaimRules;
 use super::error::{AuthError, TokenError};
 use super::jwks::{JwksCache, KeySet, KeySource};
 use super::jwt::Jwt;
 use super::session::SessionTokens;
-use super::shared_secret::SharedSecret;
 use super::tables::{BetterAuthTables, StartState, TableUse};
 use super::user::VerifiedUser;
 use crate::config::{AuthConfig, StartError};
@@ -17,7 +18,7 @@ use crate::db::{CatalogTable, Database, DbError, TableCheck};
 
 /// Verifies tokens.
 pub(crate) struct Authenticator {
-    hs256: Option<(SharedSecret, ClaimRules)>,
+    hs256: Option<(DecodingKey, ClaimRules)>,
     jwks: Option<(JwksCache, ClaimRules)>,
     sessions: Option<SessionTokens>,
     tables: BetterAuthTables,
@@ -33,7 +34,9 @@ impl Authenticator {
         });
         Ok(Self {
             hs256: config.hs256.map(|(secret, expected)| {
-                (SharedSecret::new(&secret), ClaimRules { expected, allows_cookie_cache: true })
+                // Better Auth's key is the UTF-8 of the secret, even if that looks like base64.
+                let key = DecodingKey::from_secret(secret.expose().as_bytes());
+                (key, ClaimRules { expected, allows_cookie_cache: true })
             }),
             jwks: jwks.transpose()?,
             sessions: config.session.map(|secret| SessionTokens::new(secret.as_ref())),
@@ -83,8 +86,8 @@ impl Authenticator {
 
     async fn user_of_jwt(&self, jwt: &Jwt<'_>) -> Result<String, AuthError> {
         let (claims, rules) = if jwt.alg() == "HS256" {
-            let (secret, rules) = self.hs256.as_ref().ok_or(TokenError::Hs256NotAccepted)?;
-            (jwt.verify(|message, signature| secret.verify(message, signature))?, rules)
+            let (key, rules) = self.hs256.as_ref().ok_or(TokenError::Hs256NotAccepted)?;
+            (jwt.verify(key, Algorithm::HS256)?, rules)
         } else {
             let algorithm = KeySet::algorithm_of(jwt).ok_or(TokenError::Header)?;
             let (keys, rules) = self.jwks.as_ref().ok_or(TokenError::KeyPairNotAccepted(algorithm))?;

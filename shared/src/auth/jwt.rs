@@ -2,10 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 
 use super::claims::Claims;
 use super::error::TokenError;
+use super::jwt_crypto;
 use super::members::{given, present};
 
 /// The three parts of a compact JWS whose header has no critical extension.
@@ -54,10 +56,9 @@ impl<'a> Jwt<'a> {
         self.header.kid.as_deref()
     }
 
-    /// The claims, if `is_signed` accepts the message and its signature. Their content is not yet checked.
-    pub(super) fn verify(&self, is_signed: impl FnOnce(&[u8], &[u8]) -> bool) -> Result<Claims, TokenError> {
-        let signature = URL_SAFE_NO_PAD.decode(self.signature).map_err(|_| TokenError::Signature)?;
-        if is_signed(self.message.as_bytes(), &signature) {
+    /// The claims, if `key` has signed them with `algorithm`. Their content is not yet checked.
+    pub(super) fn verify(&self, key: &DecodingKey, algorithm: Algorithm) -> Result<Claims, TokenError> {
+        if jwt_crypto::verify(self.signature, self.message.as_bytes(), key, algorithm) {
             part(self.payload).ok_or(TokenError::Claims)
         } else {
             Err(TokenError::Signature)

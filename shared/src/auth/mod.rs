@@ -10,6 +10,7 @@ mod claims;
 mod error;
 mod jwks;
 mod jwt;
+mod jwt_crypto;
 mod members;
 mod public_key;
 mod session;

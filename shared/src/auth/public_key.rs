@@ -4,6 +4,7 @@
 //! by OpenSSL, Ed25519 by `ed25519-dalek`. Only keys that are safe to verify with can be made.
 
 use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind};
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::ec::{EcGroup, EcKey, EcPoint};
 use openssl::ecdsa::EcdsaSig;
@@ -23,16 +24,7 @@ const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
 /// Every usual public exponent fits into four bytes.
 const RSA_EXPONENT_MAX_BYTES: usize = 4;
 
-/// How a public key verifies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PublicKeyAlgorithm {
-    EdDsa,
-    Es256,
-    Rs256,
-    Ps256,
-}
-
-/// A public key that was checked once, and is kept in the form that verifies.
+/// A public key that is safe to verify with.
 pub(super) enum PublicKey {
     Ed25519(VerifyingKey),
     P256(EcKey<Public>),
@@ -48,12 +40,16 @@ impl PublicKey {
 
     /// A point of P-256. `None` if it is not on the curve.
     pub(super) fn from_p256(x: &[u8; CURVE_BYTES], y: &[u8; CURVE_BYTES]) -> Option<Self> {
-        let uncompressed = [[4].as_slice(), x, y].concat();
+        Self::from_uncompressed_p256(&[[4].as_slice(), x, y].concat())
+    }
+
+    /// The byte 4 and both coordinates.
+    fn from_uncompressed_p256(point: &[u8]) -> Option<Self> {
         without_openssl_errors(|| {
             let curve = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
             // Checks that the point is on the curve. Each one has the order of the curve, which is a prime.
             let mut scratch = BigNumContext::new()?;
-            let point = EcPoint::from_bytes(&curve, &uncompressed, &mut scratch)?;
+            let point = EcPoint::from_bytes(&curve, point, &mut scratch)?;
             EcKey::from_public_key(&curve, &point).map(Self::P256)
         })
     }
@@ -74,23 +70,34 @@ impl PublicKey {
         })
     }
 
+    /// The same key as `jsonwebtoken` keeps it.
+    pub(super) fn from_decoding_key(key: &DecodingKey) -> Option<Self> {
+        match (key.family(), key.kind()) {
+            (AlgorithmFamily::Ed, DecodingKeyKind::SecretOrDer(point)) => {
+                Self::from_ed25519(point.as_slice().try_into().ok()?)
+            }
+            (AlgorithmFamily::Ec, DecodingKeyKind::SecretOrDer(point)) => Self::from_uncompressed_p256(point),
+            (AlgorithmFamily::Rsa, DecodingKeyKind::RsaModulusExponent { n, e }) => Self::from_rsa(n, e),
+            _ => None,
+        }
+    }
+
     /// Whether the key has signed the message with this algorithm.
-    pub(super) fn verify(&self, algorithm: PublicKeyAlgorithm, message: &[u8], signature: &[u8]) -> bool {
-        use PublicKeyAlgorithm::{EdDsa, Es256, Ps256, Rs256};
+    pub(super) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         match (self, algorithm) {
-            (Self::Ed25519(key), EdDsa) => {
+            (Self::Ed25519(key), Algorithm::EdDSA) => {
                 Signature::from_slice(signature).is_ok_and(|signature| key.verify(message, &signature).is_ok())
             }
-            (Self::P256(key), Es256) => {
+            (Self::P256(key), Algorithm::ES256) => {
                 without_openssl_errors(|| verify_ecdsa(key, message, signature)).unwrap_or(false)
             }
-            (Self::Rsa(key), Rs256) => {
+            (Self::Rsa(key), Algorithm::RS256) => {
                 without_openssl_errors(|| verify_rsa(key, Padding::PKCS1, message, signature)).unwrap_or(false)
             }
-            (Self::Rsa(key), Ps256) => {
+            (Self::Rsa(key), Algorithm::PS256) => {
                 without_openssl_errors(|| verify_rsa(key, Padding::PKCS1_PSS, message, signature)).unwrap_or(false)
             }
-            (Self::Ed25519(_) | Self::P256(_) | Self::Rsa(_), EdDsa | Es256 | Rs256 | Ps256) => false,
+            _ => false,
         }
     }
 }
@@ -157,7 +164,7 @@ mod tests {
     #[test]
     fn a_key_verifies_only_with_its_own_algorithm() {
         let key = PublicKey::from_p256(&SMALL_X, &Y).expect("a point");
-        for algorithm in [PublicKeyAlgorithm::EdDsa, PublicKeyAlgorithm::Rs256, PublicKeyAlgorithm::Ps256] {
+        for algorithm in [Algorithm::EdDSA, Algorithm::RS256, Algorithm::PS256] {
             assert!(!key.verify(algorithm, b"", &[1; 64]), "{algorithm:?}");
         }
     }
@@ -168,11 +175,9 @@ mod tests {
         let rsa = PublicKey::from_rsa(&[0xff; 256], &[1, 0, 1]).expect("a modulus");
         let is_queue_empty = || ErrorStack::get().errors().is_empty();
         assert!(PublicKey::from_p256(&SMALL_X, &SMALL_X).is_none() && is_queue_empty());
-        for (key, algorithm, size) in [
-            (&p256, PublicKeyAlgorithm::Es256, 64),
-            (&rsa, PublicKeyAlgorithm::Rs256, 256),
-            (&rsa, PublicKeyAlgorithm::Ps256, 256),
-        ] {
+        for (key, algorithm, size) in
+            [(&p256, Algorithm::ES256, 64), (&rsa, Algorithm::RS256, 256), (&rsa, Algorithm::PS256, 256)]
+        {
             for byte in [0, 1, 0xff] {
                 assert!(!key.verify(algorithm, b"", &vec![byte; size]), "{algorithm:?}, {byte}");
                 assert!(is_queue_empty(), "{algorithm:?}, {byte}");

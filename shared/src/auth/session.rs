@@ -16,7 +16,7 @@ pub(super) struct SessionTokens {
 
 impl SessionTokens {
     pub(super) fn new(secret: Option<&Secret>) -> Self {
-        Self { secret: secret.map(SharedSecret::new) }
+        Self { secret: secret.map(|secret| SharedSecret::from_bytes(secret.expose().as_bytes())) }
     }
 
     /// The token as the session table stores it.

@@ -3,8 +3,6 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::config::Secret;
-
 /// Verifies HMAC-SHA-256. The implementation is the one with which the driver signs in to PostgreSQL.
 pub(super) struct SharedSecret {
     /// Has hashed the key already.
@@ -12,11 +10,6 @@ pub(super) struct SharedSecret {
 }
 
 impl SharedSecret {
-    /// The key is the UTF-8 of the secret, as in Better Auth, even if that looks like base64.
-    pub(super) fn new(secret: &Secret) -> Self {
-        Self::from_bytes(secret.expose().as_bytes())
-    }
-
     pub(super) fn from_bytes(secret: &[u8]) -> Self {
         Self { keyed: Hmac::new_from_slice(secret).expect("HMAC takes keys of any length") }
     }

@@ -23,6 +23,8 @@ use crate::time::FreezeAwareInstant;
 pub(super) struct Connection {
     client: Arc<Client>,
     prepared: PreparedStatements,
+    /// Statements that are prepared in the next round trip.
+    to_prepare: Vec<Box<str>>,
     probe: SocketProbe,
     /// Runs the driver until the client is dropped or the connection ends.
     driver_task: JoinHandle<()>,
@@ -59,7 +61,16 @@ impl Connection {
         let Connected { client, probe, driver_task, phases } = connected;
         let prepared = PreparedStatements::new(preparing);
         let now = FreezeAwareInstant::now();
-        Self { client: Arc::new(client), prepared, probe, driver_task, phases, opened: now, last_used: now }
+        Self {
+            client: Arc::new(client),
+            prepared,
+            to_prepare: Vec::new(),
+            probe,
+            driver_task,
+            phases,
+            opened: now,
+            last_used: now,
+        }
     }
 
     /// Whether the connection may be used again, as far as that can be known without a round trip.
@@ -98,9 +109,9 @@ impl Connection {
         timeout(CLOSE_TIMEOUT, self.driver_task).await.ok();
     }
 
-    /// Starts to prepare a statement, in the same round trip as the next one that is executed.
-    pub(super) fn prepare(&mut self, sql: &str) {
-        self.prepared.prepare(&self.client, sql);
+    /// Prepares a statement in the round trip of the next one that is executed.
+    pub(super) fn prepare_next(&mut self, sql: &str) {
+        self.to_prepare.push(sql.into());
     }
 
     /// Sends the statements together, in one round trip. Fails early if the network path dies.
@@ -108,13 +119,18 @@ impl Connection {
         &mut self,
         queries: &[Query<'_>; N],
     ) -> Result<[Vec<Row>; N], ExecuteError> {
+        for sql in std::mem::take(&mut self.to_prepare) {
+            self.prepared.prepare(&self.client, &sql);
+        }
         let executions = queries.iter().map(|query| self.execute_one(query));
         let rows = tokio::select! {
             rows = try_join_all(executions) => rows.map_err(ExecuteError::Driver)?,
             () = dead_path(&self.probe) => return Err(ExecuteError::DeadPath),
         };
         self.last_used = FreezeAwareInstant::now();
-        queries.iter().filter(|query| query.is_prepared).for_each(|query| self.prepare(&query.sql));
+        for query in queries.iter().filter(|query| query.is_prepared) {
+            self.prepared.prepare(&self.client, &query.sql);
+        }
         let mut rows = rows.into_iter();
         Ok(std::array::from_fn(|_| rows.next().unwrap_or_default()))
     }

@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::FutureExt;
 use tokio::task::AbortHandle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, Statement};
@@ -54,6 +55,7 @@ struct PreparedStatement {
     sql: Box<str>,
     /// `None` during the preparation, and after it has failed.
     statement: Arc<Mutex<Option<Statement>>>,
+    /// Receives the response.
     preparation: AbortHandle,
 }
 
@@ -71,7 +73,7 @@ impl PreparedStatements {
         Self { preparing, statements: Vec::new() }
     }
 
-    /// Starts to prepare a statement, unless that was started before.
+    /// Starts to prepare a statement, unless that was started before. It is sent at once, before what is sent next.
     pub(super) fn prepare(&mut self, client: &Arc<Client>, sql: &str) {
         let is_possible = !self.preparing.is_off() && self.statements.len() < MAX_STATEMENTS;
         if is_possible && self.find(sql).is_none() {
@@ -105,15 +107,22 @@ impl PreparedStatements {
 impl PreparedStatement {
     fn start(client: &Arc<Client>, preparing: &Arc<Preparing>, sql: Box<str>) -> Self {
         let statement = Arc::new(Mutex::new(None));
-        let preparation = {
+        let mut preparation = {
             let (client, preparing) = (Arc::clone(client), Arc::clone(preparing));
             let (sql, statement) = (sql.clone(), Arc::clone(&statement));
-            async move {
+            Box::pin(async move {
                 match client.prepare(&sql).await {
                     Ok(prepared) => *lock(&statement) = Some(prepared),
                     // The statement will fail unnamed as well, and that is reported.
                     Err(error) => preparing.note(&error),
                 }
+            })
+        };
+        // The first poll sends it. The task is not polled before this one yields, and polls it once more.
+        let sent = preparation.as_mut().now_or_never();
+        let preparation = async move {
+            if sent.is_none() {
+                preparation.await;
             }
         };
         Self { sql, statement, preparation: tokio::spawn(preparation).abort_handle() }

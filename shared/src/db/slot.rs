@@ -89,7 +89,8 @@ impl Slot {
         self.reason = ConnectReason::Failed;
     }
 
-    /// Opens the connection that a request will need, unless it is open. Starts to prepare the statements on it.
+    /// Opens the connection that a request will need, unless it is open. The statements are prepared in its next round
+    /// trip.
     pub(super) async fn fill(
         &mut self,
         connector: &Arc<Connector>,
@@ -100,7 +101,7 @@ impl Slot {
             self.idle = Some(self.take(connector, stats).await?);
         }
         if let Some(connection) = &mut self.idle {
-            statements.iter().for_each(|sql| connection.prepare(sql));
+            statements.iter().for_each(|sql| connection.prepare_next(sql));
         }
         Ok(())
     }

@@ -3,8 +3,8 @@
 use crate::schema::catalog::{Function, TasksTable, Trigger};
 use crate::schema::change::Change;
 use crate::schema::change_trigger::{
-    FUNCTION_NAME, FUNCTION_SCHEMA, FUNCTION_SETTINGS, TRIGGER_NAME, TRIGGER_TYPE, create_earlier_release,
-    create_function, create_trigger, function_body,
+    FUNCTION_NAME, FUNCTION_SCHEMA, TRIGGER_NAME, TRIGGER_TYPE, create_earlier_release, create_function,
+    create_trigger, function_body,
 };
 use crate::schema::difference::Difference;
 
@@ -52,9 +52,7 @@ fn drop_trigger_and_function() -> String {
 }
 
 fn is_current(function: &Function) -> bool {
-    function.source.trim() == function_body().trim()
-        && function.settings.len() == FUNCTION_SETTINGS.len()
-        && FUNCTION_SETTINGS.iter().all(|expected| function.settings.iter().any(|setting| setting == expected))
+    function.source.trim() == function_body().trim() && function.settings.is_empty()
 }
 
 fn compare(trigger: &Trigger) -> Vec<Difference> {

@@ -2,12 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::Value;
 
 use crate::auth::claims::Claims;
 use crate::auth::error::TokenError;
 use crate::auth::jwt::Jwt;
-use crate::auth::public_key::{CURVE_BYTES, PublicKey, PublicKeyAlgorithm};
+use crate::auth::public_key::{CURVE_BYTES, PublicKey};
 
 /// The usable keys of a JWKS.
 #[derive(Debug)]
@@ -18,8 +19,8 @@ pub(in crate::auth) struct KeySet {
 struct Key {
     kid: Option<String>,
     /// The algorithms that the key's members allow, with the names that a token can have for them.
-    algorithms: Vec<(&'static str, PublicKeyAlgorithm)>,
-    key: PublicKey,
+    algorithms: Vec<(&'static str, Algorithm)>,
+    key: DecodingKey,
 }
 
 impl KeySet {
@@ -65,7 +66,7 @@ impl KeySet {
         let key = self.key_of(jwt).ok_or(TokenError::UnknownKey)?;
         let algorithm = key.algorithms.iter().find(|(name, _)| *name == jwt.alg());
         let (_, algorithm) = algorithm.ok_or(TokenError::Header)?;
-        jwt.verify(|message, signature| key.key.verify(*algorithm, message, signature))
+        jwt.verify(&key.key, *algorithm)
     }
 
     /// The key with the token's `kid`; for a token without one, the only key of the set.
@@ -94,16 +95,23 @@ impl Key {
         if is_private || !may_verify {
             return None;
         }
-        use PublicKeyAlgorithm::{EdDsa, Es256, Ps256, Rs256};
         let (possible, key): (&[_], _) = match (text("kty")?, text("crv")) {
             ("OKP", Some("Ed25519")) => {
-                (&[("EdDSA", EdDsa), ("Ed25519", EdDsa)], PublicKey::from_ed25519(&coordinate(text("x")?)?)?)
+                let x = coordinate(text("x")?)?;
+                PublicKey::from_ed25519(&x)?;
+                (&[("EdDSA", Algorithm::EdDSA), ("Ed25519", Algorithm::EdDSA)], DecodingKey::from_ed_der(&x))
             }
             ("EC", Some("P-256")) => {
-                (&[("ES256", Es256)], PublicKey::from_p256(&coordinate(text("x")?)?, &coordinate(text("y")?)?)?)
+                let (x, y) = (coordinate(text("x")?)?, coordinate(text("y")?)?);
+                PublicKey::from_p256(&x, &y)?;
+                let point = [[4].as_slice(), &x, &y].concat();
+                (&[("ES256", Algorithm::ES256)], DecodingKey::from_ec_der(&point))
             }
             ("RSA", _) => {
-                (&[("RS256", Rs256), ("PS256", Ps256)], PublicKey::from_rsa(&bytes(text("n")?)?, &bytes(text("e")?)?)?)
+                let (n, e) = (bytes(text("n")?)?, bytes(text("e")?)?);
+                PublicKey::from_rsa(&n, &e)?;
+                let both = &[("RS256", Algorithm::RS256), ("PS256", Algorithm::PS256)];
+                (both, DecodingKey::from_rsa_raw_components(&n, &e))
             }
             _ => return None,
         };
@@ -112,8 +120,7 @@ impl Key {
             None => None,
             Some(alg) => Some(possible.iter().find(|(name, _)| alg == name)?.1),
         };
-        let allowed =
-            |(_, algorithm): &&(_, PublicKeyAlgorithm)| declared.is_none_or(|declared| declared == *algorithm);
+        let allowed = |(_, algorithm): &&(_, Algorithm)| declared.is_none_or(|declared| declared == *algorithm);
         Some(Self { kid, algorithms: possible.iter().filter(allowed).copied().collect(), key })
     }
 }
