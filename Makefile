@@ -83,7 +83,7 @@ lint: ## format, clippy and documentation, with warnings as errors
 	$(CARGO) clippy --workspace --all-targets $(FEATURES) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps $(FEATURES)
 
-bench: programs ## compare the deployed functions with an empty and a bare one; BENCH_REQUESTS=200
+bench: programs ## compare the deployed functions with others that do less; BENCH_REQUESTS=200, PEERS=1 adds Python
 	@exec $(PROGRAMS)/dev bench --output $(dir $(PROGRAMS))bench.json
 
 .PHONY: programs

@@ -43,7 +43,7 @@ enum Command {
         #[arg(long, default_value_t = tokens::DEFAULT_LIFETIME)]
         expires_in: u64,
     },
-    /// Measures the functions in comparison with an empty and a bare one.
+    /// Measures the functions in comparison with others that do less.
     #[cfg(target_os = "linux")]
     Bench {
         /// Measure the binaries in this folder, instead of building and measuring what is deployed.
@@ -52,10 +52,13 @@ enum Command {
         /// Requests in a block. All other numbers are in proportion.
         #[arg(long, env = "BENCH_REQUESTS", default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..))]
         requests: u16,
+        /// Also measure a back end in Python.
+        #[arg(long, env = "PEERS", value_parser = clap::builder::FalseyValueParser::new())]
+        peers: bool,
         /// Leave out the sizes: debug binaries take long to compress.
         #[arg(long)]
         without_sizes: bool,
-        /// The file for the results as JSON.
+        /// The file for the results as JSON. Next to it, a file `.md` has them as tables.
         #[arg(long, default_value = "target/bench.json")]
         output: std::path::PathBuf,
     },
@@ -132,7 +135,7 @@ async fn execute(command: Command) -> Result<(), Box<dyn Error>> {
             }
         }
         #[cfg(target_os = "linux")]
-        Command::Bench { binaries, requests, without_sizes, output } => {
+        Command::Bench { binaries, requests, peers, without_sizes, output } => {
             let requests = requests.into();
             let binaries = match binaries {
                 Some(folder) => bench::Binaries::In(folder),
@@ -142,7 +145,8 @@ async fn execute(command: Command) -> Result<(), Box<dyn Error>> {
                     bench::Binaries::Deployed
                 }
             };
-            bench::run(&bench::Options { binaries, requests, with_sizes: !without_sizes, output }).await?;
+            let (with_peers, with_sizes) = (peers, !without_sizes);
+            bench::run(&bench::Options { binaries, requests, with_peers, with_sizes, output }).await?;
         }
     }
     Ok(())

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use dev::workspace::root;
 use syn::visit::Visit;
@@ -390,6 +391,34 @@ fn nothing_that_is_deployed_depends_on_dev() {
         let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).expect("a manifest");
         let depends = manifest.lines().any(|line| line.starts_with("dev.") || line.starts_with("dev ="));
         assert!(!depends, "{}", folder.display());
+    }
+}
+
+/// A second implementation makes each program larger, and its advisories have to be followed too.
+#[test]
+fn operations_contain_one_implementation_of_each_algorithm() {
+    let operations = dev::deploy::artifacts::function_names().expect("the functions");
+    for operation in operations.iter().filter(|name| *name != "migrate" && *name != "smoke") {
+        let tree = Command::new(env!("CARGO"))
+            .args(["tree", "--package", operation, "--edges", "normal", "--prefix", "none", "--offline", "--locked"])
+            .current_dir(root())
+            .output()
+            .expect("cargo");
+        assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+        let packages: BTreeSet<String> = String::from_utf8(tree.stdout)
+            .expect("names")
+            .lines()
+            .filter_map(|line| line.split_once(" v"))
+            .map(|(name, version)| format!("{name} {}", version.split(' ').next().unwrap_or_default()))
+            .collect();
+        let names: Vec<&str> = packages.iter().filter_map(|package| package.split(' ').next()).collect();
+        for wanted in ["openssl", "ed25519-dalek", "curve25519-dalek", "hmac", "sha2", "digest"] {
+            let versions = names.iter().filter(|name| **name == wanted).count();
+            assert_eq!(versions, 1, "{operation}: versions of {wanted}");
+        }
+        for second in ["aws-lc-rs", "aws-lc-sys", "p256", "p384", "p521", "ring", "rsa", "rustls"] {
+            assert!(!names.contains(&second), "{operation} contains {second}");
+        }
     }
 }
 

@@ -69,6 +69,6 @@ pub use input::{Failure, FromJson, FromPath, FromQuery, InvalidInput, ObjectRead
 pub use noun::Noun;
 pub use output::{EntityTag, Representation, Resource};
 pub use runtime::{serve, serve_public};
-pub use scope::{StoreError, UserScope, Versions};
+pub use scope::{StartStatement, StoreError, UserScope, Versions};
 pub use tasks::{Completion, DueDate, ListQuery, NewTask, Task, TaskChange, TaskId, TaskPage, UserTasks};
 pub use time::Timestamp;

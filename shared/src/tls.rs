@@ -1,9 +1,10 @@
 //! Which certificate authorities are trusted.
 //!
-//! Reading the authorities is the most expensive part of a cold start: a system's bundle takes tens of milliseconds of
-//! processor time, a small file one or two. So a deployment contains a small file (`roots.pem`, to which `SSL_CERT_FILE`
-//! points OpenSSL), and the system's bundle is read only if its authorities do not suffice. Certificates of other machines are
-//! always verified.
+//! Reading authorities would be the most expensive part of a cold start: a system's bundle takes tens of milliseconds of
+//! processor time, and each file that `SSL_CERT_FILE` names is read twice, by OpenSSL and by `native-tls`. So a
+//! deployment contains a folder, `roots`, to which `SSL_CERT_DIR` points OpenSSL. It reads only the authority that a
+//! server's certificate names. The system's bundle is read only if the folder does not suffice. Certificates of other
+//! machines are always verified.
 
 use std::env;
 use std::error::Error;
@@ -20,7 +21,7 @@ const SYSTEM_BUNDLES: [&str; 3] =
 /// TLS connectors for one kind of server, built when first needed.
 pub(crate) struct TlsRoots {
     configure: fn(&mut TlsConnectorBuilder),
-    /// Trusts OpenSSL's default roots, which `SSL_CERT_FILE` names.
+    /// Trusts OpenSSL's default roots, which `SSL_CERT_DIR` and `SSL_CERT_FILE` name.
     default: OnceCell<TlsConnector>,
     /// Trusts the system's bundle as well.
     with_system_roots: OnceCell<TlsConnector>,
@@ -67,17 +68,17 @@ impl TlsRoots {
         if falls_back {
             tracing::warn!(
                 cause = error.to_string(),
-                "an authority is missing in roots.pem: the system's roots are read, which makes every cold start slower"
+                "an authority is missing in roots: the system's bundle is read, which makes every cold start slower"
             );
         }
         falls_back
     }
 }
 
-/// Whether `SSL_CERT_FILE` is the `roots.pem` of the deployment. There is no fallback from roots that an operator chose.
+/// Whether `SSL_CERT_DIR` is the `roots` of the deployment. There is no fallback from roots that an operator chose.
 fn has_deployed_roots() -> bool {
-    match (env::var_os("SSL_CERT_FILE"), env::var_os("LAMBDA_TASK_ROOT")) {
-        (Some(file), Some(folder)) => Path::new(&file) == Path::new(&folder).join("roots.pem"),
+    match (env::var_os("SSL_CERT_DIR"), env::var_os("LAMBDA_TASK_ROOT")) {
+        (Some(roots), Some(folder)) => Path::new(&roots) == Path::new(&folder).join("roots"),
         _ => false,
     }
 }
@@ -110,11 +111,19 @@ fn system_roots() -> Vec<Certificate> {
 
 #[cfg(test)]
 mod tests {
+    use openssl::x509::X509;
+
     use super::*;
 
     #[test]
-    fn roots_pem_can_be_read() {
-        let pem = include_bytes!("../roots.pem");
-        assert_eq!(Certificate::stack_from_pem(pem).expect("PEM").len(), 10);
+    fn each_root_has_the_name_that_openssl_looks_up() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("roots");
+        let files = std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path());
+        let roots: Vec<_> = files.filter(|file| file.extension().is_some_and(|extension| extension == "0")).collect();
+        assert_eq!(roots.len(), 10);
+        for file in roots {
+            let root = X509::from_pem(&std::fs::read(&file).expect("a file")).expect("PEM");
+            assert_eq!(file.file_stem().expect("a name"), format!("{:08x}", root.subject_name_hash()).as_str());
+        }
     }
 }

@@ -5,6 +5,12 @@ pub(super) const WARM_UP: usize = 5;
 /// Requests whose round trips are counted.
 pub(super) const COUNTED: usize = 3;
 
+/// How often a function serves an operation in comparisons with the database on this machine: without TLS three, with TLS
+/// two.
+const NEAR_FUNCTIONS: usize = 5;
+/// The same with the database at a distance: three at each of two distances, and two with the back end in Python.
+const DISTANT_FUNCTIONS: usize = 8;
+
 /// The numbers of repetitions.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Effort {
@@ -18,6 +24,8 @@ pub(super) struct Effort {
     pub(super) starts: usize,
     /// Requests in a block if the database is not on this machine.
     pub(super) distant_requests: usize,
+    /// First requests of each function with little processor time, each of a new process.
+    pub(super) cold_starts: usize,
 }
 
 impl Effort {
@@ -28,13 +36,15 @@ impl Effort {
             blocks: (requests / 30).clamp(1, 6),
             pairs: (requests / 50).clamp(1, 4),
             starts: (requests / 8).clamp(1, 25),
-            distant_requests: (requests / 8).clamp(1, 25),
+            distant_requests: (requests / 10).clamp(1, 20),
+            cold_starts: (requests / 20).clamp(1, 10),
         }
     }
 
-    /// An upper bound for the requests that both functions of all pairs get for one operation.
+    /// An upper bound for the requests that all functions of all comparisons get for one operation.
     pub(super) fn max_requests_per_operation(self) -> usize {
-        let comparisons = 2 * self.pairs * (2 * WARM_UP + self.blocks * (self.requests + self.distant_requests));
-        comparisons + WARM_UP + COUNTED
+        let near = NEAR_FUNCTIONS * (WARM_UP + self.blocks * self.requests);
+        let distant = DISTANT_FUNCTIONS * (WARM_UP + self.blocks * self.distant_requests);
+        self.pairs * (near + distant) + WARM_UP + COUNTED
     }
 }

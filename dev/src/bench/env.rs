@@ -19,7 +19,7 @@ use tokio_postgres::Client;
 
 use super::effort::Effort;
 use super::error::BenchError;
-use super::operation::{OPERATIONS, Operation, Tasks};
+use super::operation::{NUMBER, OPERATIONS, Operation, PLAIN_TABLE, Tasks};
 use crate::aws::event::{RequestContext, request_event};
 use crate::aws::routes::{Route, find};
 use crate::aws::template::Template;
@@ -58,6 +58,8 @@ pub(super) struct BenchEnv {
     /// The value of `BETTER_AUTH_SECRET`.
     pub(super) secret: String,
     routes: Vec<Route>,
+    /// The number of events so far.
+    events: Cell<u64>,
 }
 
 /// A user for one operation, with the tasks that the operation needs.
@@ -99,6 +101,7 @@ impl BenchEnv {
         for operation in &OPERATIONS {
             users.push(BenchUser::prepare(operation, client, Effort::new(requests)).await?);
         }
+        client.batch_execute(PLAIN_TABLE).await?;
         // The state of a database that has been in use: with statistics, and without dead rows.
         client.batch_execute("vacuum analyze").await?;
         let version: String = client.query_one("show server_version", &[]).await?.try_get(0)?;
@@ -113,6 +116,7 @@ impl BenchEnv {
             users,
             secret: letters_and_digits(48),
             routes: Template::read(root(), |_| None)?.routes,
+            events: Cell::new(0),
         })
     }
 
@@ -157,7 +161,8 @@ impl BenchEnv {
             trace_id: "Root=1-5e6722a7-cc56xmpl46db7ae02d4da47e",
             now: Timestamp::now(),
         };
-        let body = Bytes::from_static(operation.body.as_bytes());
+        self.events.set(self.events.get() + 1);
+        let body = Bytes::from(operation.body.replace(NUMBER, &self.events.get().to_string()));
         Ok(request_event(&parts, &body, &found, &context).to_string().into_bytes())
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::function::FunctionError;
 use crate::aws::template::TemplateError;
+use crate::install::ToolError;
 use crate::services::postgres::PostgresError;
 use crate::workspace::WorkspaceError;
 
@@ -29,15 +30,18 @@ pub enum BenchError {
     /// The migrations failed.
     #[error(transparent)]
     Migrate(#[from] migrations::MigrateError),
-    /// The users and tasks cannot be stored.
-    #[error("the database cannot be prepared: {0}")]
-    Prepare(#[from] tokio_postgres::Error),
+    /// The users and tasks cannot be stored, or PostgreSQL cannot be measured.
+    #[error("the database fails: {0}")]
+    Database(#[from] tokio_postgres::Error),
     /// A key for the tokens could not be made.
     #[error("no key could be made: {0}")]
     Key(#[from] rcgen::Error),
     /// A token could not be signed.
     #[error("no token could be signed: {0}")]
     Token(#[from] jsonwebtoken::errors::Error),
+    /// The back end in Python cannot be installed.
+    #[error(transparent)]
+    Tool(#[from] ToolError),
     /// An error of the operating system.
     #[error("the system refuses: {0}")]
     System(#[from] io::Error),

@@ -6,11 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use nix::time::ClockId;
-use nix::unistd::Pid;
 use serde_json::Value;
 
-use super::processors::Processors;
+use super::processors::{Processors, processor_time};
 use super::runtime_api::{Progress, RuntimeApi, RuntimeApiState};
 use crate::aws::identity::REGION;
 use crate::aws::runtime_api::protocol;
@@ -51,9 +49,18 @@ pub enum FunctionError {
 pub(super) struct Launch {
     pub(super) name: String,
     pub(super) binary: PathBuf,
+    pub(super) language: Language,
     pub(super) variables: Vec<(&'static str, String)>,
     /// The expected status of a response.
     pub(super) status: u16,
+}
+
+/// The language of a function, which decides about its client of the Runtime API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Language {
+    Rust,
+    /// The binary is the interpreter. The handler is `main.handler`.
+    Python,
 }
 
 /// A running function. Dropping it kills the process.
@@ -112,10 +119,16 @@ impl<'a> Function<'a> {
     ) -> Result<Self, FunctionError> {
         let (number, state) = api.add(event);
         let mut command = Command::new(&launch.binary);
+        let mut address = api.address(number);
+        if launch.language == Language::Python {
+            command.args(["-m", "awslambdaric", "main.handler"]);
+            // This client adds the scheme itself.
+            address = address.trim_start_matches("http://").to_owned();
+        }
         command
             .env_clear()
             .envs(launch.variables.iter().map(|(name, value)| (*name, value)))
-            .envs(protocol::environment(&launch.name, MEMORY, &api.address(number)))
+            .envs(protocol::environment(&launch.name, MEMORY, &address))
             .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
             .env("AWS_REGION", REGION)
             .stdin(Stdio::null())
@@ -156,8 +169,8 @@ impl<'a> Function<'a> {
 
     /// The processor time that all threads of the process have used so far.
     pub(super) fn processor_time(&self) -> Result<Duration, FunctionError> {
-        let time = self.pid().and_then(|pid| Ok(ClockId::pid_cpu_clock_id(pid)?.now()?));
-        time.map(Duration::from).map_err(|cause| self.system_error(cause))
+        let pid = i32::try_from(self.child.id()).map_err(io::Error::other);
+        pid.and_then(processor_time).map_err(|cause| self.system_error(cause))
     }
 
     /// The maximum of the resident memory of the process so far, in bytes.
@@ -169,8 +182,9 @@ impl<'a> Function<'a> {
         Ok(kilobytes.ok_or_else(|| self.system_error(io::ErrorKind::InvalidData.into()))? * 1024)
     }
 
-    fn pid(&self) -> io::Result<Pid> {
-        i32::try_from(self.child.id()).map(Pid::from_raw).map_err(io::Error::other)
+    /// The process id.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     fn system_error(&self, cause: io::Error) -> FunctionError {

@@ -1,4 +1,4 @@
-//! The requests that are measured, and the statements with which the bare function does the same.
+//! The requests that are measured, and the statements with which the baselines do the same.
 
 /// One operation of the API.
 #[derive(Debug)]
@@ -8,15 +8,31 @@ pub(super) struct Operation {
     pub(super) method: &'static str,
     /// The path, with `{id}` for the id of a task.
     pub(super) path: &'static str,
-    /// The body of the request.
+    /// The body of the request, with [`NUMBER`] for a number that no other request has.
     pub(super) body: &'static str,
     /// The status of the response.
     pub(super) status: u16,
     /// How many tasks the user has.
     pub(super) tasks: Tasks,
-    /// The statement of the bare function. `$1` is the user and `$2` the task.
+    /// The statement of the baselines, on [`PLAIN_TABLE`]. `$1` is the user and `$2` the task.
     pub(super) statement: &'static str,
+    /// The most that its latency may be, compared with that of the floor.
+    pub(super) goal: Option<f64>,
 }
+
+/// Stands for a number in [`Operation::body`].
+pub(super) const NUMBER: &str = "{number}";
+
+/// The table of the baselines: the columns and rows of `tasks`, with what the operations cannot do without. There is one
+/// index, for the list, and no trigger.
+pub(super) const PLAIN_TABLE: &str = r#"
+    create table plain_tasks (like tasks including defaults including identity);
+    alter table plain_tasks
+        add primary key (id),
+        add foreign key (user_id) references "user" (id) on delete cascade;
+    create index on plain_tasks (user_id, created_at desc, id desc);
+    insert into plain_tasks select * from tasks;
+    select setval(pg_get_serial_sequence('plain_tasks', 'id'), (select max(id) from plain_tasks));"#;
 
 /// How many tasks a user needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,12 +51,13 @@ pub(super) const OPERATIONS: [Operation; 6] = [
         path: "/api/tasks",
         body: "",
         status: 200,
-        tasks: Tasks::Some(20),
+        tasks: Tasks::Some(50),
         statement: "select id, title, description, completed, priority, due_date, created_at, updated_at
-             from tasks
+             from plain_tasks
              where user_id = $1
              order by created_at desc, id desc
              limit 100",
+        goal: Some(1.8),
     },
     Operation {
         function: "get-task",
@@ -50,8 +67,9 @@ pub(super) const OPERATIONS: [Operation; 6] = [
         status: 200,
         tasks: Tasks::Some(1),
         statement: "select id, title, description, completed, priority, due_date, created_at, updated_at
-             from tasks
+             from plain_tasks
              where user_id = $1 and id = $2",
+        goal: Some(1.2),
     },
     Operation {
         function: "create-task",
@@ -60,21 +78,23 @@ pub(super) const OPERATIONS: [Operation; 6] = [
         body: r#"{"title": "Buy milk", "description": "Two litres", "priority": "high"}"#,
         status: 201,
         tasks: Tasks::Some(0),
-        statement: "insert into tasks (user_id, title, description, priority)
+        statement: "insert into plain_tasks (user_id, title, description, priority)
              values ($1, 'Buy milk', 'Two litres', 'high')
              returning id, title, description, completed, priority, due_date, created_at, updated_at",
+        goal: Some(1.6),
     },
     Operation {
         function: "update-task",
         method: "PATCH",
         path: "/api/tasks/{id}",
-        body: r#"{"title": "Buy bread"}"#,
+        body: r#"{"title": "Buy bread {number}"}"#,
         status: 200,
         tasks: Tasks::Some(1),
-        statement: "update tasks
-             set title = 'Buy bread'
+        statement: "update plain_tasks
+             set title = 'Buy bread ' || version, version = version + 1, updated_at = now()
              where user_id = $1 and id = $2
              returning id, title, description, completed, priority, due_date, created_at, updated_at",
+        goal: Some(1.6),
     },
     Operation {
         function: "complete-task",
@@ -83,10 +103,11 @@ pub(super) const OPERATIONS: [Operation; 6] = [
         body: "",
         status: 200,
         tasks: Tasks::Some(1),
-        statement: "update tasks
-             set completed = not completed
+        statement: "update plain_tasks
+             set completed = not completed, version = version + 1, updated_at = now()
              where user_id = $1 and id = $2
              returning id, title, description, completed, priority, due_date, created_at, updated_at",
+        goal: Some(1.6),
     },
     Operation {
         function: "delete-task",
@@ -95,9 +116,10 @@ pub(super) const OPERATIONS: [Operation; 6] = [
         body: "",
         status: 204,
         tasks: Tasks::OnePerRequest,
-        statement: "delete from tasks
+        statement: "delete from plain_tasks
              where user_id = $1 and id = $2
              returning id, title, description, completed, priority, due_date, created_at, updated_at",
+        goal: Some(1.2),
     },
 ];
 
@@ -110,6 +132,7 @@ pub(super) const HEALTH: Operation = Operation {
     status: 200,
     tasks: Tasks::Some(0),
     statement: "",
+    goal: None,
 };
 
 #[cfg(test)]

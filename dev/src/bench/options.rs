@@ -11,13 +11,15 @@ pub struct Options {
     pub binaries: Binaries,
     /// Requests in a block. All other numbers are in proportion.
     pub requests: usize,
+    /// Whether the back end in Python takes part.
+    pub with_peers: bool,
     /// Whether to measure the sizes of zip files, which takes long for debug binaries.
     pub with_sizes: bool,
-    /// The file for the results as JSON.
+    /// The file for the results as JSON. Next to it is one with the ending `md`.
     pub output: PathBuf,
 }
 
-/// Where the binaries of the functions, `bare` and `empty` are.
+/// Where the binaries of the functions and of the baselines are.
 #[derive(Debug, Clone)]
 pub enum Binaries {
     /// Where [`artifacts`] builds them.

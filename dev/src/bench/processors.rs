@@ -1,8 +1,11 @@
-//! Pinning to processors: a process that is not pinned can be slow or fast for its whole life.
+//! Processors: pinning, because a process that is not pinned can be slow or fast for its whole life, and the time that a
+//! process uses.
 
 use std::io;
+use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::time::ClockId;
 use nix::unistd::Pid;
 
 /// One processor for PostgreSQL and this process, and one for the functions. They are the same if there is only one.
@@ -33,6 +36,11 @@ impl Processors {
         sched_setaffinity(this_thread(), &self.ours)?;
         Ok(result)
     }
+}
+
+/// The processor time that all threads of a process have used so far.
+pub(super) fn processor_time(pid: i32) -> io::Result<Duration> {
+    Ok(ClockId::pid_cpu_clock_id(Pid::from_raw(pid))?.now()?.into())
 }
 
 fn this_thread() -> Pid {

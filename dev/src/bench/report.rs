@@ -38,6 +38,8 @@ pub(super) enum Unit {
     Count,
     Milliseconds,
     Megabytes,
+    Bytes,
+    Dollars,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +51,7 @@ pub(super) enum Goal {
 }
 
 impl Section {
+    /// A title of the form `table: column` belongs to a table with several columns, see [`super::markdown`].
     pub(super) fn new(title: impl Into<String>, method: impl Into<String>) -> Self {
         Self { title: title.into(), method: method.into(), rows: Vec::new() }
     }
@@ -66,7 +69,7 @@ impl Section {
 }
 
 impl Row {
-    fn verdict(&self) -> Option<bool> {
+    pub(super) fn verdict(&self) -> Option<bool> {
         // Compares the rounded value, as it is printed: 1.304 meets the goal 1.30.
         let value = (self.value * 100.0).round() / 100.0;
         self.goal.map(|goal| match goal {
@@ -78,13 +81,20 @@ impl Row {
 
     fn columns(&self) -> [String; 5] {
         let verdict = self.verdict().map_or("", |met| if met { "ok" } else { "MISSED" });
-        let goal = self.goal.map(|goal| match goal {
+        let goal = self.goal_text().unwrap_or_default();
+        [self.name.clone(), self.value_text(), goal, verdict.to_owned(), self.detail.clone()]
+    }
+
+    pub(super) fn value_text(&self) -> String {
+        self.unit.print(self.value)
+    }
+
+    pub(super) fn goal_text(&self) -> Option<String> {
+        self.goal.map(|goal| match goal {
             Goal::AtMost(most) => format!("≤ {}", self.unit.print(most)),
             Goal::Exactly(exact) => format!("= {}", self.unit.print(exact)),
             Goal::NearOne(distance) => format!("1 ± {distance}"),
-        });
-        let value = self.unit.print(self.value);
-        [self.name.clone(), value, goal.unwrap_or_default(), verdict.to_owned(), self.detail.clone()]
+        })
     }
 }
 
@@ -95,6 +105,8 @@ impl Unit {
             Self::Count => format!("{value:.0}"),
             Self::Milliseconds => format!("{value:.2} ms"),
             Self::Megabytes => format!("{value:.2} MB"),
+            Self::Bytes => format!("{value:.0} B"),
+            Self::Dollars => format!("${value:.2}"),
         }
     }
 
@@ -104,6 +116,8 @@ impl Unit {
             Self::Count => "count",
             Self::Milliseconds => "ms",
             Self::Megabytes => "MB",
+            Self::Bytes => "bytes",
+            Self::Dollars => "USD",
         }
     }
 }

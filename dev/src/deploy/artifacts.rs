@@ -27,22 +27,38 @@ const LIBRARIES: [&str; 8] = [
     "ld-linux-aarch64.so.1",
 ];
 
-/// The certificate authorities that the functions trust. The file is deployed with each binary.
-const ROOTS: &str = "shared/roots.pem";
+/// The certificate authorities that the functions trust. The folder is deployed with each binary.
+const ROOTS: &str = "shared/roots";
 
 /// The functions with which `dev bench` compares the others. Never deployed.
-pub const BASELINES: [&str; 2] = ["bare", "empty"];
+pub const BASELINES: [&str; 4] = ["bare", "bare-rustls", "empty", "floor"];
+/// The packages that contain [`BASELINES`].
+const BASELINE_PACKAGES: [&str; 3] = ["bare", "empty", "floor"];
 
 /// The feature that links OpenSSL statically. AWS removes parts of the OpenSSL in its image, and changes it.
 const VENDORED_OPENSSL: &str = "shared/vendored-openssl";
 
-/// For rustc: links the binary for a fixed address. OpenSSL has half a megabyte of tables with pointers. In a
-/// position-independent binary, each of them is relocated at every start. In return, the address of the code is not
-/// random; those of libraries, heap and stack still are.
+/// For rustc. `relocation-model=static` links the binary for a fixed address: OpenSSL has half a megabyte of tables with
+/// pointers, and in a position-independent binary each of them is relocated at every start. In return, the address of the
+/// code is not random; those of libraries, heap and stack still are.
 const RUSTFLAGS: &str = "-C relocation-model=static";
-/// For the C compiler, which compiles OpenSSL, more than half of a binary: optimizes for size, like the release profile,
-/// which saves half a megabyte of memory. Most of what must be fast in OpenSSL is assembly.
-const CFLAGS: &str = "-Os";
+/// For the C compiler, which compiles OpenSSL, more than half of a binary. It is optimized for size, which saves half a
+/// megabyte of memory: most of what must be fast in OpenSSL is assembly. Sections of their own let the linker leave out
+/// functions that nothing calls. Unwind tables would never be used, because a panic aborts.
+const CFLAGS: &str = "-Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-unwind-tables";
+
+/// How rustc and the C compiler optimize.
+#[derive(Clone, Copy)]
+struct Optimization {
+    /// The option of cargo that chooses the profile.
+    profile: &'static str,
+    cflags: &'static str,
+}
+
+/// For the deployed functions: the release profile, which weighs size.
+const DEPLOYED: Optimization = Optimization { profile: "--release", cflags: CFLAGS };
+/// For speed, so that what is chosen for the deployed functions does not slow down what they are compared with.
+const BASELINE: Optimization = Optimization { profile: "--profile=baseline", cflags: "-O3" };
 
 /// The processor architecture of the functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -117,12 +133,31 @@ fn baselines_folder() -> PathBuf {
 /// [`BuildError`].
 pub async fn build(architecture: Architecture) -> Result<(), BuildError> {
     let functions = function_names()?;
-    run(&functions, VENDORED_OPENSSL, architecture, &binaries_folder(), "binary").await?;
+    run(&functions, VENDORED_OPENSSL, DEPLOYED, architecture, &binaries_folder(), "binary").await?;
     for function in &functions {
         let binary = binary_path(function);
         check_binary(&binary, architecture)?;
-        let roots = binary.with_file_name("roots.pem");
-        std::fs::copy(root().join(ROOTS), &roots).map_err(WorkspaceError::at(&roots))?;
+        let roots = binary.with_file_name("roots");
+        copy_roots(&roots).map_err(WorkspaceError::at(&roots))?;
+    }
+    Ok(())
+}
+
+/// Copies the authorities that the functions trust to a folder, and replaces one that exists.
+///
+/// # Errors
+/// A file or folder cannot be read or written.
+pub fn copy_roots(target: &Path) -> std::io::Result<()> {
+    if target.exists() {
+        std::fs::remove_dir_all(target)?;
+    }
+    std::fs::create_dir(target)?;
+    for entry in std::fs::read_dir(root().join(ROOTS))? {
+        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+        // The others are not certificates.
+        if path.extension().is_some_and(|extension| extension == "0") {
+            std::fs::copy(path, target.join(name))?;
+        }
     }
     Ok(())
 }
@@ -132,21 +167,24 @@ pub async fn build(architecture: Architecture) -> Result<(), BuildError> {
 /// # Errors
 /// [`BuildError`].
 pub async fn zip(architecture: Architecture) -> Result<(), BuildError> {
-    run(&function_names()?, VENDORED_OPENSSL, architecture, &root().join("target/lambda-zip"), "zip").await
+    let folder = root().join("target/lambda-zip");
+    run(&function_names()?, VENDORED_OPENSSL, DEPLOYED, architecture, &folder, "zip").await
 }
 
-/// Builds [`BASELINES`] in the same way, but in a run of their own, so that the features of neither affect the other.
+/// Builds [`BASELINES`] in a run of their own, so that the features of neither affect the other, and with a profile of
+/// their own.
 ///
 /// # Errors
 /// [`BuildError`].
 pub async fn build_baselines(architecture: Architecture) -> Result<(), BuildError> {
-    run(&BASELINES, "native-tls/vendored", architecture, &baselines_folder(), "binary").await
+    run(&BASELINE_PACKAGES, "native-tls/vendored", BASELINE, architecture, &baselines_folder(), "binary").await
 }
 
 /// Runs cargo once for all packages, so that it compiles their dependencies once.
 async fn run(
     packages: &[impl fmt::Display],
     features: &str,
+    optimization: Optimization,
     architecture: Architecture,
     folder: &Path,
     format: &str,
@@ -156,13 +194,13 @@ async fn run(
     let mut command = group.command(&cargo_lambda);
     // The check of the target would call rustup.
     command
-        .args(["lambda", "build", "--release", "--skip-target-check", "--features", features])
+        .args(["lambda", "build", optimization.profile, "--skip-target-check", "--features", features])
         .args(["--output-format", format, "--lambda-dir"])
         .arg(folder)
         .args(packages.iter().map(|package| format!("--package={package}")))
         .args(if format == "zip" { &["--include", ROOTS][..] } else { &[] })
-        .env("RUSTFLAGS", RUSTFLAGS)
-        .env("CFLAGS", CFLAGS)
+        .env("RUSTFLAGS", format!("{RUSTFLAGS} -C target-cpu={}", architecture.processor()))
+        .env("CFLAGS", optimization.cflags)
         .current_dir(root())
         .stdin(Stdio::null())
         .stdout(std::io::stderr());
@@ -209,6 +247,15 @@ impl Architecture {
         match self {
             Self::X86_64 => "x86_64",
             Self::Arm64 => "aarch64",
+        }
+    }
+
+    /// The oldest processor on which Lambda runs functions. cargo-lambda would choose the same, but does not if
+    /// `RUSTFLAGS` is set.
+    fn processor(self) -> &'static str {
+        match self {
+            Self::X86_64 => "haswell",
+            Self::Arm64 => "neoverse-n1",
         }
     }
 

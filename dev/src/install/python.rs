@@ -40,6 +40,33 @@ pub const ALEMBIC: Package = Package {
     ],
 };
 
+/// A back end in Python as it is commonly written, with the runtime client that Lambda uses for Python.
+pub(crate) const PEER: Package = Package {
+    folder: "peer",
+    requirements: &[
+        "annotated-doc==0.0.7",
+        "annotated-types==0.8.0",
+        "anyio==4.16.0",
+        "asyncpg==0.32.0",
+        "awslambdaric==4.2.2",
+        "fastapi==0.165.0",
+        "greenlet==3.5.6",
+        "idna==3.20",
+        "mangum==0.22.0",
+        "opentelemetry-api==1.45.2",
+        "pydantic==2.14.4",
+        "pydantic-core==2.50.5",
+        "pyjwt==2.15.1",
+        "simplejson==4.3.0",
+        "snapshot-restore-py==1.0.0",
+        "sqlalchemy==2.1.9",
+        "sqlmodel==0.0.50",
+        "starlette==1.10.0",
+        "typing-extensions==4.16.0",
+        "typing-inspection==0.4.5",
+    ],
+};
+
 impl Package {
     /// The folder of the virtual environment. It is installed if it is missing or has other versions.
     ///

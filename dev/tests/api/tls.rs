@@ -36,8 +36,9 @@ async fn sslmode_prefer_needs_no_certificate_on_this_machine() {
             "{}&application_name={name}",
             url.replace("sslmode=disable&", mode).replace("sslmode=disable", mode)
         );
-        let roots = root().join("shared/roots.pem");
-        let api = Api::start(&url, &[("SSL_CERT_FILE", roots.to_str().expect("text"))]).await;
+        let roots = root().join("shared/roots");
+        let roots = [("SSL_CERT_DIR", roots.to_str().expect("text")), ("SSL_CERT_FILE", "/dev/null")];
+        let api = Api::start(&url, &roots).await;
         api.new_user().await.create(json!({"title": "Buy milk"})).await;
         migrations::status(&url).await.expect("the same server");
         let statement =

@@ -10,6 +10,8 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
+use openssl::pkey::Private;
+use openssl::rsa::Rsa;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -99,6 +101,11 @@ impl Key {
             }
             _ => [hex("30820122300d06092a864886f70d01010105000382010f00"), self.rsa_public_key()].concat(),
         }
+    }
+
+    /// The private key, for signatures that other libraries do not make.
+    pub(crate) fn rsa_private_key(&self) -> Rsa<Private> {
+        Rsa::private_key_from_der(self.encoding.as_bytes()).expect("a key of PKCS #1")
     }
 
     /// `RSAPublicKey` of PKCS #1, for 2048 bits and the usual exponent.

@@ -5,6 +5,7 @@
 
 mod case;
 mod cases;
+mod connection;
 mod database;
 mod function;
 mod key_server;

@@ -53,5 +53,8 @@ async fn start_reads_and_checks_in_one_round_trip() {
     // Tables of another form cost the start one more, and another for the keys, and the first request none.
     database.run(r#"alter table jwks rename "publicKey" to public_key; alter table session rename to sessions"#).await;
     assert_eq!(cost(&database, "jwks", &by_key).await, expected(start + 2, 4, 1));
-    assert_eq!(cost(&database, "session", SESSION).await, expected(start + 1, 2, 2));
+    let session = cost(&database, "session", SESSION).await;
+    assert_eq!((session.round_trips_of_start, session.statements_of_start), (start + 1, 2));
+    // Their query is prepared after the first session was looked up. The request does not wait for that.
+    assert!((2..=3).contains(&session.round_trips_of_request), "{session:?}");
 }

@@ -13,6 +13,7 @@ mod lost_responses;
 mod metrics;
 mod overtaken;
 mod pooler;
+mod prepared;
 mod roots;
 mod secrets;
 mod soak;

@@ -1,10 +1,10 @@
 //! `PATCH /api/tasks/{id}/complete` (also `/toggle` and `/status`): sets or toggles whether a task is completed.
 
-use shared::{ApiError, Completion, Request, Response, StartError, UserScope, response};
+use shared::{ApiError, Completion, Request, Response, StartError, UserScope, UserTasks, response};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
-    shared::serve(complete_task).await
+    shared::serve(&[UserTasks::COMPLETE], complete_task).await
 }
 
 async fn complete_task(user: UserScope, request: Request) -> Result<Response, ApiError> {

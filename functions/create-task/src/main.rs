@@ -1,10 +1,10 @@
 //! `POST /api/tasks`: stores a new task.
 
-use shared::{ApiError, NewTask, Request, Response, StartError, UserScope, response};
+use shared::{ApiError, NewTask, Request, Response, StartError, UserScope, UserTasks, response};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
-    shared::serve(create_task).await
+    shared::serve(&[UserTasks::CREATE], create_task).await
 }
 
 async fn create_task(user: UserScope, request: Request) -> Result<Response, ApiError> {

@@ -1,10 +1,10 @@
 //! `DELETE /api/tasks/{id}`: deletes a task permanently.
 
-use shared::{ApiError, Request, Response, StartError, UserScope, response};
+use shared::{ApiError, Request, Response, StartError, UserScope, UserTasks, response};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
-    shared::serve(delete_task).await
+    shared::serve(&[UserTasks::DELETE], delete_task).await
 }
 
 async fn delete_task(user: UserScope, request: Request) -> Result<Response, ApiError> {

@@ -1,10 +1,10 @@
 //! `GET /api/tasks/{id}`: returns one task.
 
-use shared::{ApiError, Request, Response, StartError, UserScope, response};
+use shared::{ApiError, Request, Response, StartError, UserScope, UserTasks, response};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
-    shared::serve(get_task).await
+    shared::serve(&[UserTasks::GET], get_task).await
 }
 
 async fn get_task(user: UserScope, request: Request) -> Result<Response, ApiError> {

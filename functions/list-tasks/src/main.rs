@@ -4,7 +4,7 @@ use shared::{ApiError, ListQuery, Request, Response, StartError, UserScope, resp
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
-    shared::serve(list_tasks).await
+    shared::serve(&[], list_tasks).await
 }
 
 async fn list_tasks(user: UserScope, request: Request) -> Result<Response, ApiError> {

@@ -1,10 +1,10 @@
 //! `PUT` and `PATCH /api/tasks/{id}`: changes the given fields of a task.
 
-use shared::{ApiError, Request, Response, StartError, TaskChange, UserScope, response};
+use shared::{ApiError, Request, Response, StartError, TaskChange, UserScope, UserTasks, response};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
-    shared::serve(update_task).await
+    shared::serve(&[UserTasks::UPDATE], update_task).await
 }
 
 async fn update_task(user: UserScope, request: Request) -> Result<Response, ApiError> {

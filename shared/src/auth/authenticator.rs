@@ -44,6 +44,11 @@ impl Authenticator {
         })
     }
 
+    /// The statement that a request needs to be authenticated, if it needs one.
+    pub(crate) fn statement(&self) -> Option<&'static str> {
+        self.sessions.as_ref().map(|_| self.tables.session_query())
+    }
+
     /// Fetches the public keys before the first request needs them, if they have a URL.
     pub(crate) async fn fetch_keys(&self) {
         if let Some((keys, _)) = &self.jwks {

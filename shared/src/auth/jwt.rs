@@ -2,11 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, crypto};
+use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 
 use super::claims::Claims;
 use super::error::TokenError;
+use super::jwt_crypto;
 use super::members::{given, present};
 
 /// The three parts of a compact JWS whose header has no critical extension.
@@ -57,9 +58,10 @@ impl<'a> Jwt<'a> {
 
     /// The claims, if `key` has signed them with `algorithm`. Their content is not yet checked.
     pub(super) fn verify(&self, key: &DecodingKey, algorithm: Algorithm) -> Result<Claims, TokenError> {
-        match crypto::verify(self.signature, self.message.as_bytes(), key, algorithm) {
-            Ok(true) => part(self.payload).ok_or(TokenError::Claims),
-            Ok(false) | Err(_) => Err(TokenError::Signature),
+        if jwt_crypto::verify(self.signature, self.message.as_bytes(), key, algorithm) {
+            part(self.payload).ok_or(TokenError::Claims)
+        } else {
+            Err(TokenError::Signature)
         }
     }
 }

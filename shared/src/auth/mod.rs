@@ -10,8 +10,11 @@ mod claims;
 mod error;
 mod jwks;
 mod jwt;
+mod jwt_crypto;
 mod members;
+mod public_key;
 mod session;
+mod shared_secret;
 #[cfg(feature = "proof")]
 mod sign_in_tables;
 mod table_forms;

@@ -1,22 +1,22 @@
 //! Opaque session tokens of Better Auth's `bearer()` plugin.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, DecodingKey, crypto};
+use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 
 use super::error::TokenError;
+use super::shared_secret::SharedSecret;
 use crate::config::Secret;
 
 /// Reads session tokens. Only the database knows whether they are valid.
 pub(super) struct SessionTokens {
     /// Verifies signed tokens.
-    key: Option<DecodingKey>,
+    secret: Option<SharedSecret>,
 }
 
 impl SessionTokens {
     pub(super) fn new(secret: Option<&Secret>) -> Self {
-        Self { key: secret.map(|secret| DecodingKey::from_secret(secret.expose().as_bytes())) }
+        Self { secret: secret.map(|secret| SharedSecret::from_bytes(secret.expose().as_bytes())) }
     }
 
     /// The token as the session table stores it.
@@ -34,19 +34,16 @@ impl SessionTokens {
     }
 
     fn signed<'a>(&self, token: &'a str, signature: &str) -> Result<&'a str, TokenError> {
-        let key = self.key.as_ref().ok_or(TokenError::NoSecret)?;
+        let secret = self.secret.as_ref().ok_or(TokenError::NoSecret)?;
         let signature = STANDARD.decode(signature).map_err(|_| TokenError::Signature)?;
-        let signature = URL_SAFE_NO_PAD.encode(signature);
-        match crypto::verify(&signature, token.as_bytes(), key, Algorithm::HS256) {
-            Ok(true) => Ok(token),
-            Ok(false) | Err(_) => Err(TokenError::Signature),
-        }
+        if secret.verify(token.as_bytes(), &signature) { Ok(token) } else { Err(TokenError::Signature) }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use jsonwebtoken::EncodingKey;
+    use hmac::{Hmac, KeyInit as _, Mac as _};
+    use sha2::Sha256;
 
     use super::*;
 
@@ -55,13 +52,13 @@ mod tests {
 
     /// The signature as Better Auth writes it.
     fn signature(secret: &[u8]) -> String {
-        let signed = crypto::sign(TOKEN.as_bytes(), &EncodingKey::from_secret(secret), Algorithm::HS256);
-        STANDARD.encode(URL_SAFE_NO_PAD.decode(signed.expect("a signature")).expect("base64url"))
+        let keyed = Hmac::<Sha256>::new_from_slice(secret).expect("a key of any length");
+        STANDARD.encode(keyed.chain_update(TOKEN).finalize().into_bytes())
     }
 
     #[test]
     fn raw_and_signed_tokens_are_the_same_session() {
-        let sessions = SessionTokens { key: Some(DecodingKey::from_secret(SECRET)) };
+        let sessions = SessionTokens { secret: Some(SharedSecret::from_bytes(SECRET)) };
         let signed = format!("{TOKEN}.{}", signature(SECRET));
         let encoded = signed.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
         for sent in [TOKEN, &signed, &encoded] {
@@ -71,7 +68,7 @@ mod tests {
 
     #[test]
     fn malformed_tokens_are_refused_without_a_query() {
-        let sessions = SessionTokens { key: Some(DecodingKey::from_secret(SECRET)) };
+        let sessions = SessionTokens { secret: Some(SharedSecret::from_bytes(SECRET)) };
         let foreign = format!("{TOKEN}.{}", signature(b"another secret of at least 32 bytes"));
         for (sent, reason) in [
             (foreign.as_str(), TokenError::Signature),
@@ -84,7 +81,7 @@ mod tests {
         ] {
             assert_eq!(sessions.stored_token(sent), Err(reason), "{sent}");
         }
-        let without_secret = SessionTokens { key: None };
+        let without_secret = SessionTokens { secret: None };
         let signed = format!("{TOKEN}.{}", signature(SECRET));
         assert_eq!(without_secret.stored_token(&signed), Err(TokenError::NoSecret));
     }

@@ -5,7 +5,6 @@
 //! migration are tried first. The catalog is read if a table is not as usual when the function starts, and when a query
 //! fails.
 
-use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -44,6 +43,8 @@ struct TableQuery {
     without_table: &'static str,
     /// The query for the table that was found.
     found_sql: Mutex<Option<Arc<str>>>,
+    /// Makes the query as it is sent.
+    to_query: for<'a> fn(&'static str, &'a str, Vec<SqlParam<'a>>) -> Query<'a>,
 }
 
 /// What Better Auth's tables are needed for.
@@ -80,6 +81,7 @@ impl BetterAuthTables {
                 without_table: "without Better Auth's plugin jwt() there are no such keys; if they are elsewhere, set \
                                 JWKS_URL",
                 found_sql: found_sql(),
+                to_query: |name, sql, params| Query::new(name, sql, params),
             },
             sessions: TableQuery {
                 name: "session",
@@ -90,9 +92,15 @@ impl BetterAuthTables {
                 sql_for: session_of,
                 without_table: SECONDARY_STORAGE,
                 found_sql: found_sql(),
+                to_query: |name, sql, params| Query::prepared(name, sql, params),
             },
             has_examined_sessions: AtomicBool::new(false),
         }
+    }
+
+    /// The query of sessions, if their table is as usual.
+    pub(super) fn session_query(&self) -> &'static str {
+        self.sessions.usual_sql
     }
 
     /// The public keys as JWKs whose `kid` is the id of their row. A text that is not a JWK becomes null.
@@ -155,7 +163,7 @@ impl BetterAuthTables {
 
     /// The rows of the keys if they are wanted, and what `check` returns. Neither if a table is not as usual.
     async fn keys_and_check(&self, wants_keys: bool, check: &str) -> Result<(Option<Vec<Row>>, bool), DbError> {
-        let check = Query { name: "check", sql: Cow::Borrowed(check), params: Vec::new() };
+        let check = Query::new("check", check, Vec::new());
         let keys = Query::new(self.keys.name, self.keys.usual_sql, Vec::new());
         let result = if wants_keys {
             self.database.query_together([check, keys]).await.map(|result| {
@@ -175,7 +183,7 @@ impl BetterAuthTables {
     async fn query(&self, query: &TableQuery, params: Vec<SqlParam<'_>>) -> Result<Vec<Row>, AuthError> {
         let known_sql = query.known_sql();
         let sql = known_sql.as_deref().unwrap_or(query.usual_sql);
-        match self.execute(query.name, sql, params.clone()).await {
+        match self.execute((query.to_query)(query.name, sql, params.clone())).await {
             Err(error) if is_about_form(&error) => {
                 let tables = self.tables_of(query).await?;
                 self.query_in(&tables, query, params).await
@@ -192,7 +200,7 @@ impl BetterAuthTables {
         params: Vec<SqlParam<'_>>,
     ) -> Result<Vec<Row>, AuthError> {
         let sql = query.find_in(tables).map_err(AuthError::UnusableTable)?;
-        let rows = self.execute(query.name, &sql, params).await?;
+        let rows = self.execute((query.to_query)(query.name, &sql, params)).await?;
         query.set_known_sql(sql);
         Ok(rows)
     }
@@ -202,7 +210,7 @@ impl BetterAuthTables {
         let tables = self.tables_of(&self.sessions).await?;
         let Some(table) = self.sessions.usable_in(&tables).next() else { return Ok(None) };
         let Ok(sql) = live_sessions_of(&table) else { return Ok(None) };
-        let rows = self.execute("any session", &sql, Vec::new()).await?;
+        let rows = self.execute(Query::new("any session", &sql, Vec::new())).await?;
         let has_sessions = rows.first().map_or(Ok(true), |row| row.get(0))?;
         Ok((!has_sessions).then(|| table.qualified_name().to_owned()))
     }
@@ -212,11 +220,11 @@ impl BetterAuthTables {
     }
 
     async fn tables(&self, catalog: Query<'_>) -> Result<Vec<CatalogTable>, DbError> {
-        decode(&self.database.query(catalog).await?.rows)
+        decode(&self.execute(catalog).await?)
     }
 
-    async fn execute(&self, name: &'static str, sql: &str, params: Vec<SqlParam<'_>>) -> Result<Vec<Row>, DbError> {
-        Ok(self.database.query(Query { name, sql: Cow::Borrowed(sql), params }).await?.rows)
+    async fn execute(&self, query: Query<'_>) -> Result<Vec<Row>, DbError> {
+        Ok(self.database.query(query).await?.rows)
     }
 }
 

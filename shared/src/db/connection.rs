@@ -1,15 +1,17 @@
 //! An open connection: whether it can be used, and statements on it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Statement};
 
 use super::connector::Connected;
 use super::error::ExecuteError;
+use super::prepared::{PreparedStatements, Preparing};
 use super::query::Query;
 use super::row::Row;
 use super::socket::{SocketProbe, Unread};
@@ -19,7 +21,10 @@ use crate::time::FreezeAwareInstant;
 /// A signed-in connection and its socket.
 #[derive(Debug)]
 pub(super) struct Connection {
-    client: Client,
+    client: Arc<Client>,
+    prepared: PreparedStatements,
+    /// Statements that are prepared in the next round trip.
+    to_prepare: Vec<Box<str>>,
     probe: SocketProbe,
     /// Runs the driver until the client is dropped or the connection ends.
     driver_task: JoinHandle<()>,
@@ -52,10 +57,20 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
 const MAX_UNACKED_CHECKS: u32 = 3;
 
 impl Connection {
-    pub(super) fn new(connected: Connected) -> Self {
+    pub(super) fn new(connected: Connected, preparing: Arc<Preparing>) -> Self {
         let Connected { client, probe, driver_task, phases } = connected;
+        let prepared = PreparedStatements::new(preparing);
         let now = FreezeAwareInstant::now();
-        Self { client, probe, driver_task, phases, opened: now, last_used: now }
+        Self {
+            client: Arc::new(client),
+            prepared,
+            to_prepare: Vec::new(),
+            probe,
+            driver_task,
+            phases,
+            opened: now,
+            last_used: now,
+        }
     }
 
     /// Whether the connection may be used again, as far as that can be known without a round trip.
@@ -90,7 +105,13 @@ impl Connection {
     /// Closes the connection with the protocol's Terminate message.
     pub(super) async fn close(self) {
         drop(self.client);
+        drop(self.prepared);
         timeout(CLOSE_TIMEOUT, self.driver_task).await.ok();
+    }
+
+    /// Prepares a statement in the round trip of the next one that is executed.
+    pub(super) fn prepare_next(&mut self, sql: &str) {
+        self.to_prepare.push(sql.into());
     }
 
     /// Sends the statements together, in one round trip. Fails early if the network path dies.
@@ -98,14 +119,34 @@ impl Connection {
         &mut self,
         queries: &[Query<'_>; N],
     ) -> Result<[Vec<Row>; N], ExecuteError> {
-        let executions = queries.iter().map(|query| execute_one(&self.client, query));
+        for sql in std::mem::take(&mut self.to_prepare) {
+            self.prepared.prepare(&self.client, &sql);
+        }
+        let executions = queries.iter().map(|query| self.execute_one(query));
         let rows = tokio::select! {
             rows = try_join_all(executions) => rows.map_err(ExecuteError::Driver)?,
             () = dead_path(&self.probe) => return Err(ExecuteError::DeadPath),
         };
         self.last_used = FreezeAwareInstant::now();
+        for query in queries.iter().filter(|query| query.is_prepared) {
+            self.prepared.prepare(&self.client, &query.sql);
+        }
         let mut rows = rows.into_iter();
         Ok(std::array::from_fn(|_| rows.next().unwrap_or_default()))
+    }
+
+    async fn execute_one(&self, query: &Query<'_>) -> Result<Vec<Row>, tokio_postgres::Error> {
+        if query.is_prepared
+            && let Some(statement) = self.prepared.get(&query.sql)
+        {
+            match execute_prepared(&self.client, &statement, query).await {
+                Err(error) if self.prepared.reject(&query.sql, &error) => {}
+                outcome => return outcome,
+            }
+        }
+        let params: Vec<(&(dyn ToSql + Sync), Type)> =
+            query.params.iter().map(|param| (param as &(dyn ToSql + Sync), Type::UNKNOWN)).collect();
+        Ok(decodable(query, self.client.query_typed(&query.sql, &params).await?))
     }
 
     /// Sends statements without parameters and results.
@@ -123,11 +164,17 @@ impl Connection {
     }
 }
 
-async fn execute_one(client: &Client, query: &Query<'_>) -> Result<Vec<Row>, tokio_postgres::Error> {
-    let params: Vec<(&(dyn ToSql + Sync), Type)> =
-        query.params.iter().map(|param| (param as &(dyn ToSql + Sync), Type::UNKNOWN)).collect();
-    let rows = client.query_typed(&query.sql, &params).await?;
-    Ok(rows.into_iter().map(|row| Row::new(query.name, row)).collect())
+async fn execute_prepared(
+    client: &Client,
+    statement: &Statement,
+    query: &Query<'_>,
+) -> Result<Vec<Row>, tokio_postgres::Error> {
+    let params: Vec<&(dyn ToSql + Sync)> = query.params.iter().map(|param| param as &(dyn ToSql + Sync)).collect();
+    Ok(decodable(query, client.query(statement, &params).await?))
+}
+
+fn decodable(query: &Query<'_>, rows: Vec<tokio_postgres::Row>) -> Vec<Row> {
+    rows.into_iter().map(|row| Row::new(query.name, row)).collect()
 }
 
 /// Returns when sent data are not acknowledged any more.

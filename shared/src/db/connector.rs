@@ -16,15 +16,17 @@ use std::time::Duration;
 use database_url::DatabaseUrl;
 use native_tls::TlsConnectorBuilder;
 use postgres_native_tls::{TlsConnector, TlsStream, set_postgresql_alpn};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::config::{Host, SslMode, SslNegotiation};
 use tokio_postgres::tls::TlsConnect;
-use tokio_postgres::{Client, Config};
+use tokio_postgres::{Client, Config, NoTls};
 
 use super::socket::{CountingStream, SocketProbe};
+use super::statement_names::NamingStream;
 use super::stats::ConnectPhases;
 use crate::tls::{TlsRoots, message_contains};
 
@@ -80,6 +82,8 @@ pub(super) struct Connector {
     /// Set once direct TLS has failed. It saves a round trip with servers that support it; others reset the connection or
     /// hang.
     direct_failed: AtomicBool,
+    /// Set once the server has refused TLS, where `sslmode=prefer` allows that.
+    tls_refused: AtomicBool,
 }
 
 /// `sslmode=prefer` encrypts and does not verify, as in libpq. [`DatabaseUrl`] accepts it for the server of this machine
@@ -99,6 +103,7 @@ impl Connector {
                 _ => set_postgresql_alpn,
             }),
             direct_failed: AtomicBool::new(false),
+            tls_refused: AtomicBool::new(false),
         }
     }
 
@@ -114,7 +119,7 @@ impl Connector {
 
     async fn connect_with_fallback(&self) -> Result<Connected, ConnectError> {
         if self.tries_direct_tls() {
-            match self.connect_by(SslNegotiation::Direct).await {
+            match self.connect_with_tls(SslNegotiation::Direct).await {
                 Err(ConnectError::Tls) => self.direct_failed.store(true, Ordering::Relaxed),
                 // A permanent failure comes from a server that has understood direct TLS.
                 Err(ConnectError::Handshake(error)) if !is_permanent(&error) => {
@@ -123,7 +128,18 @@ impl Connector {
                 outcome => return outcome,
             }
         }
-        self.connect_by(SslNegotiation::Postgres).await
+        match self.config.get_ssl_mode() {
+            SslMode::Disable => self.connect_without_tls().await,
+            SslMode::Prefer if self.tls_refused.load(Ordering::Relaxed) => self.connect_without_tls().await,
+            SslMode::Prefer => match self.connect_with_tls(SslNegotiation::Postgres).await {
+                Err(ConnectError::Handshake(error)) if message_contains(&error, TLS_REFUSED) => {
+                    self.tls_refused.store(true, Ordering::Relaxed);
+                    self.connect_without_tls().await
+                }
+                outcome => outcome,
+            },
+            _ => self.connect_with_tls(SslNegotiation::Postgres).await,
+        }
     }
 
     /// Whether the server is Neon or the connection string asks for direct TLS.
@@ -134,26 +150,35 @@ impl Connector {
             && !self.direct_failed.load(Ordering::Relaxed)
     }
 
-    async fn connect_by(&self, negotiation: SslNegotiation) -> Result<Connected, ConnectError> {
+    async fn connect_without_tls(&self) -> Result<Connected, ConnectError> {
+        let mut phases = ConnectPhases::default();
+        let (stream, probe, _) = self.open(&mut phases).await?;
+        let started = Instant::now();
+        let mut config = self.config.clone();
+        config.ssl_mode(SslMode::Disable);
+        let signed_in = timeout(SIGN_IN_TIMEOUT, config.connect_raw(NamingStream::new(stream), NoTls)).await;
+        phases.sign_in = started.elapsed();
+        let (client, connection) = signed_in.map_err(|_| ConnectError::SignIn)?.map_err(ConnectError::Driver)?;
+        Ok(Connected { client, probe, driver_task: tokio::spawn(run_driver(connection)), phases })
+    }
+
+    async fn connect_with_tls(&self, negotiation: SslNegotiation) -> Result<Connected, ConnectError> {
         let mut phases = ConnectPhases::default();
         let (stream, probe, name) = self.open(&mut phases).await?;
         let started = Instant::now();
         let connector = self.roots.connector().await.map_err(ConnectError::TlsLibrary)?;
         let connector = TlsConnector::new(connector.clone(), &name);
         let mut config = self.config.clone();
-        config.ssl_negotiation(negotiation);
+        config.ssl_mode(SslMode::Require).ssl_negotiation(negotiation);
         let handshake_done = Arc::new(Notify::new());
         let mut sign_in = pin!(
             config.connect_raw(stream, NotifyingConnector { connector, handshake_done: Arc::clone(&handshake_done) })
         );
-        let ended_early = match config.get_ssl_mode() {
-            SslMode::Require => tokio::select! {
-                biased;
-                () = handshake_done.notified() => None,
-                outcome = &mut sign_in => Some(outcome.map_err(ConnectError::Handshake)),
-                () = sleep(TLS_TIMEOUT) => return Err(ConnectError::Tls),
-            },
-            _ => None,
+        let ended_early = tokio::select! {
+            biased;
+            () = handshake_done.notified() => None,
+            outcome = &mut sign_in => Some(outcome.map_err(ConnectError::Handshake)),
+            () = sleep(TLS_TIMEOUT) => return Err(ConnectError::Tls),
         };
         phases.tls = started.elapsed();
         let outcome = match ended_early {
@@ -237,9 +262,10 @@ struct Candidate {
 const DEFAULT_PORT: u16 = 5432;
 
 /// Runs the driver's half of a connection until one of the peers closes it.
-async fn run_driver<S>(connection: tokio_postgres::Connection<CountingStream, S>)
+async fn run_driver<S, T>(connection: tokio_postgres::Connection<S, T>)
 where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
 {
     if let Err(error) = connection.await {
         tracing::info!(%error, "the database closed the connection");
@@ -280,23 +306,26 @@ struct NotifyingConnector {
 }
 
 impl TlsConnect<CountingStream> for NotifyingConnector {
-    type Stream = TlsStream<CountingStream>;
+    type Stream = NamingStream<TlsStream<CountingStream>>;
     type Error = native_tls::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<TlsStream<CountingStream>, native_tls::Error>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Stream, native_tls::Error>> + Send>>;
 
     fn connect(self, stream: CountingStream) -> Self::Future {
         let Self { connector, handshake_done } = self;
         Box::pin(async move {
             let stream = connector.connect(stream).await?;
             handshake_done.notify_one();
-            Ok(stream)
+            Ok(NamingStream::new(stream))
         })
     }
 }
 
+/// Of the driver's error if the server refuses TLS.
+const TLS_REFUSED: &str = "server does not support TLS";
+
 /// Whether a failed handshake or sign-in will fail again: a certificate that is not valid, a channel that cannot be bound,
 /// an authentication method that is not supported. A handshake that was cut off is not permanent.
 pub(super) fn is_permanent(error: &tokio_postgres::Error) -> bool {
-    let messages = ["certificate verify failed", "channel binding", "authentication method", "does not support TLS"];
+    let messages = ["certificate verify failed", "channel binding", "authentication method", TLS_REFUSED];
     messages.iter().any(|message| message_contains(error, message))
 }

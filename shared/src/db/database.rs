@@ -54,7 +54,8 @@ begin;
 set local lock_timeout = '2s';
 set local statement_timeout = '30s';
 set constraints all immediate";
-        let database = Self { in_transaction: true, ..Self::new(url) };
+        let slot = Mutex::new(Slot::unprepared());
+        let database = Self { slot, in_transaction: true, ..Self::new(url) };
         let mut slot = database.slot.lock().await;
         let connection = slot.take(&database.connector, &database.stats).await;
         let connection = connection.map_err(|error| DbError::from_connect("begin", error))?;
@@ -64,10 +65,11 @@ set constraints all immediate";
         Ok(database)
     }
 
-    /// Connects before the first request needs it, and returns whether there is a connection. A failure is not reported:
+    /// Connects before the first request needs it, and returns whether there is a connection. `statements` are prepared in
+    /// the round trip of the next statement. A failure is not reported:
     /// the first request tries again. If this is cancelled, the connection is still opened.
-    pub(crate) async fn warm_up(&self) -> bool {
-        let filled = self.slot.lock().await.fill(&self.connector, &self.stats).await;
+    pub(crate) async fn warm_up(&self, statements: &[&str]) -> bool {
+        let filled = self.slot.lock().await.fill(&self.connector, &self.stats, statements).await;
         if let Err(error) = filled {
             let error = DbError::from_connect("none", error);
             tracing::warn!(cause = cause_chain(&error), "no connection yet: the first request will try again");

@@ -3,7 +3,8 @@
 //! A function instance serves one request at a time, is frozen between requests for seconds or hours, and is started by
 //! the hundred. So there is one connection and no pool: opened before the first request (`connector`), checked before it
 //! is used again (`connection`), taken out while in use and put back after a clean end (`slot`), and replaced without an
-//! error for the caller when it was lost (`retry`). A request that is cancelled or fails halfway cannot leave a half-read
+//! error for the caller when it was lost (`retry`). Statements that look up rows by key are prepared on it (`prepared`), under
+//! names that no other client uses for another statement (`statement_names`). A request that is cancelled or fails halfway cannot leave a half-read
 //! connection to the next one.
 
 mod catalog;
@@ -12,11 +13,13 @@ mod connector;
 mod database;
 mod error;
 mod param;
+mod prepared;
 mod query;
 mod retry;
 mod row;
 mod slot;
 mod socket;
+mod statement_names;
 mod stats;
 
 pub(crate) use catalog::{CatalogColumn, CatalogTable, TableCheck, TypeCategory};

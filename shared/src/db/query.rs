@@ -15,12 +15,20 @@ pub(crate) struct Query<'a> {
     pub(crate) name: &'static str,
     pub(crate) sql: Cow<'a, str>,
     pub(crate) params: Vec<SqlParam<'a>>,
+    /// Whether it is executed as a prepared statement where there is one. That needs one plan that fits all parameters, as
+    /// for a look-up by key.
+    pub(crate) is_prepared: bool,
 }
 
 impl<'a> Query<'a> {
-    /// A statement whose text is known at compile time.
-    pub(crate) fn new(name: &'static str, sql: &'static str, params: Vec<SqlParam<'a>>) -> Self {
-        Self { name, sql: Cow::Borrowed(sql), params }
+    /// A statement that is parsed and planned at each execution.
+    pub(crate) fn new(name: &'static str, sql: impl Into<Cow<'a, str>>, params: Vec<SqlParam<'a>>) -> Self {
+        Self { name, sql: sql.into(), params, is_prepared: false }
+    }
+
+    /// A statement that is executed often enough to be prepared.
+    pub(crate) fn prepared(name: &'static str, sql: impl Into<Cow<'a, str>>, params: Vec<SqlParam<'a>>) -> Self {
+        Self { is_prepared: true, ..Self::new(name, sql, params) }
     }
 }
 

@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::connection::{Connection, ConnectionHealth};
 use super::connector::{ConnectError, Connector};
+use super::prepared::Preparing;
 use super::stats::{ConnectReason, StatsRecorder};
 use crate::time::FreezeAwareInstant;
 
@@ -20,6 +21,7 @@ pub(super) struct Slot {
     pending: Option<PendingConnect>,
     /// Why the next connection will have to be opened.
     reason: ConnectReason,
+    preparing: Arc<Preparing>,
     /// No connection is opened.
     is_single: bool,
 }
@@ -39,6 +41,12 @@ impl Drop for PendingConnect {
 }
 
 impl Slot {
+    /// A slot on whose connections no statement is prepared.
+    #[cfg(feature = "proof")]
+    pub(super) fn unprepared() -> Self {
+        Self { preparing: Arc::new(Preparing::off()), ..Self::default() }
+    }
+
     /// A slot whose connection is not replaced when it is lost.
     #[cfg(feature = "proof")]
     pub(super) fn single(connection: Connection) -> Self {
@@ -81,10 +89,19 @@ impl Slot {
         self.reason = ConnectReason::Failed;
     }
 
-    /// Opens the connection that a request will need.
-    pub(super) async fn fill(&mut self, connector: &Arc<Connector>, stats: &StatsRecorder) -> Result<(), ConnectError> {
+    /// Opens the connection that a request will need, unless it is open. The statements are prepared in its next round
+    /// trip.
+    pub(super) async fn fill(
+        &mut self,
+        connector: &Arc<Connector>,
+        stats: &StatsRecorder,
+        statements: &[&str],
+    ) -> Result<(), ConnectError> {
         if self.idle.is_none() {
             self.idle = Some(self.take(connector, stats).await?);
+        }
+        if let Some(connection) = &mut self.idle {
+            statements.iter().for_each(|sql| connection.prepare_next(sql));
         }
         Ok(())
     }
@@ -102,10 +119,10 @@ impl Slot {
             return Ok(connection);
         }
         let pending = self.pending.get_or_insert_with(|| {
-            let connector = Arc::clone(connector);
+            let (connector, preparing) = (Arc::clone(connector), Arc::clone(&self.preparing));
             PendingConnect {
                 started: FreezeAwareInstant::now(),
-                task: tokio::spawn(async move { connector.connect().await.map(Connection::new) }),
+                task: tokio::spawn(async move { Ok(Connection::new(connector.connect().await?, preparing)) }),
             }
         });
         let connected = (&mut pending.task).await;

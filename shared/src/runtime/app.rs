@@ -14,7 +14,7 @@ use crate::auth::Authenticator;
 use crate::config::{ApiConfig, Config, StartError};
 use crate::db::{Database, cause_chain};
 use crate::http::{ApiError, Event, Response, ResponseWriter};
-use crate::scope::{TABLE_CHECK, table_problems};
+use crate::scope::{StartStatement, TABLE_CHECK, table_problems};
 
 /// The parts of a function.
 pub(super) struct App {
@@ -42,11 +42,13 @@ impl App {
         })
     }
 
-    /// Does what the first request could do as well, because Lambda gives the start more processor time: connects, fetches
-    /// the public keys, and logs what the database lacks. What fails here is retried by the first request.
-    pub(super) async fn warm_up(&self) {
+    /// Does what the first request could do as well, because Lambda gives the start more processor time: connects, prepares
+    /// `statements`, fetches the public keys, and logs what the database lacks. What fails here is retried by the first request.
+    pub(super) async fn warm_up(&self, statements: &[StartStatement]) {
+        let statements = statements.iter().map(|statement| statement.sql());
+        let statements: Vec<&str> = self.authenticator.statement().into_iter().chain(statements).collect();
         let with_database = async {
-            if !self.database.warm_up().await {
+            if !self.database.warm_up(&statements).await {
                 return;
             }
             match self.authenticator.check_tables(&TABLE_CHECK).await {

@@ -16,20 +16,21 @@ use super::shutdown::{register_extension, sigterm};
 use crate::config::{Config, StartError};
 use crate::db::Readiness;
 use crate::http::{ApiError, Event, Request, Response};
-use crate::scope::UserScope;
+use crate::scope::{StartStatement, UserScope};
 
 /// Serves an operation on the rows of the caller until Lambda ends the process.
 ///
-/// `handler` is called for authenticated requests only, with the scope of the user that the token names.
+/// `handler` is called for authenticated requests only, with the scope of the user that the token names. `statements` are
+/// prepared before the first request, in the round trip that the start takes anyway.
 ///
 /// # Errors
 /// A setting is missing or invalid, or the Lambda Runtime API is unreachable.
-pub async fn serve<H, F>(handler: H) -> Result<(), StartError>
+pub async fn serve<H, F>(statements: &[StartStatement], handler: H) -> Result<(), StartError>
 where
     H: Fn(UserScope, Request) -> F,
     F: Future<Output = Result<Response, ApiError>>,
 {
-    run(WarmUp::Database, async |app: &App, event: Event, request_id: String| {
+    run(WarmUp::Database(statements), async |app: &App, event: Event, request_id: String| {
         let user = app.authenticator.authenticate(event.header("authorization")).await?;
         let request = Request::of_user(event, app.config, user.id())?;
         handler(UserScope::new(user, Arc::clone(&app.database), request_id), request).await
@@ -54,25 +55,25 @@ where
 }
 
 /// What is done before the first request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum WarmUp {
+#[derive(Debug, Clone, Copy)]
+enum WarmUp<'a> {
     /// A health check must not resume a suspended database.
     Nothing,
-    /// Open the connection and fetch the public keys.
-    Database,
+    /// Open the connection, prepare these statements on it, and fetch the public keys.
+    Database(&'a [StartStatement]),
 }
 
 /// The longest time that the start spends on work that the first request could do as well.
 const WARM_UP_TIMEOUT: Duration = Duration::from_millis(2500);
 
-async fn run<O>(warm_up: WarmUp, operation: O) -> Result<(), StartError>
+async fn run<O>(warm_up: WarmUp<'_>, operation: O) -> Result<(), StartError>
 where
     O: AsyncFn(&App, Event, String) -> Result<Response, ApiError>,
 {
     log::start();
     let app = App::new(Config::from_env()?)?;
-    if warm_up == WarmUp::Database {
-        let start = tokio::time::timeout(WARM_UP_TIMEOUT, app.warm_up());
+    if let WarmUp::Database(statements) = warm_up {
+        let start = tokio::time::timeout(WARM_UP_TIMEOUT, app.warm_up(statements));
         tokio::join!(register_extension(), async { start.await.ok() });
     }
     let (app, operation) = (&app, &operation);

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::owner::{SqlKind, check};
+use super::statement::StartStatement;
 use super::tokens::{Token, contains};
 
 /// A statement that inserts one row of the user `$1`: `insert into … (user_id, …) select $1, … where …`. `$2` is the name
@@ -26,6 +27,11 @@ impl Insert {
         let has_form = contains(bytes, all, COLUMNS_END) && contains(bytes, all, VALUES_END);
         assert!(has_form, "the columns, the values and the `where` start on lines of their own");
         Self { name, sql }
+    }
+
+    /// The statement with all columns.
+    pub(crate) const fn at_start(&self) -> StartStatement {
+        StartStatement::new(self.sql)
     }
 
     pub(super) fn name(&self) -> &'static str {

@@ -20,6 +20,7 @@ mod versions;
 pub use error::StoreError;
 pub(crate) use insert::Insert;
 pub(crate) use select::{Select, SelectStatement, SqlFragment};
+pub use statement::StartStatement;
 pub(crate) use statement::{Read, Write};
 pub(crate) use table_check::{TABLE_CHECK, table_problems};
 pub use user_scope::UserScope;

@@ -99,8 +99,9 @@ impl<'a> Select<'a> {
         self.page(limit, offset);
     }
 
+    /// It is planned at each execution, because the best plan depends on how many of the rows the conditions select.
     pub(super) fn into_query(self) -> Query<'a> {
-        Query { name: self.name, sql: self.sql.into(), params: self.params }
+        Query::new(self.name, self.sql, self.params)
     }
 
     fn push<const N: usize>(&mut self, keyword: &str, fragment: &'static SqlFragment<N>, params: [SqlParam<'a>; N]) {

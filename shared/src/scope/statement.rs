@@ -19,11 +19,29 @@ pub(crate) struct Write {
     sql: &'static str,
 }
 
+/// A statement that a function prepares while it starts. Any other is prepared after it was first executed.
+#[derive(Debug, Clone, Copy)]
+pub struct StartStatement(&'static str);
+
+impl StartStatement {
+    pub(super) const fn new(sql: &'static str) -> Self {
+        Self(sql)
+    }
+
+    pub(crate) fn sql(self) -> &'static str {
+        self.0
+    }
+}
+
 impl Read {
     /// `name` is for logs and metrics. Fails the build unless `sql` is confined to the rows of `$1` and changes nothing.
     pub(crate) const fn new(name: &'static str, sql: &'static str) -> Self {
         check(sql, SqlKind::Read);
         Self { name, sql }
+    }
+
+    pub(crate) const fn at_start(&self) -> StartStatement {
+        StartStatement::new(self.sql)
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -41,6 +59,10 @@ impl Write {
         let writes = check(sql, SqlKind::Write);
         assert!(writes > 0, "a write must write: make it a Read");
         Self { name, sql }
+    }
+
+    pub(crate) const fn at_start(&self) -> StartStatement {
+        StartStatement::new(self.sql)
     }
 
     pub(super) fn name(&self) -> &'static str {

@@ -53,7 +53,7 @@ impl UserScope {
         params: impl IntoIterator<Item = SqlParam<'a>>,
     ) -> Result<Vec<Row>, DbError> {
         let params = [SqlParam::from_str(self.user.id())].into_iter().chain(params).collect();
-        Ok(self.database.query(Query::new(statement.name(), statement.sql(), params)).await?.rows)
+        Ok(self.database.query(Query::prepared(statement.name(), statement.sql(), params)).await?.rows)
     }
 
     /// Executes a write: one round trip. `params` are `$3` and following.
@@ -96,7 +96,7 @@ impl UserScope {
         let query = |attempt| {
             let owner_and_attempt = [SqlParam::from_str(self.user.id()), attempt];
             let params = owner_and_attempt.into_iter().chain(params.iter().cloned()).collect();
-            Query { name, sql: sql.clone(), params }
+            Query::prepared(name, sql.clone(), params)
         };
         self.database.write(&FENCE, query).await
     }

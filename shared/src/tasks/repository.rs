@@ -9,7 +9,7 @@ use super::model::{TASK, Task, TaskId};
 use super::precondition::{Precondition, version_array};
 use crate::db::{ColumnTime, DbError, DbErrorKind, QueryResult, Rejection, Row, SqlParam, cause_chain};
 use crate::input::InvalidInput;
-use crate::scope::{Insert, Read, StoreError, UserScope, Versions, Write};
+use crate::scope::{Insert, Read, StartStatement, StoreError, UserScope, Versions, Write};
 use crate::time::Timestamp;
 
 /// The tasks of one verified user.
@@ -217,6 +217,17 @@ where user_id = $1
 const ID_ATTEMPTS: usize = 10;
 
 impl UserTasks<'_> {
+    /// The statement of [`UserTasks::create`] if all fields are given.
+    pub const CREATE: StartStatement = CREATE.at_start();
+    /// The statement of [`UserTasks::get`].
+    pub const GET: StartStatement = GET.at_start();
+    /// The statement of [`UserTasks::update`] without a precondition.
+    pub const UPDATE: StartStatement = UPDATE.at_start();
+    /// The statement of [`UserTasks::complete`] without a precondition.
+    pub const COMPLETE: StartStatement = COMPLETE.at_start();
+    /// The statement of [`UserTasks::delete`] without a precondition.
+    pub const DELETE: StartStatement = DELETE.at_start();
+
     /// Stores a new task and returns it.
     ///
     /// # Errors

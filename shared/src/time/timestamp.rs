@@ -4,16 +4,12 @@ use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::civil::DateTime;
-use jiff::fmt::temporal::DateTimePrinter;
 use jiff::{SignedDuration, tz::Offset};
 use serde::ser::{Serialize, Serializer};
 
 /// A UTC time in the years 1 to 9999, the range of RFC 3339, with a resolution of one microsecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(DateTime);
-
-/// Always six decimals, so that the texts sort like the times.
-static PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
 
 /// Longer texts are refused unread; the longest valid one has some 40 bytes.
 const TEXT_MAX_BYTES: usize = 64;
@@ -100,16 +96,45 @@ impl Timestamp {
     }
 }
 
-/// RFC 3339 in UTC with `Z`: `2026-11-21T02:51:49.233112Z`.
+/// A time in RFC 3339 in UTC with `Z`: `2026-11-21T02:51:49.233112Z`. Always six decimals, so that the texts sort like the
+/// times.
+struct Text([u8; 27]);
+
+impl Text {
+    /// A list has two or three times for each task, so the digits are written without the machinery of `fmt`.
+    fn of(time: &DateTime) -> Self {
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        let mut write = |mut end: usize, digits: usize, mut number: u32| {
+            for _ in 0..digits {
+                end -= 1;
+                text[end] = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        };
+        write(4, 4, time.year().unsigned_abs().into());
+        write(7, 2, time.month().unsigned_abs().into());
+        write(10, 2, time.day().unsigned_abs().into());
+        write(13, 2, time.hour().unsigned_abs().into());
+        write(16, 2, time.minute().unsigned_abs().into());
+        write(19, 2, time.second().unsigned_abs().into());
+        write(26, 6, time.subsec_nanosecond().unsigned_abs() / 1000);
+        Self(text)
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}Z", PRINTER.datetime_to_string(&self.0))
+        formatter.write_str(Text::of(&self.0).as_str())
     }
 }
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(Text::of(&self.0).as_str())
     }
 }
 
@@ -158,6 +183,17 @@ mod tests {
             assert_eq!(Timestamp::parse(text), None, "{text}");
         }
         assert_eq!(Timestamp::parse(&"2".repeat(65)), None);
+    }
+
+    #[test]
+    fn texts_are_those_of_jiff() {
+        let printer = jiff::fmt::temporal::DateTimePrinter::new().precision(Some(6));
+        // Steps of a prime number of microseconds over all years.
+        let (first, last) = (-62_135_596_800_000_000, 253_402_300_799_999_999);
+        for microseconds in (first..last).step_by(3_155_695_200_007) {
+            let time = Timestamp::from_microseconds(microseconds);
+            assert_eq!(time.to_string(), format!("{}Z", printer.datetime_to_string(&time.0)));
+        }
     }
 
     #[test]

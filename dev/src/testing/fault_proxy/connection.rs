@@ -1,5 +1,6 @@
 //! One connection through the proxy.
 
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
@@ -9,10 +10,12 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::fault::{Cut, Direction, End, Flow};
-use super::protocol::ReplyReader;
+use super::protocol::MessageReader;
 use super::script::play;
 use super::state::{Settings, Shared};
-use crate::services::postgres_protocol::{SSL_REQUEST, TERMINATE, TLS_HANDSHAKE};
+use crate::services::postgres_protocol::{
+    ERROR, EXECUTE, PARSE, READY_FOR_QUERY, SIMPLE_QUERY, SSL_REQUEST, SYNC, TERMINATE, TLS_HANDSHAKE,
+};
 use crate::sync::lock;
 
 /// Accepts connections until the task is aborted.
@@ -97,7 +100,14 @@ struct Link {
     signed_in: bool,
     /// The cut of the current statement.
     cut: Option<Cut>,
-    reader: ReplyReader,
+    requests: MessageReader,
+    replies: MessageReader,
+    /// Whether the requests that are not yet answered execute something. A preparation does not.
+    unanswered: VecDeque<bool>,
+    /// Whether the request that is being sent does.
+    executes: bool,
+    /// Whether the response that is being sent says that there is no such prepared statement.
+    is_unknown: bool,
 }
 
 /// Forwards one direction.
@@ -156,7 +166,17 @@ impl Link {
         if !std::mem::replace(&mut self.waiting, true) {
             shared.round_trips.fetch_add(1, Ordering::SeqCst);
         }
-        if self.signed_in && self.cut.is_none() && bytes != TERMINATE {
+        let is_readable = self.signed_in && !self.encrypted;
+        let messages = if is_readable { self.requests.messages(bytes) } else { Vec::new() };
+        shared.parsed.fetch_add(messages.iter().filter(|(kind, _)| *kind == PARSE).count(), Ordering::SeqCst);
+        let executes = self.encrypted || messages.iter().any(|(kind, _)| matches!(*kind, EXECUTE | SIMPLE_QUERY));
+        for (kind, _) in messages {
+            self.executes |= matches!(kind, EXECUTE | SIMPLE_QUERY);
+            if matches!(kind, SYNC | SIMPLE_QUERY) {
+                self.unanswered.push_back(std::mem::take(&mut self.executes));
+            }
+        }
+        if self.signed_in && self.cut.is_none() && executes && bytes != TERMINATE {
             self.cut = lock(&shared.cuts).pop_front();
         }
         match &mut self.cut {
@@ -177,9 +197,18 @@ impl Link {
             self.encrypted = bytes.first() == Some(&b'S');
             bytes = bytes.get(1..).unwrap_or_default();
         }
-        let ready = if self.encrypted { 0 } else { self.reader.count_ready(bytes) };
-        // The first one ends the sign-in, not a statement.
-        let answered = if ready > 0 && !std::mem::replace(&mut self.signed_in, true) { ready - 1 } else { ready };
+        let mut answered = 0;
+        for (kind, content) in if self.encrypted { Vec::new() } else { self.replies.messages(bytes) } {
+            match kind {
+                ERROR => self.is_unknown = is_about_preparation(&content),
+                READY_FOR_QUERY if !self.signed_in => self.signed_in = true,
+                READY_FOR_QUERY => {
+                    let is_unknown = std::mem::take(&mut self.is_unknown);
+                    answered += usize::from(self.unanswered.pop_front() == Some(true) && !is_unknown);
+                }
+                _ => {}
+            }
+        }
         shared.answered.fetch_add(answered, Ordering::SeqCst);
         match &mut self.cut {
             Some(Cut { direction: Direction::ToClient, after_bytes, end }) => {
@@ -190,6 +219,12 @@ impl Link {
             _ => (length, None),
         }
     }
+}
+
+/// Whether an error says that there is no prepared statement of this name, or that there is one already.
+fn is_about_preparation(error: &[u8]) -> bool {
+    let mut fields = error.split(|byte| *byte == 0);
+    fields.any(|field| matches!(field, b"C26000" | b"C42P05"))
 }
 
 /// Whether the first byte of the client begins a TLS handshake.

@@ -8,33 +8,27 @@ use tokio::net::TcpStream;
 /// Longer than any startup message. Something that claims to be longer is not the protocol.
 const MAX_MESSAGE_SIZE: usize = 10_000;
 
-/// Finds the ends of responses in the messages of a server.
+/// Finds the messages in what one side sends.
 #[derive(Debug, Default)]
-pub(super) struct ReplyReader {
-    header: Vec<u8>,
-    /// How many bytes of the message after the header are still to come.
-    remaining: usize,
+pub(super) struct MessageReader {
+    /// The beginning of a message that is not complete.
+    pending: Vec<u8>,
 }
 
-impl ReplyReader {
-    /// How many `ReadyForQuery` messages these bytes complete. One ends each response.
-    pub(super) fn count_ready(&mut self, bytes: &[u8]) -> usize {
-        let mut found = 0;
-        for byte in bytes {
-            if self.remaining > 0 {
-                self.remaining -= 1;
-            } else {
-                self.header.push(*byte);
-                let [_, length @ ..] = self.header.as_slice() else { continue };
-                let Ok(length) = <[u8; 4]>::try_from(length) else { continue };
-                self.remaining = usize::try_from(u32::from_be_bytes(length)).unwrap_or(0).saturating_sub(4);
-            }
-            if self.remaining == 0 && self.header.len() == 5 {
-                found += usize::from(self.header.first() == Some(&b'Z'));
-                self.header.clear();
-            }
+impl MessageReader {
+    /// The messages that these bytes complete, each with its kind and its content.
+    pub(super) fn messages(&mut self, bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+        self.pending.extend_from_slice(bytes);
+        let mut messages = Vec::new();
+        while let Some((kind, rest)) = self.pending.split_first()
+            && let Some(length) = rest.first_chunk()
+            && let Some(content) = rest.get(4..usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX))
+        {
+            let length = 5 + content.len();
+            messages.push((*kind, content.to_vec()));
+            self.pending.drain(..length);
         }
-        found
+        messages
     }
 }
 
@@ -54,11 +48,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ends_of_responses_are_found_in_chunks_of_any_size() {
+    fn messages_are_found_in_chunks_of_any_size() {
         let response = [&b"C\0\0\0\x0dINSERT 0\0Z\0\0\0\x05I"[..], b"1\0\0\0\x04Z\0\0\0\x05T"].concat();
         for size in 1..=response.len() {
-            let mut reader = ReplyReader::default();
-            assert_eq!(response.chunks(size).map(|chunk| reader.count_ready(chunk)).sum::<usize>(), 2, "{size}");
+            let mut reader = MessageReader::default();
+            let messages: Vec<_> = response.chunks(size).flat_map(|chunk| reader.messages(chunk)).collect();
+            let expected = [(b'C', &b"INSERT 0\0"[..]), (b'Z', b"I"), (b'1', b""), (b'Z', b"T")];
+            assert_eq!(messages, expected.map(|(kind, content)| (kind, content.to_vec())), "{size}");
         }
     }
 }

@@ -88,11 +88,17 @@ impl FaultProxy {
         lock(&self.shared.open).len()
     }
 
-    /// How many statements the server has responded to, whether or not the responses reached the client. Each of them
-    /// was executed.
+    /// How many executions of statements the server has responded to, whether or not the responses reached the client.
     #[must_use]
     pub fn answered_statements(&self) -> usize {
         self.shared.answered.load(Ordering::SeqCst)
+    }
+
+    /// How many statements the server was asked to parse: each execution of an unnamed statement is one, and so is each
+    /// preparation.
+    #[must_use]
+    pub fn parsed_statements(&self) -> usize {
+        self.shared.parsed.load(Ordering::SeqCst)
     }
 
     /// How many round trips there were: how many times a client sent something after the server did, or as the first.

@@ -29,6 +29,8 @@ pub(super) struct Shared {
     pub(super) open: Mutex<BTreeSet<usize>>,
     /// How many statements the server has responded to.
     pub(super) answered: AtomicUsize,
+    /// How many statements clients have asked the server to parse.
+    pub(super) parsed: AtomicUsize,
     /// How many times a client has sent something after the server did.
     pub(super) round_trips: AtomicUsize,
 }
@@ -65,6 +67,7 @@ impl Shared {
             direct_tls: AtomicUsize::new(0),
             open: Mutex::default(),
             answered: AtomicUsize::new(0),
+            parsed: AtomicUsize::new(0),
             round_trips: AtomicUsize::new(0),
         }
     }

@@ -8,6 +8,7 @@ mod headers;
 mod key_names;
 mod key_sets;
 mod origin;
+mod rsa_encodings;
 mod sessions;
 mod signatures;
 mod times;
@@ -27,6 +28,7 @@ pub(crate) fn all() -> Vec<Case> {
         users::cases(),
         encoding::cases(),
         signatures::cases(),
+        rsa_encodings::cases(),
         key_sets::cases(),
         carriers::cases(),
         sessions::cases(),

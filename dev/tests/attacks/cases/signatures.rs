@@ -160,14 +160,19 @@ fn p256() -> Vec<Case> {
     let prime = hex(P256_PRIME);
     let zero = vec![0; 32];
     let one = [vec![0; 31], vec![1]].concat();
+    let greatest = vec![0xff; 32];
+    let edges =
+        [("0", &zero), ("1", &one), ("the order", &order), ("the prime", &prime), ("the greatest number", &greatest)];
     let mut cases = Vec::new();
-    for (r_name, r) in [("0", &zero), ("1", &one), ("the order", &order), ("the prime", &prime)] {
-        for (s_name, s) in [("0", &zero), ("1", &one), ("the order", &order), ("the prime", &prime)] {
+    for (r_name, r) in edges {
+        for (s_name, s) in edges {
             let name = format!("ES256 with r = {r_name} and s = {s_name}");
             cases.push(Case::refused(Setup::Keys, &name, p256_token(|_| [r.as_slice(), s].concat())));
         }
     }
     for (name, token) in [
+        ("r the order", p256_token(|good| [&order, &good[32..]].concat())),
+        ("s the order", p256_token(|good| [&good[..32], &order].concat())),
         ("r = 0", p256_token(|good| [&zero, &good[32..]].concat())),
         ("s = 0", p256_token(|good| [&good[..32], &zero].concat())),
         ("r and s exchanged", p256_token(|good| [&good[32..], &good[..32]].concat())),

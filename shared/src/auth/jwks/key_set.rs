@@ -2,13 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ed25519_dalek::VerifyingKey;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::Value;
 
 use crate::auth::claims::Claims;
 use crate::auth::error::TokenError;
 use crate::auth::jwt::Jwt;
+use crate::auth::public_key::{CURVE_BYTES, PublicKey};
 
 /// The usable keys of a JWKS.
 #[derive(Debug)]
@@ -22,13 +22,6 @@ struct Key {
     algorithms: Vec<(&'static str, Algorithm)>,
     key: DecodingKey,
 }
-
-/// Shorter keys are insecure; longer ones are not supported by the cryptography library.
-const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
-/// Every usual public exponent fits into four bytes.
-const RSA_EXPONENT_MAX_BYTES: usize = 4;
-/// The size of a coordinate of P-256 and of a point of Ed25519.
-const CURVE_BYTES: usize = 32;
 
 impl KeySet {
     /// Parses `{"keys": […]}` key by key, so that an invalid key does not affect the others. `None` if there is no array.
@@ -104,15 +97,19 @@ impl Key {
         }
         let (possible, key): (&[_], _) = match (text("kty")?, text("crv")) {
             ("OKP", Some("Ed25519")) => {
-                let x = ed25519_point(text("x")?)?;
+                let x = coordinate(text("x")?)?;
+                PublicKey::from_ed25519(&x)?;
                 (&[("EdDSA", Algorithm::EdDSA), ("Ed25519", Algorithm::EdDSA)], DecodingKey::from_ed_der(&x))
             }
             ("EC", Some("P-256")) => {
-                let point = [[4].as_slice(), &coordinate(text("x")?)?, &coordinate(text("y")?)?].concat();
+                let (x, y) = (coordinate(text("x")?)?, coordinate(text("y")?)?);
+                PublicKey::from_p256(&x, &y)?;
+                let point = [[4].as_slice(), &x, &y].concat();
                 (&[("ES256", Algorithm::ES256)], DecodingKey::from_ec_der(&point))
             }
             ("RSA", _) => {
-                let (n, e) = (rsa_modulus(text("n")?)?, rsa_exponent(text("e")?)?);
+                let (n, e) = (bytes(text("n")?)?, bytes(text("e")?)?);
+                PublicKey::from_rsa(&n, &e)?;
                 let both = &[("RS256", Algorithm::RS256), ("PS256", Algorithm::PS256)];
                 (both, DecodingKey::from_rsa_raw_components(&n, &e))
             }
@@ -135,35 +132,14 @@ impl std::fmt::Debug for Key {
     }
 }
 
-/// Exactly 32 bytes: the cryptography library would panic on fewer.
+/// The bytes of a member in base64url without padding.
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// A coordinate has all its bytes, even if the first are zero.
 fn coordinate(text: &str) -> Option<[u8; CURVE_BYTES]> {
-    URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
-}
-
-/// A point of Ed25519, unless it has a small order: such a key verifies forged signatures.
-fn ed25519_point(text: &str) -> Option<[u8; CURVE_BYTES]> {
-    let point = coordinate(text)?;
-    let key = VerifyingKey::from_bytes(&point).ok()?;
-    (!key.is_weak()).then_some(point)
-}
-
-fn rsa_modulus(text: &str) -> Option<Vec<u8>> {
-    let modulus = without_leading_zeros(URL_SAFE_NO_PAD.decode(text).ok()?);
-    let first = modulus.first()?;
-    let bits = modulus.len() * 8 - usize::try_from(first.leading_zeros()).ok()?;
-    let is_odd = modulus.last().is_some_and(|last| last & 1 == 1);
-    (RSA_BITS.contains(&bits) && is_odd).then_some(modulus)
-}
-
-/// Odd and more than 1: with 1 every message would be its own signature.
-fn rsa_exponent(text: &str) -> Option<Vec<u8>> {
-    let exponent = without_leading_zeros(URL_SAFE_NO_PAD.decode(text).ok()?);
-    let is_odd = exponent.last().is_some_and(|last| last & 1 == 1);
-    (exponent.len() <= RSA_EXPONENT_MAX_BYTES && is_odd && exponent != [1]).then_some(exponent)
-}
-
-fn without_leading_zeros(bytes: Vec<u8>) -> Vec<u8> {
-    bytes.into_iter().skip_while(|byte| *byte == 0).collect()
+    bytes(text)?.try_into().ok()
 }
 
 #[cfg(test)]

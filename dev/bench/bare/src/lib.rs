@@ -1,16 +1,18 @@
-//! A function that sends one statement and returns its rows, as a baseline for `make bench`. Never deployed.
+//! Functions that send one prepared statement with tokio-postgres and return its rows, as baselines for `make bench`.
+//! Never deployed. The binaries differ in their TLS library: `bare` has OpenSSL as the deployed functions, `bare-rustls`
+//! has rustls.
 //!
-//! It does the least that such a function can do: no token, no validation, no limits and no new connection when the first
+//! They do the least that such a function can do: no token, no validation, no limits and no new connection when the first
 //! one is lost. `STATEMENT` is SQL that returns tasks. Its `$1` is `USER_ID`, and its `$2`, if any, is the id in the path.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use lambda_http::{Body, Error, Request, RequestExt, Response, run, service_fn};
-use postgres_native_tls::MakeTlsConnector;
 use serde::Serialize;
 use tokio_postgres::config::SslMode;
-use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Config, NoTls, Row};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Config, NoTls, Row, Socket, Statement};
 
 #[derive(Serialize)]
 struct Task {
@@ -24,34 +26,37 @@ struct Task {
     updated_at: u128,
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+/// Connects to `DATABASE_URL`, prepares `STATEMENT` and serves requests. `tls` is called unless the URL disables TLS.
+///
+/// # Errors
+/// A variable is missing, or the database refuses the connection or the statement.
+pub async fn serve<T>(tls: impl FnOnce() -> Result<T, Error>) -> Result<(), Error>
+where
+    T: MakeTlsConnect<Socket, Stream: Send + 'static>,
+{
     let (statement, user) = (std::env::var("STATEMENT")?, std::env::var("USER_ID")?);
-    let client = connect(&std::env::var("DATABASE_URL")?).await?;
+    let config: Config = std::env::var("DATABASE_URL")?.parse()?;
+    let client = if config.get_ssl_mode() == SslMode::Disable {
+        let (client, connection) = config.connect(NoTls).await?;
+        tokio::spawn(connection);
+        client
+    } else {
+        let (client, connection) = config.connect(tls()?).await?;
+        tokio::spawn(connection);
+        client
+    };
+    let statement = client.prepare(&statement).await?;
     run(service_fn(async |request: Request| tasks(&client, &statement, &user, &request).await)).await
 }
 
-async fn connect(url: &str) -> Result<Client, Error> {
-    let config: Config = url.parse()?;
-    if config.get_ssl_mode() == SslMode::Disable {
-        let (client, connection) = config.connect(NoTls).await?;
-        tokio::spawn(connection);
-        return Ok(client);
-    }
-    let tls = MakeTlsConnector::new(native_tls::TlsConnector::new()?);
-    let (client, connection) = config.connect(tls).await?;
-    tokio::spawn(connection);
-    Ok(client)
-}
-
-async fn tasks(client: &Client, statement: &str, user: &str, request: &Request) -> Result<Response<Body>, Error> {
+async fn tasks(client: &Client, statement: &Statement, user: &str, request: &Request) -> Result<Response<Body>, Error> {
     let parameters = request.path_parameters();
     let id: Option<i32> = parameters.first("id").map(str::parse).transpose()?;
-    let mut parameters: Vec<(&(dyn ToSql + Sync), Type)> = vec![(&user, Type::TEXT)];
+    let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&user];
     if let Some(id) = &id {
-        parameters.push((id, Type::INT4));
+        parameters.push(id);
     }
-    let rows = client.query_typed(statement, &parameters).await?;
+    let rows = client.query(statement, &parameters).await?;
     let tasks = rows.iter().map(task).collect::<Result<Vec<_>, _>>()?;
     let response = Response::builder().header("content-type", "application/json");
     Ok(response.body(serde_json::to_string(&tasks)?.into())?)
