@@ -8,6 +8,7 @@ language plpgsql
 as $$
 declare
     generated jsonb;
+    has_zone boolean;
 begin
     -- What the statement says about these two is neither believed nor a change.
     new.version := old.version;
@@ -65,6 +66,22 @@ begin
 exception
     -- The other back end has dropped one of the columns. Its own updates must not fail.
     when undefined_column then
+        return new;
+    -- A column has another type than when this session planned a comparison, and a plan is kept for the session. Dynamic
+    -- statements are planned each time. That something has changed is known by then, but for generated columns.
+    when datatype_mismatch then
+        execute 'select pg_catalog.pg_typeof(($1).updated_at) operator(pg_catalog.<>) ''timestamp''::pg_catalog.regtype'
+            into has_zone
+            using old;
+        execute case
+            when has_zone
+            then 'select greatest(pg_catalog.now(), ($1).updated_at operator(pg_catalog.+) interval ''1 microsecond'')'
+            else 'select greatest(pg_catalog.timezone(''UTC'', pg_catalog.now()),
+                ($1).updated_at operator(pg_catalog.+) interval ''1 microsecond'')'
+            end
+            into new.updated_at
+            using old;
+        new.version := old.version operator(pg_catalog.+) 1;
         return new;
 end
 $$;
