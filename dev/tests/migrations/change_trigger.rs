@@ -39,6 +39,27 @@ async fn statements_cannot_set_updated_at_or_version() {
 }
 
 #[tokio::test]
+async fn sessions_outlive_a_change_of_a_column_type() {
+    let database = Database::with_a_task().await;
+    let session = connect(&database.url).await;
+    session.batch_execute("update tasks set completed = true").await.expect("a change");
+    for (column, type_name) in [
+        ("title", "text"),
+        ("description", "varchar(2000)"),
+        ("due_date", "timestamp"),
+        ("updated_at", "timestamp"),
+        ("updated_at", "timestamptz"),
+    ] {
+        database.run(&format!("set timezone = 'UTC'; alter table tasks alter {column} type {type_name}")).await;
+        let before = database.row("select version, updated_at from tasks").await;
+        let (version, updated_at) = before.split_once(" | ").expect("two columns");
+        session.batch_execute("update tasks set completed = not completed").await.expect("a change");
+        let after = format!("select version - {version}, updated_at > '{updated_at}' from tasks");
+        assert_eq!(database.row(&after).await, "1 | t", "{column} {type_name}");
+    }
+}
+
+#[tokio::test]
 async fn updated_at_never_decreases() {
     let database = Database::with_a_task().await;
 
@@ -84,6 +105,8 @@ async fn a_session_notes_changes_after_columns_get_other_types() {
         other.batch_execute(&change).await.expect(column);
         let before = other.query_one("select updated_at::text from tasks", &[]).await.expect("a task");
         let before: String = before.get(0);
+        let unchanged = database.row("update tasks set title = title returning version").await;
+        assert_eq!(unchanged, (index + 2).to_string(), "{column} {kind}");
         let version = index + 3;
         let update = format!(
             "update tasks set title = 'version {version}'

@@ -15,7 +15,7 @@ use dev::testing::database::Layout;
 pub(crate) const USER_TABLE: &str = r#"create table "user" (id text primary key)"#;
 
 /// The names of all migrations.
-pub(crate) const MIGRATIONS: [&str; 17] = [
+pub(crate) const MIGRATIONS: [&str; 18] = [
     "tasks",
     "task indexes",
     "task changes",
@@ -33,6 +33,7 @@ pub(crate) const MIGRATIONS: [&str; 17] = [
     "index for completed",
     "half the indexes",
     "cheaper change trigger",
+    "one index for due dates",
 ];
 
 pub(crate) struct Database {

@@ -106,6 +106,8 @@ async fn check_list_statements(million: &MillionTasks, findings: &mut Findings) 
                 statements.insert(list.query().to_owned());
                 let requirements = match (filter, sort) {
                     ("", "title" | "priority") => &[Requirement::ReadsTasksOnce][..],
+                    // The latest first: what is sorted are two parts of the page.
+                    ("", "due_date") => &[Requirement::MaxBlocks(MAX_PAGE_BLOCKS), Requirement::ReadsPageOnly],
                     ("", _) | ("&status=pending" | "&status=completed", "created") => {
                         &[Requirement::MaxBlocks(MAX_PAGE_BLOCKS), Requirement::NoSort, Requirement::ReadsPageOnly]
                     }

@@ -78,8 +78,8 @@ async fn writes_log_few_bytes() {
     let any = TestDatabase::migrated_on(&server).await;
     let id_of_better_auth = new_user(&any.client).await.expect("a user").id;
     for (user, limits) in [
-        ("user-1", Limits { create: 1110, update: 970, complete: 1100, delete: 150 }),
-        (id_of_better_auth.as_str(), Limits { create: 1500, update: 1230, complete: 1360, delete: 150 }),
+        ("user-1", Limits { create: 1000, update: 890, complete: 1020, delete: 150 }),
+        (id_of_better_auth.as_str(), Limits { create: 1310, update: 1110, complete: 1240, delete: 150 }),
     ] {
         let quiet = QuietDatabase::with_user(&server, user).await;
         let create = |number: usize| {

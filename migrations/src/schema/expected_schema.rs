@@ -118,7 +118,7 @@ const fn index(names: [&'static str; 2], definition: &'static str) -> ExpectedIn
 }
 
 /// Every write maintains them all, so there is none without a statement that needs it.
-pub(crate) static INDEXES: [ExpectedIndex; 7] = [
+pub(crate) static INDEXES: [ExpectedIndex; 6] = [
     index(["idx_tasks_created_at", "idx_tasks_user_newest"], "(user_id, created_at desc, id desc)"),
     index(
         ["idx_tasks_user_completed", "idx_tasks_user_done"],
@@ -130,10 +130,6 @@ pub(crate) static INDEXES: [ExpectedIndex; 7] = [
     ),
     index(["idx_tasks_updated_at", "idx_tasks_user_updated"], "(user_id, updated_at desc, id desc)"),
     index(["idx_tasks_due_date", "idx_tasks_user_due_date"], "(user_id, due_date, id)"),
-    index(
-        ["idx_tasks_user_due_date_desc", "idx_tasks_user_due_date_last"],
-        "(user_id, due_date desc nulls last, id desc)",
-    ),
     ExpectedIndex {
         names: ["idx_tasks_user_idempotency_key", "idx_tasks_idempotency_key"],
         unique: true,

@@ -74,6 +74,31 @@ impl<'a> Select<'a> {
         }
     }
 
+    /// Selects one page of two parts, of which the second follows the first. Both have the same order and are read from an
+    /// index that has it. `keys` is the order of the whole, in which the parts follow each other.
+    ///
+    /// For `nulls last` in the direction in which an index has them first: the rows with a value, then those without.
+    pub(crate) fn page_of_parts(
+        &mut self,
+        [first, second]: [&'static SqlFragment; 2],
+        order_of_parts: &'static SqlFragment,
+        keys: &'static SqlFragment,
+        limit: u32,
+        offset: u32,
+    ) {
+        let rows = std::mem::take(&mut self.sql);
+        let end = self.placeholder(SqlParam::from_display(u64::from(limit) + u64::from(offset)));
+        let part = |condition: &SqlFragment| format!("{rows} and {} order by {} limit", condition.0, order_of_parts.0);
+        let (first, second) = (part(first), part(second));
+        self.sql = format!(
+            "with first as ({first} {end}::bigint) \
+             select * from first union all ({second} greatest({end}::bigint - (select count(*) from first), 0)) \
+             order by {}",
+            keys.0
+        );
+        self.page(limit, offset);
+    }
+
     /// It is planned at each execution, because the best plan depends on how many of the rows the conditions select.
     pub(super) fn into_query(self) -> Query<'a> {
         Query::new(self.name, self.sql, self.params)
@@ -123,5 +148,25 @@ mod tests {
         let sql =
             "select id from tasks where user_id = $1 and completed is not true and due_date < $2 limit $3 offset $4";
         assert_eq!((query.name, query.sql.as_ref(), query.params.len()), ("list", sql, 4));
+    }
+
+    #[test]
+    fn each_part_has_the_owner_and_the_conditions() {
+        static DATED: SqlFragment = SqlFragment::new("due_date is not null");
+        static UNDATED: SqlFragment = SqlFragment::new("due_date is null");
+        static LATEST: SqlFragment = SqlFragment::new("due_date desc, id desc");
+        static LATEST_THEN_UNDATED: SqlFragment = SqlFragment::new("due_date desc nulls last, id desc");
+        let mut select = Select::new(&LIST, "ada");
+        select.and(&PENDING, []);
+        select.page_of_parts([&DATED, &UNDATED], &LATEST, &LATEST_THEN_UNDATED, 50, 100);
+        let query = select.into_query();
+        let part = "select id from tasks where user_id = $1 and completed is not true";
+        let sql = format!(
+            "with first as ({part} and due_date is not null order by due_date desc, id desc limit $2::bigint) \
+             select * from first union all ({part} and due_date is null order by due_date desc, id desc \
+             limit greatest($2::bigint - (select count(*) from first), 0)) \
+             order by due_date desc nulls last, id desc limit $3 offset $4"
+        );
+        assert_eq!((query.sql.as_ref(), query.params.len()), (sql.as_str(), 4));
     }
 }

@@ -99,6 +99,10 @@ static UPDATED_ASC: SqlFragment = SqlFragment::new("updated_at asc, id asc");
 static UPDATED_DESC: SqlFragment = SqlFragment::new("updated_at desc, id desc");
 static DUE_DATE_ASC: SqlFragment = SqlFragment::new("due_date asc nulls last, id asc");
 static DUE_DATE_DESC: SqlFragment = SqlFragment::new("due_date desc nulls last, id desc");
+// The index of due dates has nulls last, so backwards they come first.
+static DATED: SqlFragment = SqlFragment::new("due_date is not null");
+static UNDATED: SqlFragment = SqlFragment::new("due_date is null");
+static DUE_DATE_BACKWARDS: SqlFragment = SqlFragment::new("due_date desc, id desc");
 static TITLE_ASC: SqlFragment = SqlFragment::new("lower(title) asc, id asc");
 static TITLE_DESC: SqlFragment = SqlFragment::new("lower(title) desc, id desc");
 static PRIORITY_ASC: SqlFragment<1> =
@@ -106,22 +110,29 @@ static PRIORITY_ASC: SqlFragment<1> =
 static PRIORITY_DESC: SqlFragment<1> =
     SqlFragment::new("array_position(?::text[], lower(priority)) desc nulls last, id desc");
 
-fn sort(select: &mut Select<'_>, query: &ListQuery) {
+/// Selects one page in the order of the query.
+fn page(select: &mut Select<'_>, query: &ListQuery) {
+    let (limit, offset) = (query.limit, query.offset);
     let keys = match (query.sort, query.order) {
         (Sort::Created, Order::Ascending) => &CREATED_ASC,
         (Sort::Created, Order::Descending) => &CREATED_DESC,
         (Sort::Updated, Order::Ascending) => &UPDATED_ASC,
         (Sort::Updated, Order::Descending) => &UPDATED_DESC,
         (Sort::DueDate, Order::Ascending) => &DUE_DATE_ASC,
-        (Sort::DueDate, Order::Descending) => &DUE_DATE_DESC,
+        (Sort::DueDate, Order::Descending) => {
+            let parts = [&DATED, &UNDATED];
+            return select.page_of_parts(parts, &DUE_DATE_BACKWARDS, &DUE_DATE_DESC, limit, offset);
+        }
         (Sort::Title, Order::Ascending) => &TITLE_ASC,
         (Sort::Title, Order::Descending) => &TITLE_DESC,
         (Sort::Priority, order) => {
             let keys = if order == Order::Ascending { &PRIORITY_ASC } else { &PRIORITY_DESC };
-            return select.order_by(keys, [SqlParam::from_texts(query.priorities.ranks())]);
+            select.order_by(keys, [SqlParam::from_texts(query.priorities.ranks())]);
+            return select.page(limit, offset);
         }
     };
     select.order_by(keys, []);
+    select.page(limit, offset);
 }
 
 impl UserTasks<'_> {
@@ -132,8 +143,7 @@ impl UserTasks<'_> {
     pub async fn list(&self, query: &ListQuery) -> Result<TaskPage, StoreError> {
         let mut list = self.scope.select(&LIST);
         apply_filter(&mut list, &query.filter);
-        sort(&mut list, query);
-        list.page(query.limit, query.offset);
+        page(&mut list, query);
         let (rows, total) = if query.with_total {
             let mut count = self.scope.select(&COUNT);
             apply_filter(&mut count, &query.filter);
