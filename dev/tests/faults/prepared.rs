@@ -204,3 +204,29 @@ async fn prepared_statements_take_ids_of_a_wider_type() {
         env.database.run("delete from tasks").await;
     }
 }
+
+#[tokio::test]
+async fn pooler_with_tracking_shows_columns_in_their_new_type() {
+    if !can_track_statements().await.unwrap() {
+        return report_skipped("this PgBouncer does not track prepared statements, 1.21 and newer do");
+    }
+    let env = TestEnv::start_cold(|settings| settings).await;
+    let pooler = start_pooler(&env.database, true).await;
+    for change in ["alter due_date type timestamp", "alter id type bigint"] {
+        let mut function = CountedFunction::start(&env, pooler.port(), Operation::Get).await;
+        function.wait_until_prepared().await;
+        let case = env.prepare(Operation::Get).await;
+        env.database
+            .run(&format!(
+                "set time zone 'UTC'; update tasks set due_date = '2026-11-21 10:00'; alter table tasks {change}"
+            ))
+            .await;
+        // The pooler prepares the statement on a new connection, without an error.
+        env.database.terminate().await;
+        let response = function.function.send(&case).await;
+        let mut fresh = CountedFunction::start(&env, pooler.port(), Operation::Get).await;
+        let expected = fresh.function.send(&case).await;
+        assert_eq!((response.status, &response.json), (expected.status, &expected.json), "{change}");
+        assert_eq!(response.status, 200);
+    }
+}

@@ -29,6 +29,6 @@ pub use error::DbError;
 pub(crate) use error::{DbErrorKind, Rejection, cause_chain};
 pub(crate) use param::SqlParam;
 pub(crate) use query::{Fence, Query, QueryResult};
+pub(crate) use row::Row;
 pub use row::RowId;
-pub(crate) use row::{ColumnTime, Row};
 pub(crate) use stats::{ConnectReason, ConnectStats, DbStats};

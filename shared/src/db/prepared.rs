@@ -142,9 +142,9 @@ fn is_about_types(code: &SqlState) -> bool {
     *code == SqlState::FEATURE_NOT_SUPPORTED || code.code().starts_with("42")
 }
 
-/// 22003, 22P02: a number is too large for the type of its parameter, or a text is no literal of it.
+/// 22003: a number is too large for the type of its parameter.
 fn is_about_value(code: &SqlState) -> bool {
-    [SqlState::NUMERIC_VALUE_OUT_OF_RANGE, SqlState::INVALID_TEXT_REPRESENTATION].contains(code)
+    *code == SqlState::NUMERIC_VALUE_OUT_OF_RANGE
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

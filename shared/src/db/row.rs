@@ -73,9 +73,12 @@ impl Serialize for RowId {
 impl<'a> FromSql<'a> for RowId {
     fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
         match *ty {
-            Type::INT2 => i16::from_sql(ty, raw).map(|number| Self::Number(number.into())),
-            Type::INT4 => i32::from_sql(ty, raw).map(|number| Self::Number(number.into())),
-            Type::INT8 => i64::from_sql(ty, raw).map(Self::Number),
+            // By its length: behind a pooler that prepares statements again, the type can be that of a narrower column before.
+            Type::INT2 | Type::INT4 | Type::INT8 => match raw.len() {
+                2 => i16::from_sql(ty, raw).map(|number| Self::Number(number.into())),
+                4 => i32::from_sql(ty, raw).map(|number| Self::Number(number.into())),
+                _ => i64::from_sql(ty, raw).map(Self::Number),
+            },
             Type::UUID => Ok(Self::Text(hyphenated(raw.try_into()?))),
             _ => <&str>::from_sql(ty, raw).map(|text| Self::Text(text.to_owned())),
         }
@@ -107,23 +110,6 @@ impl<'a> FromSql<'a> for Timestamp {
     }
 }
 
-/// A time, and whether the column that stores it has a time zone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ColumnTime {
-    pub(crate) time: Timestamp,
-    pub(crate) has_zone: bool,
-}
-
-impl<'a> FromSql<'a> for ColumnTime {
-    fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
-        Ok(Self { time: Timestamp::from_sql(ty, raw)?, has_zone: *ty == Type::TIMESTAMPTZ })
-    }
-
-    fn accepts(ty: &Type) -> bool {
-        Timestamp::accepts(ty)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,6 +118,7 @@ mod tests {
     fn the_column_type_decides_the_form_of_an_id() {
         let id = |ty, raw: &[u8]| RowId::from_sql(&ty, raw).map_err(|error| error.to_string());
         assert_eq!(id(Type::INT4, &[0, 0, 0, 42]), Ok(RowId::Number(42)));
+        assert_eq!(id(Type::INT4, &[0, 0, 0, 1, 0, 0, 0, 0]), Ok(RowId::Number(1 << 32)));
         assert_eq!(id(Type::INT8, &[0, 0, 0, 1, 0, 0, 0, 0]), Ok(RowId::Number(1 << 32)));
         let uuid = 0xf3a1_c9e0_5c9b_4b0e_9d5a_0a1b_2c3d_4e5f_u128.to_be_bytes();
         assert_eq!(id(Type::UUID, &uuid), Ok(RowId::Text("f3a1c9e0-5c9b-4b0e-9d5a-0a1b2c3d4e5f".into())));

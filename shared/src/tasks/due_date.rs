@@ -10,7 +10,7 @@
 use serde_json::Value;
 
 use crate::config::JsonFormat;
-use crate::db::{ColumnTime, SqlParam};
+use crate::db::SqlParam;
 use crate::time::Timestamp;
 
 /// When a task should be done.
@@ -41,11 +41,11 @@ impl DueDate {
         Some(Self { time, kind })
     }
 
-    /// From the columns `due_date` and `due_date_marker`.
-    pub(super) fn from_columns(due_date: ColumnTime, marker: Option<Timestamp>) -> Self {
-        let is_of_other_kind = marker.is_some_and(|marker| marker.is_within_a_second_of(due_date.time));
-        let is_floating = due_date.has_zone == is_of_other_kind;
-        Self { time: due_date.time, kind: if is_floating { Kind::Floating } else { Kind::Instant } }
+    /// From the columns `due_date`, which may have a zone, and `due_date_marker`.
+    pub(super) fn from_columns(due_date: Timestamp, has_zone: bool, marker: Option<Timestamp>) -> Self {
+        let is_of_other_kind = marker.is_some_and(|marker| marker.is_within_a_second_of(due_date));
+        let is_floating = has_zone == is_of_other_kind;
+        Self { time: due_date, kind: if is_floating { Kind::Floating } else { Kind::Instant } }
     }
 
     pub(super) fn is_floating(self) -> bool {
@@ -112,7 +112,7 @@ mod tests {
     fn the_column_and_the_marker_tell_the_kind() {
         let time = Timestamp::parse("2026-12-05T17:30").expect("a time");
         let other = Timestamp::parse("2026-12-06T17:30");
-        let is_floating = |has_zone, marker| DueDate::from_columns(ColumnTime { time, has_zone }, marker).is_floating();
+        let is_floating = |has_zone, marker| DueDate::from_columns(time, has_zone, marker).is_floating();
         assert!(!is_floating(true, None) && is_floating(false, None));
         assert!(is_floating(true, Some(time)) && !is_floating(false, Some(time)));
         assert!(!is_floating(true, other) && is_floating(false, other));

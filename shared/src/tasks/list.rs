@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 static LIST: SelectStatement = SelectStatement::new(
     "list",
     "\
-select id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version
+select id, title, description, coalesce(completed, false), priority, due_date, pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version
 from tasks
 where user_id = $1
 ",

@@ -7,7 +7,7 @@ use super::due_date::DueDate;
 use super::input::{Completion, NewTask, TaskChange};
 use super::model::{TASK, Task, TaskId};
 use super::precondition::{Precondition, version_array};
-use crate::db::{ColumnTime, DbError, DbErrorKind, QueryResult, Rejection, Row, SqlParam, cause_chain};
+use crate::db::{DbError, DbErrorKind, QueryResult, Rejection, Row, SqlParam, cause_chain};
 use crate::input::InvalidInput;
 use crate::scope::{Insert, Read, StartStatement, StoreError, UserScope, Versions, Write};
 use crate::time::Timestamp;
@@ -25,7 +25,8 @@ impl UserScope {
     }
 }
 
-// Every statement returns the columns that `UserTasks::task` decodes, in this order. A statement with a precondition
+// Every statement returns the columns that `UserTasks::task` decodes, in this order. One says whether due dates have a zone:
+// behind a pooler that prepares statements again, the driver's description of a result can be out of date. A statement with a precondition
 // returns `applied` after them: if it is false, the precondition failed and the row is the current one. Without a row there
 // is no such task.
 
@@ -39,14 +40,14 @@ select $1, $3, $4, $5, $6, $7, case when $8::boolean <> (pg_typeof((null::tasks)
 where not exists (select from tasks_api.task_fences where attempt = $2)
 on conflict (user_id, idempotency_key) do update
 set idempotency_key = excluded.idempotency_key
-returning id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version
+returning id, title, description, coalesce(completed, false), priority, due_date, pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version
 ",
 );
 
 static GET: Read = Read::new(
     "get",
     "\
-select id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version
+select id, title, description, coalesce(completed, false), priority, due_date, pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version
 from tasks
 where user_id = $1
   and id = $2
@@ -92,7 +93,7 @@ update tasks
 where user_id = $1
   and id = $3
   and not exists (select from tasks_api.task_fences where attempt = $2)
-returning id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version
+returning id, title, description, coalesce(completed, false), priority, due_date, pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version
 "
     ),
 );
@@ -116,10 +117,10 @@ with changed as (
       and not exists (select from tasks_api.task_fences where attempt = $2)
     returning *
 )
-select id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version, true
+select id, title, description, coalesce(completed, false), priority, due_date, pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version, true
 from changed
 union all
-select id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version, false
+select id, title, description, coalesce(completed, false), priority, due_date, pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version, false
 from tasks
 where user_id = $1
   and id = $3
@@ -142,7 +143,7 @@ set completed = case
 where user_id = $1
   and id = $3
   and not exists (select from tasks_api.task_fences where attempt = $2)
-returning id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version
+returning id, title, description, coalesce(completed, false), priority, due_date, pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version
 ",
 );
 
@@ -168,10 +169,10 @@ with changed as (
       and not exists (select from tasks_api.task_fences where attempt = $2)
     returning *
 )
-select id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version, true
+select id, title, description, coalesce(completed, false), priority, due_date, pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version, true
 from changed
 union all
-select id, title, description, coalesce(completed, false), priority, due_date, due_date_marker, created_at, updated_at, version, false
+select id, title, description, coalesce(completed, false), priority, due_date, pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version, false
 from tasks
 where user_id = $1
   and id = $3
@@ -413,10 +414,10 @@ impl UserTasks<'_> {
     /// Decodes a task. If an earlier back end stored only one of the two times, it stands for both.
     pub(super) fn task(&self, row: &Row) -> Result<Task, StoreError> {
         let decode = || -> Result<Task, DbError> {
-            let due_date: Option<ColumnTime> = row.get(5)?;
-            let marker: Option<Timestamp> = row.get(6)?;
-            let created_at: Option<Timestamp> = row.get(7)?;
-            let updated_at: Option<Timestamp> = row.get(8)?;
+            let due_date: Option<Timestamp> = row.get(5)?;
+            let (has_zone, marker): (bool, Option<Timestamp>) = (row.get(6)?, row.get(7)?);
+            let created_at: Option<Timestamp> = row.get(8)?;
+            let updated_at: Option<Timestamp> = row.get(9)?;
             Ok(Task {
                 id: TaskId::new(row.get(0)?),
                 user_id: self.scope.user_id().to_owned(),
@@ -424,10 +425,10 @@ impl UserTasks<'_> {
                 description: row.get(2)?,
                 completed: row.get(3)?,
                 priority: row.get(4)?,
-                due_date: due_date.map(|due_date| DueDate::from_columns(due_date, marker)),
+                due_date: due_date.map(|due_date| DueDate::from_columns(due_date, has_zone, marker)),
                 created_at: created_at.or(updated_at).unwrap_or(Timestamp::EPOCH),
                 updated_at: updated_at.or(created_at).unwrap_or(Timestamp::EPOCH),
-                version: row.get(9)?,
+                version: row.get(10)?,
             })
         };
         decode().map_err(map_task_error)
