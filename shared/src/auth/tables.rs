@@ -43,8 +43,8 @@ struct TableQuery {
     without_table: &'static str,
     /// The query for the table that was found.
     found_sql: Mutex<Option<Arc<str>>>,
-    /// Makes the query as it is sent.
-    to_query: for<'a> fn(&'static str, &'a str, Vec<SqlParam<'a>>) -> Query<'a>,
+    /// Whether it is sent for each request.
+    is_prepared: bool,
 }
 
 /// What Better Auth's tables are needed for.
@@ -81,7 +81,7 @@ impl BetterAuthTables {
                 without_table: "without Better Auth's plugin jwt() there are no such keys; if they are elsewhere, set \
                                 JWKS_URL",
                 found_sql: found_sql(),
-                to_query: |name, sql, params| Query::new(name, sql, params),
+                is_prepared: false,
             },
             sessions: TableQuery {
                 name: "session",
@@ -92,7 +92,7 @@ impl BetterAuthTables {
                 sql_for: session_of,
                 without_table: SECONDARY_STORAGE,
                 found_sql: found_sql(),
-                to_query: |name, sql, params| Query::prepared(name, sql, params),
+                is_prepared: true,
             },
             has_examined_sessions: AtomicBool::new(false),
         }
@@ -183,7 +183,7 @@ impl BetterAuthTables {
     async fn query(&self, query: &TableQuery, params: Vec<SqlParam<'_>>) -> Result<Vec<Row>, AuthError> {
         let known_sql = query.known_sql();
         let sql = known_sql.as_deref().unwrap_or(query.usual_sql);
-        match self.execute((query.to_query)(query.name, sql, params.clone())).await {
+        match self.execute(query.to_query(sql, params.clone())).await {
             Err(error) if is_about_form(&error) => {
                 let tables = self.tables_of(query).await?;
                 self.query_in(&tables, query, params).await
@@ -200,7 +200,7 @@ impl BetterAuthTables {
         params: Vec<SqlParam<'_>>,
     ) -> Result<Vec<Row>, AuthError> {
         let sql = query.find_in(tables).map_err(AuthError::UnusableTable)?;
-        let rows = self.execute((query.to_query)(query.name, &sql, params)).await?;
+        let rows = self.execute(query.to_query(&sql, params)).await?;
         query.set_known_sql(sql);
         Ok(rows)
     }
@@ -229,6 +229,10 @@ impl BetterAuthTables {
 }
 
 impl TableQuery {
+    fn to_query<'a>(&self, sql: &'a str, params: Vec<SqlParam<'a>>) -> Query<'a> {
+        Query { is_prepared: self.is_prepared, ..Query::new(self.name, sql, params) }
+    }
+
     /// The tables of the catalog that have one of the names and are trusted.
     fn named_in<'a>(&self, tables: &'a [CatalogTable]) -> impl Iterator<Item = Table<'a>> {
         let is_trusted = |table: &&CatalogTable| table.is_visible || table.schema == NEON_SCHEMA;
