@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dev::deploy::artifacts::{Architecture, BuildError, binary_path, build, check_binary, function_names};
+use dev::deploy::artifacts::{Architecture, BuildError, binary_path, build, check_binary, function_names, zip};
 use tokio::sync::OnceCell;
 
 /// Builds the functions, once for all tests.
@@ -24,6 +24,22 @@ async fn every_function_is_built_for_lambda() {
         roots.push("README.md".into());
         roots.sort();
         assert_eq!(roots, file_names(&dev::workspace::root().join("shared/roots")));
+    }
+}
+
+#[tokio::test]
+async fn zip_files_have_the_authorities_beside_the_program() {
+    build_functions().await;
+    zip(Architecture::X86_64).await.unwrap_or_else(|error| panic!("{error}"));
+    for function in function_names().unwrap() {
+        let archive = dev::workspace::root().join("target/lambda-zip").join(&function).join("bootstrap.zip");
+        let list = crate::output(std::process::Command::new("python3").args(["-m", "zipfile", "-l"]).arg(&archive));
+        let mut files: Vec<&str> = list.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
+        files.sort_unstable();
+        let roots = file_names(&dev::workspace::root().join("shared/roots"));
+        let mut expected: Vec<_> = roots.iter().map(|name| format!("roots/{}", name.display())).collect();
+        expected.insert(0, "bootstrap".to_owned());
+        assert_eq!(files, expected, "{function}");
     }
 }
 

@@ -62,6 +62,7 @@ async fn every_statement_uses_an_index() {
         // As the plan of a statement that is prepared once for all users.
         million.force_generic_plans().await;
         check_task_statements(&million, &mut findings).await;
+        check_prepared_lists(&million, &mut findings).await;
         million.drop().await;
     }
     // Written directly, because the test harness hides what a test prints.
@@ -92,6 +93,26 @@ async fn check_task_statements(million: &MillionTasks, findings: &mut Findings) 
                 &[Requirement::MaxBlocks(MAX_TASK_BLOCKS), Requirement::ByKey],
             );
         }
+    }
+}
+
+async fn check_prepared_lists(million: &MillionTasks, findings: &mut Findings) {
+    let requirements = [Requirement::MaxBlocks(MAX_PAGE_BLOCKS), Requirement::NoSort, Requirement::ReadsPageOnly];
+    for list in [
+        "sort=created&order=asc",
+        "sort=created&order=desc",
+        "sort=updated&order=asc",
+        "sort=updated&order=desc",
+        "sort=due_date&order=asc",
+        "sort=created&order=asc&status=pending",
+        "sort=created&order=desc&status=pending",
+        "sort=created&order=asc&status=completed",
+        "sort=created&order=desc&status=completed",
+    ] {
+        let (_, plans) = million.send("GET", &format!("/api/tasks?limit=50&{list}"), None, 2).await;
+        let [list_plan, total] = plans.as_slice() else { unreachable!("a list and its total") };
+        findings.check(&format!("prepared list, {list}"), million, list_plan, &requirements);
+        findings.check(&format!("prepared total, {list}"), million, total, &[]);
     }
 }
 

@@ -1,10 +1,10 @@
 //! `GET /api/tasks`: lists the caller's tasks, filtered, sorted and paged.
 
-use shared::{ApiError, ListQuery, Request, Response, StartError, UserScope, response};
+use shared::{ApiError, ListQuery, Request, Response, StartError, UserScope, UserTasks, response};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
-    shared::serve(&[], list_tasks).await
+    shared::serve(&[UserTasks::LIST], list_tasks).await
 }
 
 async fn list_tasks(user: UserScope, request: Request) -> Result<Response, ApiError> {

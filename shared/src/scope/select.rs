@@ -47,11 +47,17 @@ pub(crate) struct Select<'a> {
     name: &'static str,
     sql: String,
     params: Vec<SqlParam<'a>>,
+    is_prepared: bool,
 }
 
 impl<'a> Select<'a> {
     pub(super) fn new(statement: &'static SelectStatement, user_id: &'a str) -> Self {
-        Self { name: statement.name, sql: statement.sql.to_owned(), params: vec![SqlParam::from_str(user_id)] }
+        Self {
+            name: statement.name,
+            sql: statement.sql.to_owned(),
+            params: vec![SqlParam::from_str(user_id)],
+            is_prepared: false,
+        }
     }
 
     /// Adds a condition.
@@ -62,6 +68,12 @@ impl<'a> Select<'a> {
     /// Sorts the rows.
     pub(crate) fn order_by<const N: usize>(&mut self, keys: &'static SqlFragment<N>, params: [SqlParam<'a>; N]) {
         self.push(" order by ", keys, params);
+    }
+
+    /// Prepares the statement. Then it has one plan for all parameters: it must be the best for a user with few rows and for
+    /// one with many.
+    pub(crate) fn prepare(&mut self) {
+        self.is_prepared = true;
     }
 
     /// Selects one page of the rows.
@@ -99,9 +111,8 @@ impl<'a> Select<'a> {
         self.page(limit, offset);
     }
 
-    /// It is planned at each execution, because the best plan depends on how many of the rows the conditions select.
     pub(super) fn into_query(self) -> Query<'a> {
-        Query::new(self.name, self.sql, self.params)
+        Query { is_prepared: self.is_prepared, ..Query::new(self.name, self.sql, self.params) }
     }
 
     fn push<const N: usize>(&mut self, keyword: &str, fragment: &'static SqlFragment<N>, params: [SqlParam<'a>; N]) {

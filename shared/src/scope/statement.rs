@@ -24,7 +24,8 @@ pub(crate) struct Write {
 pub struct StartStatement(&'static str);
 
 impl StartStatement {
-    pub(super) const fn new(sql: &'static str) -> Self {
+    /// It is only prepared. What is executed is checked elsewhere.
+    pub(crate) const fn new(sql: &'static str) -> Self {
         Self(sql)
     }
 

@@ -6,17 +6,21 @@ use super::query::{Filter, ListQuery, Order, Sort, TIME_ZONE_RULE};
 use super::repository::UserTasks;
 use crate::db::{DbError, DbErrorKind, Rejection, SqlParam};
 use crate::input::{Failure, InvalidInput};
-use crate::scope::{Select, SelectStatement, SqlFragment, StoreError};
+use crate::scope::{Select, SelectStatement, SqlFragment, StartStatement, StoreError};
 use crate::time::Timestamp;
 
-static LIST: SelectStatement = SelectStatement::new(
-    "list",
-    "\
+/// The start of a list.
+macro_rules! list {
+    () => {
+        "\
 select id, title, description, coalesce(completed, false), priority, due_date, pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version
 from tasks
 where user_id = $1
-",
-);
+"
+    };
+}
+
+static LIST: SelectStatement = SelectStatement::new("list", list!());
 
 static COUNT: SelectStatement = SelectStatement::new("count", "select count(*) from tasks where user_id = $1");
 
@@ -136,6 +140,10 @@ fn page(select: &mut Select<'_>, query: &ListQuery) {
 }
 
 impl UserTasks<'_> {
+    /// The statement of [`UserTasks::list`] without filters.
+    pub const LIST: StartStatement =
+        StartStatement::new(concat!(list!(), " order by created_at desc, id desc limit $2"));
+
     /// The tasks that match the query, in its order.
     ///
     /// # Errors
@@ -144,9 +152,15 @@ impl UserTasks<'_> {
         let mut list = self.scope.select(&LIST);
         apply_filter(&mut list, &query.filter);
         page(&mut list, query);
+        if is_page_of_an_index(query) {
+            list.prepare();
+        }
         let (rows, total) = if query.with_total {
             let mut count = self.scope.select(&COUNT);
             apply_filter(&mut count, &query.filter);
+            if query.filter.is_by_status() {
+                count.prepare();
+            }
             let [rows, counts] = self.scope.fetch([list, count]).await.map_err(map_list_error)?;
             let total = counts.first().map(|row| row.get(0)).transpose().map_err(map_user_error)?;
             (rows, total)
@@ -156,6 +170,17 @@ impl UserTasks<'_> {
         };
         let tasks = rows.iter().map(|row| self.task(row)).collect::<Result<_, _>>()?;
         Ok(TaskPage { tasks, total })
+    }
+}
+
+/// Whether an index has the tasks of every user in this order, without others between them.
+fn is_page_of_an_index(query: &ListQuery) -> bool {
+    match (query.sort, query.order) {
+        (Sort::Created, _) => query.filter.is_by_status(),
+        (Sort::Updated, _) | (Sort::DueDate, Order::Ascending) => {
+            query.filter.is_by_status() && query.filter.completed.is_none()
+        }
+        _ => false,
     }
 }
 
@@ -242,6 +267,11 @@ fn map_list_error(error: DbError) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_statement_of_the_start_is_that_of_a_list() {
+        assert_eq!(UserTasks::LIST.sql(), format!("{} order by {} limit $2", list!(), CREATED_DESC.as_str()));
+    }
 
     #[test]
     fn every_order_ends_with_the_id() {

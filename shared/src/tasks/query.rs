@@ -39,6 +39,14 @@ pub(crate) struct Filter {
     pub(crate) words: Vec<String>,
 }
 
+impl Filter {
+    /// Whether it has no condition, or only one on the status.
+    pub(crate) fn is_by_status(&self) -> bool {
+        let Self { priority, due_before, due_after, overdue, words, .. } = self;
+        priority.is_none() && due_before.is_none() && due_after.is_none() && overdue.is_none() && words.is_empty()
+    }
+}
+
 /// The largest and the default limit of a page.
 const PAGE_MAX: u32 = 1000;
 
@@ -214,6 +222,17 @@ mod tests {
         let mut reader = QueryReader::new(query);
         let value = ListQuery::from_query(&mut reader, &ApiConfig::default());
         reader.finish(value).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn only_conditions_on_the_status_have_no_parameter() {
+        let is_by_status = |query| read(query).map(|query| query.filter.is_by_status());
+        for query in ["", "status=pending", "status=completed&tz=Europe/Berlin&sort=title&limit=5"] {
+            assert_eq!(is_by_status(query), Ok(true), "{query}");
+        }
+        for query in ["priority=low", "due_before=2026-12-01", "due_after=2026-12-01", "overdue=false", "search=milk"] {
+            assert_eq!(is_by_status(query), Ok(false), "{query}");
+        }
     }
 
     #[test]
