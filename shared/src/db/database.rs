@@ -66,8 +66,8 @@ set constraints all immediate";
     }
 
     /// Connects before the first request needs it, and returns whether there is a connection. `statements` are prepared in
-    /// the round trip of the next statement. A failure is not reported:
-    /// the first request tries again. If this is cancelled, the connection is still opened.
+    /// the round trip of the next statement. A failure is not reported: the first request tries again. If this is cancelled,
+    /// the connection is still opened.
     pub(crate) async fn warm_up(&self, statements: &[&str]) -> bool {
         let filled = self.slot.lock().await.fill(&self.connector, &self.stats, statements).await;
         if let Err(error) = filled {

@@ -3,9 +3,11 @@
 //! A function instance serves one request at a time, is frozen between requests for seconds or hours, and is started by
 //! the hundred. So there is one connection and no pool: opened before the first request (`connector`), checked before it
 //! is used again (`connection`), taken out while in use and put back after a clean end (`slot`), and replaced without an
-//! error for the caller when it was lost (`retry`). Statements that look up rows by key are prepared on it (`prepared`), under
-//! names that no other client uses for another statement (`statement_names`). A request that is cancelled or fails halfway cannot leave a half-read
+//! error for the caller when it was lost (`retry`). A request that is cancelled or fails halfway cannot leave a half-read
 //! connection to the next one.
+//!
+//! Statements with one best plan are prepared on it (`prepared`), under names that no other client uses for another
+//! statement (`statement_names`).
 
 mod catalog;
 mod connection;
