@@ -91,6 +91,17 @@ pub(super) enum TlsMode {
     Direct,
 }
 
+/// Most users of a table have few tasks. PostgreSQL expects as many of a user as there are on average, and decides by that
+/// whether it keeps the plan of a list.
+const OTHER_USERS: &str = r#"
+insert into "user" (id, name, email)
+select 'other-' || number, 'Other', number || '@example.com'
+from generate_series(1, 2000) as number;
+insert into tasks (user_id, title)
+select 'other-' || 1 + number % 2000, 'Task ' || number
+from generate_series(1, 20000) as number;
+"#;
+
 impl BenchEnv {
     pub(super) async fn prepare(postgres: &Postgres, client: &Client, requests: usize) -> Result<Self, BenchError> {
         let url = postgres.url();
@@ -101,6 +112,7 @@ impl BenchEnv {
         for operation in &OPERATIONS {
             users.push(BenchUser::prepare(operation, client, Effort::new(requests)).await?);
         }
+        client.batch_execute(OTHER_USERS).await?;
         client.batch_execute(PLAIN_TABLE).await?;
         // The state of a database that has been in use: with statistics, and without dead rows.
         client.batch_execute("vacuum analyze").await?;
