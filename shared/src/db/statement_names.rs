@@ -21,7 +21,7 @@ use super::socket::CountingStream;
 pub(super) struct NamingStream<S> {
     stream: S,
     names: StatementNames,
-    /// What the driver has written, up to the last complete message.
+    /// The beginning of a message that the driver has not yet written to its end.
     incoming: BytesMut,
     /// The messages that are not yet written to the stream.
     outgoing: BytesMut,
@@ -113,7 +113,9 @@ const DESCRIBE: u8 = b'D';
 const CLOSE: u8 = b'C';
 /// What [`DESCRIBE`] and [`CLOSE`] are about, if not about a portal.
 const STATEMENT: u8 = b'S';
-/// The kind and the length of a message.
+/// The size of the kind of a message.
+const KIND: usize = 1;
+/// The size of the kind and the length.
 const HEADER: usize = 5;
 
 impl StatementNames {
@@ -122,8 +124,8 @@ impl StatementNames {
         match self.renamed(message) {
             None => outgoing.extend_from_slice(message),
             Some((before, name, after)) => {
-                let length = message.len() - 1 + name.len() - (message.len() - before.len() - after.len());
-                outgoing.put_slice(&before[..1]);
+                let length = before.len() - KIND + name.len() + after.len();
+                outgoing.put_slice(&before[..KIND]);
                 outgoing.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
                 outgoing.put_slice(&before[HEADER..]);
                 outgoing.put_slice(name.as_bytes());
