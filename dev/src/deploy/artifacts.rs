@@ -55,7 +55,7 @@ struct Optimization {
     cflags: &'static str,
 }
 
-/// For the deployed functions: the release profile, which weighs size.
+/// For the deployed functions.
 const DEPLOYED: Optimization = Optimization { profile: "--release", cflags: CFLAGS };
 /// For speed, so that what is chosen for the deployed functions does not slow down what they are compared with.
 const BASELINE: Optimization = Optimization { profile: "--profile=baseline", cflags: "-O3" };

@@ -33,18 +33,13 @@ pub(super) enum PublicKey {
 
 impl PublicKey {
     /// A point of Ed25519. `None` if it is not on the curve, or has a small order: such a key verifies forged signatures.
-    pub(super) fn from_ed25519(point: &[u8; CURVE_BYTES]) -> Option<Self> {
+    fn from_ed25519(point: &[u8; CURVE_BYTES]) -> Option<Self> {
         let key = VerifyingKey::from_bytes(point).ok()?;
         (!key.is_weak()).then_some(Self::Ed25519(key))
     }
 
-    /// A point of P-256. `None` if it is not on the curve.
-    pub(super) fn from_p256(x: &[u8; CURVE_BYTES], y: &[u8; CURVE_BYTES]) -> Option<Self> {
-        Self::from_uncompressed_p256(&[[4].as_slice(), x, y].concat())
-    }
-
-    /// The byte 4 and both coordinates.
-    fn from_uncompressed_p256(point: &[u8]) -> Option<Self> {
+    /// A point of P-256: the byte 4 and both coordinates. `None` if it is not on the curve.
+    fn from_p256(point: &[u8]) -> Option<Self> {
         without_openssl_errors(|| {
             let curve = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
             // Checks that the point is on the curve. Each one has the order of the curve, which is a prime.
@@ -55,7 +50,7 @@ impl PublicKey {
     }
 
     /// Modulus and exponent, big-endian. `None` for numbers that cannot be those of a key, and for weak ones.
-    pub(super) fn from_rsa(modulus: &[u8], exponent: &[u8]) -> Option<Self> {
+    fn from_rsa(modulus: &[u8], exponent: &[u8]) -> Option<Self> {
         let (modulus, exponent) = (without_leading_zeros(modulus), without_leading_zeros(exponent));
         let is_odd = |number: &[u8]| number.last().is_some_and(|last| last & 1 == 1);
         let bits = modulus.len() * 8 - usize::try_from(modulus.first()?.leading_zeros()).ok()?;
@@ -70,13 +65,13 @@ impl PublicKey {
         })
     }
 
-    /// The same key as `jsonwebtoken` keeps it.
+    /// From the form in which `jsonwebtoken` keeps a key. `None` for a key that is not safe to verify with.
     pub(super) fn from_decoding_key(key: &DecodingKey) -> Option<Self> {
         match (key.family(), key.kind()) {
             (AlgorithmFamily::Ed, DecodingKeyKind::SecretOrDer(point)) => {
                 Self::from_ed25519(point.as_slice().try_into().ok()?)
             }
-            (AlgorithmFamily::Ec, DecodingKeyKind::SecretOrDer(point)) => Self::from_uncompressed_p256(point),
+            (AlgorithmFamily::Ec, DecodingKeyKind::SecretOrDer(point)) => Self::from_p256(point),
             (AlgorithmFamily::Rsa, DecodingKeyKind::RsaModulusExponent { n, e }) => Self::from_rsa(n, e),
             _ => None,
         }
@@ -153,17 +148,21 @@ mod tests {
     const LARGE_X: [u8; CURVE_BYTES] =
         [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4];
 
+    fn p256(x: &[u8; CURVE_BYTES], y: &[u8; CURVE_BYTES]) -> Option<PublicKey> {
+        PublicKey::from_p256(&[[4].as_slice(), x, y].concat())
+    }
+
     #[test]
     fn points_of_p256_have_one_representation() {
-        assert!(PublicKey::from_p256(&SMALL_X, &Y).is_some());
-        assert!(PublicKey::from_p256(&LARGE_X, &Y).is_none());
-        assert!(PublicKey::from_p256(&SMALL_X, &SMALL_X).is_none());
-        assert!(PublicKey::from_p256(&[0; CURVE_BYTES], &[0; CURVE_BYTES]).is_none());
+        assert!(p256(&SMALL_X, &Y).is_some());
+        assert!(p256(&LARGE_X, &Y).is_none());
+        assert!(p256(&SMALL_X, &SMALL_X).is_none());
+        assert!(p256(&[0; CURVE_BYTES], &[0; CURVE_BYTES]).is_none());
     }
 
     #[test]
     fn a_key_verifies_only_with_its_own_algorithm() {
-        let key = PublicKey::from_p256(&SMALL_X, &Y).expect("a point");
+        let key = p256(&SMALL_X, &Y).expect("a point");
         for algorithm in [Algorithm::EdDSA, Algorithm::RS256, Algorithm::PS256] {
             assert!(!key.verify(algorithm, b"", &[1; 64]), "{algorithm:?}");
         }
@@ -171,12 +170,12 @@ mod tests {
 
     #[test]
     fn failures_leave_no_error_in_the_queue() {
-        let p256 = PublicKey::from_p256(&SMALL_X, &Y).expect("a point");
+        let ec = p256(&SMALL_X, &Y).expect("a point");
         let rsa = PublicKey::from_rsa(&[0xff; 256], &[1, 0, 1]).expect("a modulus");
         let is_queue_empty = || ErrorStack::get().errors().is_empty();
-        assert!(PublicKey::from_p256(&SMALL_X, &SMALL_X).is_none() && is_queue_empty());
+        assert!(p256(&SMALL_X, &SMALL_X).is_none() && is_queue_empty());
         for (key, algorithm, size) in
-            [(&p256, Algorithm::ES256, 64), (&rsa, Algorithm::RS256, 256), (&rsa, Algorithm::PS256, 256)]
+            [(&ec, Algorithm::ES256, 64), (&rsa, Algorithm::RS256, 256), (&rsa, Algorithm::PS256, 256)]
         {
             for byte in [0, 1, 0xff] {
                 assert!(!key.verify(algorithm, b"", &vec![byte; size]), "{algorithm:?}, {byte}");

@@ -1,7 +1,7 @@
 //! The prepared statements of a connection.
 //!
-//! PostgreSQL parses and plans an unnamed statement at each execution. A statement that looks up rows by key costs more
-//! time to plan than to execute, so it is prepared. No request waits for that: a statement is prepared when the process
+//! PostgreSQL parses and plans an unnamed statement at each execution. A statement that looks up a row by its key takes
+//! longer to plan than to execute, and a page of an index about as long, so they are prepared. No request waits for that: a statement is prepared when the process
 //! starts, or after it was first executed on a connection. Until the preparation is complete it is executed unnamed.
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -54,7 +54,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for NamingStream<S> {
         while let Some(length) = message_length(incoming) {
             names.rename(&incoming.split_to(length), outgoing);
         }
-        // What cannot be written now is written by the next call, of which `poll_flush` is one.
+        // What cannot be written now is written by `poll_flush`, which the driver calls after it has written.
         if let Poll::Ready(Err(error)) = self.poll_write_outgoing(context) {
             return Poll::Ready(Err(error));
         }

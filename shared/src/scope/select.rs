@@ -86,8 +86,8 @@ impl<'a> Select<'a> {
         }
     }
 
-    /// Selects one page of two parts, of which the second follows the first. Both have the same order and are read from an
-    /// index that has it. `keys` is the order of the whole, in which the parts follow each other.
+    /// Selects one page: first the rows of one condition, then those of the other. Each part is read in `order_of_parts`,
+    /// which an index has. `keys` is the same order for the rows of both.
     ///
     /// For `nulls last` in the direction in which an index has them first: the rows with a value, then those without.
     pub(crate) fn page_of_parts(

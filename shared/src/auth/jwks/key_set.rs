@@ -97,24 +97,20 @@ impl Key {
         }
         let (possible, key): (&[_], _) = match (text("kty")?, text("crv")) {
             ("OKP", Some("Ed25519")) => {
-                let x = coordinate(text("x")?)?;
-                PublicKey::from_ed25519(&x)?;
-                (&[("EdDSA", Algorithm::EdDSA), ("Ed25519", Algorithm::EdDSA)], DecodingKey::from_ed_der(&x))
+                let both = &[("EdDSA", Algorithm::EdDSA), ("Ed25519", Algorithm::EdDSA)];
+                (both, DecodingKey::from_ed_der(&coordinate(text("x")?)?))
             }
             ("EC", Some("P-256")) => {
-                let (x, y) = (coordinate(text("x")?)?, coordinate(text("y")?)?);
-                PublicKey::from_p256(&x, &y)?;
-                let point = [[4].as_slice(), &x, &y].concat();
+                let point = [[4].as_slice(), &coordinate(text("x")?)?, &coordinate(text("y")?)?].concat();
                 (&[("ES256", Algorithm::ES256)], DecodingKey::from_ec_der(&point))
             }
             ("RSA", _) => {
-                let (n, e) = (bytes(text("n")?)?, bytes(text("e")?)?);
-                PublicKey::from_rsa(&n, &e)?;
                 let both = &[("RS256", Algorithm::RS256), ("PS256", Algorithm::PS256)];
-                (both, DecodingKey::from_rsa_raw_components(&n, &e))
+                (both, DecodingKey::from_rsa_raw_components(&bytes(text("n")?)?, &bytes(text("e")?)?))
             }
             _ => return None,
         };
+        PublicKey::from_decoding_key(&key)?;
         // The two names of Ed25519 are one algorithm (RFC 9864): a key with either verifies tokens with either.
         let declared = match jwk.get("alg") {
             None => None,
