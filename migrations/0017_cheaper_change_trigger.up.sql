@@ -24,7 +24,7 @@ begin
             end if;
 
             -- Stored generated columns are null in `new`, because they are computed after this trigger, and so they must
-            -- be in `old`. They do not matter where a column has changed that is none: almost every change is one of these.
+            -- be in `old`. They matter only if none of the columns below has changed, which is rare.
             if has_all_columns then
                 is_changed := pg_catalog.record_image_ne(
                     row(new.title, new.description, new.completed, new.priority, new.due_date),
