@@ -11,6 +11,11 @@ pub trait Representation: Send {
 
     /// What the entity tag of the response is made from.
     fn entity_tag(&self) -> EntityTag;
+
+    /// The number of the transaction that made the value, if it was just written.
+    fn transaction(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// A stored thing with an address of its own.

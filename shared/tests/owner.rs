@@ -52,7 +52,8 @@ const WRITES: &str = "a read must not write";
 const FIRST_VALUE: &str = "an insert must have $1 as its first value";
 const CONFLICT: &str = "`on conflict` must name user_id first, or do nothing";
 const NO_USER: &str = "the statement must name its user as $1";
-const UNKNOWN_TABLE: &str = "not one of USER_TABLES, SOURCE_FUNCTIONS or the earlier queries of the `with`";
+const UNKNOWN_TABLE: &str =
+    "not one of USER_TABLES, SHARED_TABLES, SOURCE_FUNCTIONS or the earlier queries of the `with`";
 const FOLLOWS_TABLE: &str = "a table can be followed by `as`, a join or `where`";
 const KEYWORD: &str = "a keyword must not be a name";
 const LAST: &str = "the fence must be the last condition";
@@ -257,6 +258,21 @@ const PAIRS: &[Pair] = &[
     read("select id from tasks where user_id = $1", "select id from only (tasks) where user_id = $1", UNKNOWN_TABLE),
     read("select id from tasks where user_id = $1", "select id from public.tasks where user_id = $1", UNKNOWN_TABLE),
     read("select id from tasks where user_id = $1", "select id from all_tasks() where user_id = $1", UNKNOWN_TABLE),
+    read(
+        "select task_id from tasks_api.task_tombstones where user_id = $1",
+        "select task_id from tasks_api.task_tombstones where deleted_in > $2",
+        WHERE,
+    ),
+    read(
+        "select id, (select epoch from tasks_api.sync_epoch) from tasks where user_id = $1",
+        "select epoch from tasks_api.sync_epoch",
+        NO_USER,
+    ),
+    write(
+        "update tasks set title = $3 where user_id = $1 and <fence>",
+        "update tasks_api.sync_epoch set epoch = $3 where user_id = $1 and <fence>",
+        UNKNOWN_TABLE,
+    ),
     // A table without the column would compare that of the surrounding query.
     read(
         "select (select max(token) from unnest($2::text[]) as token) from tasks where user_id = $1",

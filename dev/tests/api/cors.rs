@@ -35,7 +35,8 @@ fn list(response: &TestResponse, name: &str) -> Vec<String> {
 fn assert_allows_origin(response: &TestResponse, origin: &str) {
     assert_eq!(response.header("access-control-allow-origin"), Some(origin), "{}", response.request);
     assert_eq!(response.header("access-control-allow-credentials"), Some("true"));
-    let exposed = ["etag", "idempotent-replayed", "link", "location", "retry-after", "x-request-id"];
+    let exposed =
+        ["etag", "idempotent-replayed", "link", "location", "retry-after", "x-request-id", "x-transaction-id"];
     assert_eq!(list(response, "access-control-expose-headers"), exposed);
     assert!(list(response, "vary").contains(&"origin".to_owned()));
 }

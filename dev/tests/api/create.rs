@@ -37,9 +37,11 @@ async fn only_the_title_is_required() {
         let created_at = &response["created_at"];
         let expected = json!({
             "id": response["id"], "user_id": ada.id, "title": "Buy milk", "description": null, "completed": false,
-            "priority": null, "due_date": null, "created_at": created_at, "updated_at": created_at
+            "priority": null, "due_date": null, "version": 1, "created_at": created_at, "updated_at": created_at
         });
-        assert_eq!(response.json, expected);
+        assert_eq!(response.task(), expected);
+        let transaction = response["txid"].as_str().expect("the number of the transaction");
+        assert!(transaction.parse::<u64>().is_ok() && response.header("x-transaction-id") == Some(transaction));
         let location = response.header("location").expect("where it is");
         assert_eq!(location, format!("{path}/{id}"));
         assert_eq!(ada.get(location).await.expect_status(200).json, expected);

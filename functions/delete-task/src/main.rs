@@ -9,6 +9,6 @@ async fn main() -> Result<(), StartError> {
 
 async fn delete_task(user: UserScope, request: Request) -> Result<Response, ApiError> {
     let id = request.id()?;
-    user.tasks().delete(&id, &request.if_match()?).await?;
-    Ok(response::no_content())
+    let deleted = user.tasks().delete(&id, &request.if_match()?).await?;
+    Ok(response::no_content(deleted.transaction))
 }

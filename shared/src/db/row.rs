@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use tokio_postgres::types::{FromSql, Type};
 
 use super::error::DbError;
@@ -44,7 +44,8 @@ impl Row {
 }
 
 /// The id of a row. The type of the column decides its form: an integer is a JSON number, uuid and text are JSON strings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
 pub enum RowId {
     /// From an integer column.
     Number(i64),

@@ -10,6 +10,15 @@ pub struct Response {
     pub(super) status: u16,
     pub(super) body: Option<Box<dyn Representation>>,
     pub(super) location: Option<Location>,
+    /// The number of the transaction of a write. See [`Representation::transaction`].
+    pub(super) transaction: Option<String>,
+}
+
+impl Response {
+    fn new(status: u16, body: Option<Box<dyn Representation>>) -> Self {
+        let transaction = body.as_ref().and_then(|body| body.transaction()).map(str::to_owned);
+        Self { status, body, location: None, transaction }
+    }
 }
 
 /// The header `Location`.
@@ -24,26 +33,26 @@ pub(super) enum Location {
 #[must_use]
 pub fn created(resource: impl Resource + 'static) -> Response {
     let location = Some(Location::Below(resource.id()));
-    Response { status: 201, body: Some(Box::new(resource)), location }
+    Response { location, ..Response::new(201, Some(Box::new(resource))) }
 }
 
 /// 200 with a body.
 #[must_use]
 pub fn ok(body: impl Representation + 'static) -> Response {
-    Response { status: 200, body: Some(Box::new(body)), location: None }
+    Response::new(200, Some(Box::new(body)))
 }
 
-/// 204.
+/// 204 after a write in this transaction.
 #[must_use]
-pub fn no_content() -> Response {
-    Response { status: 204, body: None, location: None }
+pub fn no_content(transaction: Option<String>) -> Response {
+    Response { transaction, ..Response::new(204, None) }
 }
 
 /// 308: the same request, at another path.
 #[must_use]
 pub fn permanent_redirect(path: &str, query: &str) -> Response {
     let location = Some(Location::At { path: path.to_owned(), query: query.to_owned() });
-    Response { status: 308, body: None, location }
+    Response { location, ..Response::new(308, None) }
 }
 
 /// 200 with `{"status": …}`.

@@ -5,15 +5,29 @@ use super::tokens::{Token, is_one_of};
 /// Tables with a column `user_id`.
 ///
 /// In a table without that column `user_id = $1` could compare the column of a surrounding query.
-pub(super) const USER_TABLES: [&str; 1] = ["tasks"];
+pub(super) const USER_TABLES: [&str; 3] = ["tasks", "tasks_api.task_tombstones", "tasks_api.idempotency_keys"];
+
+/// Tables without rows of users. They can be read and not written.
+pub(super) const SHARED_TABLES: [&str; 1] = ["tasks_api.sync_epoch"];
 
 /// Functions that can stand in `from`. They read no table.
 pub(super) const SOURCE_FUNCTIONS: [&str; 4] =
     ["generate_series", "jsonb_array_elements", "jsonb_to_recordset", "unnest"];
 
 /// Functions that an insert can call for its values. None is an aggregate.
-pub(super) const INSERT_FUNCTIONS: [&str; 10] =
-    ["coalesce", "gen_random_uuid", "greatest", "least", "lower", "now", "nullif", "pg_typeof", "trim", "upper"];
+pub(super) const INSERT_FUNCTIONS: [&str; 11] = [
+    "coalesce",
+    "gen_random_uuid",
+    "greatest",
+    "jsonb_build_object",
+    "least",
+    "lower",
+    "now",
+    "nullif",
+    "pg_typeof",
+    "trim",
+    "upper",
+];
 
 /// Parts of the names of functions that execute the SQL of a string, or read the table that it names.
 pub(super) const FUNCTIONS_OF_SQL: [&str; 4] = ["_to_xml", "dblink", "ts_rewrite", "ts_stat"];

@@ -6,6 +6,7 @@
 //! - Each query that reads, updates or deletes rows of a table has a `where` whose first condition is `user_id = $1`,
 //!   and no `or` at the same level. This includes subqueries, the queries of a `with`, and each side of a `union`.
 //! - A query names one table, one of [`USER_TABLES`]. Joins with further tables are written as subqueries.
+//!   [`SHARED_TABLES`] can be read beside it.
 //! - Each `insert` is a `select` with `user_id` as its first column and `$1` as its first value; `on conflict` names
 //!   `user_id` first or does nothing.
 //! - No row changes its owner: `set user_id = …` is refused, and columns are assigned one at a time.
@@ -16,14 +17,15 @@
 //!
 //! `tests/owner.rs` compiles this file, `allowed`, `statement`, `tokens` and `values` without the rest of the crate.
 
-use super::allowed::{FENCE, FUNCTIONS_OF_SQL, SOURCE_FUNCTIONS, USER_TABLES, is_clause};
+use super::allowed::{FENCE, FUNCTIONS_OF_SQL, SHARED_TABLES, SOURCE_FUNCTIONS, USER_TABLES, is_clause};
 use super::tokens::{
     Token, check_tokens, contains, count_bytes, equal, equal_str, is_one_of, next_token, skip_parentheses, skip_tokens,
 };
 use super::values::check_values;
 
 const NO_FENCE: &str = "a write must have the condition `not exists (select from tasks_api.task_fences where attempt = $2)`, the last of its `where`";
-const UNKNOWN_TABLE: &str = "not one of USER_TABLES, SOURCE_FUNCTIONS or the earlier queries of the `with`";
+const UNKNOWN_TABLE: &str =
+    "not one of USER_TABLES, SHARED_TABLES, SOURCE_FUNCTIONS or the earlier queries of the `with`";
 
 /// The deepest nesting of parentheses.
 const MAX_DEPTH: usize = 16;
@@ -189,7 +191,9 @@ impl<'a> Checker<'a> {
         } else if is_one_of(self.sql, name, &USER_TABLES) {
             self.read_table(distance);
         } else {
-            let is_known = is_one_of(self.sql, name, &SOURCE_FUNCTIONS) || self.is_earlier_query(name);
+            let is_known = is_one_of(self.sql, name, &SOURCE_FUNCTIONS)
+                || is_one_of(self.sql, name, &SHARED_TABLES)
+                || self.is_earlier_query(name);
             assert!(is_known, "{}", UNKNOWN_TABLE);
         }
     }

@@ -10,43 +10,60 @@ struct Need {
     privileges: &'static [&'static str],
 }
 
-const TASKS: Need = Need { name: "tasks", schema: None, privileges: &["select", "insert", "update", "delete"] };
-const FENCES: Need =
-    Need { name: "task_fences", schema: Some("tasks_api"), privileges: &["select", "insert", "delete"] };
+const fn in_own_schema(name: &'static str, privileges: &'static [&'static str]) -> Need {
+    Need { name, schema: Some("tasks_api"), privileges }
+}
+
+const NEEDS: [Need; 5] = [
+    Need { name: "tasks", schema: None, privileges: &["select", "insert", "update", "delete"] },
+    in_own_schema("task_fences", &["select", "insert", "delete"]),
+    in_own_schema("idempotency_keys", &["select", "insert"]),
+    in_own_schema("task_tombstones", &["select"]),
+    in_own_schema("sync_epoch", &["select"]),
+];
 
 /// The check of the tables. Privileges on columns and policies make its condition false although nothing need be wrong.
-pub(crate) const TABLE_CHECK: TableCheck =
-    TableCheck { names: &["tasks", "task_fences"], schemas: &["tasks_api"], is_usual: TABLES_ARE_USUAL };
+pub(crate) const TABLE_CHECK: TableCheck = TableCheck {
+    names: &["tasks", "task_fences", "idempotency_keys", "task_tombstones", "sync_epoch"],
+    schemas: &["tasks_api"],
+    is_usual: TABLES_ARE_USUAL,
+};
 
 const TABLES_ARE_USUAL: &str = "\
 (
     select
-        has_table_privilege(tasks, 'select')
-        and has_table_privilege(tasks, 'insert')
-        and has_table_privilege(tasks, 'update')
-        and has_table_privilege(tasks, 'delete')
-        and has_table_privilege(fences, 'select')
-        and has_table_privilege(fences, 'insert')
-        and has_table_privilege(fences, 'delete')
-        and not row_security_active(tasks)
-        and not row_security_active(fences)
+        bool_and(coalesce(has_table_privilege(oid, privilege) and not row_security_active(oid), false))
         and not exists (
             select
             from pg_depend
             where classid = 'pg_class'::regclass
                 and refclassid = 'pg_class'::regclass
-                and refobjid = tasks
+                and refobjid = to_regclass('tasks')
                 and deptype = 'a'
                 and case (select relkind from pg_class where oid = objid)
                     when 'S' then not has_sequence_privilege(objid, 'usage')
                 end
         )
-    from (select to_regclass('tasks')::oid as tasks, to_regclass('tasks_api.task_fences')::oid as fences) as tables
+    from (
+        values
+            ('tasks', 'select'),
+            ('tasks', 'insert'),
+            ('tasks', 'update'),
+            ('tasks', 'delete'),
+            ('tasks_api.task_fences', 'select'),
+            ('tasks_api.task_fences', 'insert'),
+            ('tasks_api.task_fences', 'delete'),
+            ('tasks_api.idempotency_keys', 'select'),
+            ('tasks_api.idempotency_keys', 'insert'),
+            ('tasks_api.task_tombstones', 'select'),
+            ('tasks_api.sync_epoch', 'select')
+    ) as needs (name, privilege)
+    cross join lateral (select to_regclass(name)::oid as oid) as tables
 )";
 
 /// What will fail, or return too few rows: for the log, each with what helps.
 pub(crate) fn table_problems(catalog: &[CatalogTable]) -> Vec<String> {
-    [TASKS, FENCES].iter().flat_map(|need| need.problems(catalog)).collect()
+    NEEDS.iter().flat_map(|need| need.problems(catalog)).collect()
 }
 
 impl Need {

@@ -14,6 +14,10 @@ impl Representation for Task {
     fn entity_tag(&self) -> EntityTag {
         EntityTag::Version(self.version)
     }
+
+    fn transaction(&self) -> Option<&str> {
+        self.transaction.as_deref()
+    }
 }
 
 impl Resource for Task {
@@ -32,7 +36,7 @@ impl Representation for TaskPage {
     }
 }
 
-/// All members of a task are always present.
+/// All members of a task are always present, except the transaction, which only the response to a write has.
 struct TaskJson<'a>(&'a Task, JsonFormat);
 
 impl Serialize for TaskJson<'_> {
@@ -47,8 +51,12 @@ impl Serialize for TaskJson<'_> {
         map.serialize_entry("priority", &task.priority)?;
         let due_date = task.due_date.map(|due_date| due_date.to_json(*format));
         map.serialize_entry("due_date", &due_date)?;
+        map.serialize_entry("version", &task.version)?;
         map.serialize_entry("created_at", &task.created_at)?;
         map.serialize_entry("updated_at", &task.updated_at)?;
+        if let Some(transaction) = &task.transaction {
+            map.serialize_entry("txid", transaction)?;
+        }
         if format.camel_case_too {
             map.serialize_entry("userId", &task.user_id)?;
             map.serialize_entry("dueDate", &due_date)?;
@@ -107,6 +115,7 @@ mod tests {
             created_at: at("2026-11-21T02:51:49.233112Z"),
             updated_at: at("2026-11-21T02:51:49.233112Z"),
             version: 7,
+            transaction: Some("731".into()),
         };
         let both = JsonFormat { list_object: true, camel_case_too: true, instant_due_dates: false };
         let page = TaskPage { tasks: vec![task], total: Some(7) };
@@ -116,7 +125,7 @@ mod tests {
                 "id": 42, "user_id": "D8OYpHXtea4Y1q4TUBTRpgTFV1YdC5uI", "title": "Buy milk", "description": null,
                 "completed": false, "priority": null, "due_date": "2026-12-01T00:00:00",
                 "created_at": "2026-11-21T02:51:49.233112Z", "updated_at": "2026-11-21T02:51:49.233112Z",
-                "userId": "D8OYpHXtea4Y1q4TUBTRpgTFV1YdC5uI", "dueDate": "2026-12-01T00:00:00",
+                "version": 7, "txid": "731", "userId": "D8OYpHXtea4Y1q4TUBTRpgTFV1YdC5uI", "dueDate": "2026-12-01T00:00:00",
                 "createdAt": "2026-11-21T02:51:49.233112Z", "updatedAt": "2026-11-21T02:51:49.233112Z"
             }]})
         );

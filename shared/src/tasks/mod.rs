@@ -1,5 +1,7 @@
 //! Tasks: the model, the input, the JSON and the SQL.
 
+mod answer;
+mod columns;
 mod due_date;
 mod input;
 mod json;
@@ -12,6 +14,6 @@ mod rules;
 
 pub use due_date::DueDate;
 pub use input::{Completion, NewTask, TaskChange};
-pub use model::{Task, TaskId, TaskPage};
+pub use model::{Deleted, Task, TaskId, TaskPage};
 pub use query::ListQuery;
 pub use repository::UserTasks;

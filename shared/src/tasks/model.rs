@@ -35,8 +35,18 @@ pub struct Task {
     pub created_at: Timestamp,
     /// When it was last changed; maintained by the database.
     pub updated_at: Timestamp,
-    /// Counts the changes; maintained by the database. The entity tag of the task, not part of its JSON.
+    /// Counts the changes; maintained by the database. The entity tag of the task is made from it.
     pub version: i64,
+    /// The number of the transaction that made the task what it is. Only known to a write. `None` also for a task that was
+    /// written before the database recorded it.
+    pub transaction: Option<String>,
+}
+
+/// What remains of a task that was deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deleted {
+    /// The number of the transaction that deleted it. `None` if its response was lost.
+    pub transaction: Option<String>,
 }
 
 /// The id of a task.

@@ -3,14 +3,14 @@
 //! Ids and times are parameters in text format and take the type of their column, so the same statements serve integer,
 //! uuid and text ids.
 
+use super::columns::{task, task_columns, written_columns, written_task};
 use super::due_date::DueDate;
 use super::input::{Completion, NewTask, TaskChange};
-use super::model::{TASK, Task, TaskId};
+use super::model::{Deleted, TASK, Task, TaskId};
 use super::precondition::{Precondition, version_array};
 use crate::db::{DbError, DbErrorKind, QueryResult, Rejection, Row, SqlParam, cause_chain};
 use crate::input::InvalidInput;
 use crate::scope::{Insert, Read, StartStatement, StoreError, UserScope, Versions, Write};
-use crate::time::Timestamp;
 
 /// The tasks of one verified user.
 pub struct UserTasks<'a> {
@@ -25,33 +25,36 @@ impl UserScope {
     }
 }
 
-// Every statement returns the columns that `UserTasks::task` decodes, in this order. One says whether due dates have a zone:
-// behind a pooler that prepares statements again, the driver's description of a result can be out of date. A statement with a precondition
-// returns `applied` after them: if it is false, the precondition failed and the row is the current one. Without a row there
-// is no such task.
+// A statement with a precondition returns `applied` after the columns of the task: if it is false, the precondition failed
+// and the row is the current one. Without a row there is no such task.
 
 /// If the user has stored a task with this key before, the statement returns that task. `$8` says whether the due date is
 /// floating; `$9` is its marker if the column has the other kind.
 static CREATE: Insert = Insert::new(
     "create",
-    "\
+    concat!(
+        "\
 insert into tasks (user_id, title, description, completed, priority, due_date, due_date_marker, idempotency_key)
 select $1, $3, $4, $5, $6, $7, case when $8::boolean <> (pg_typeof((null::tasks).due_date) = 'timestamp'::regtype) then $9::timestamp end, $10
 where not exists (select from tasks_api.task_fences where attempt = $2)
 on conflict (user_id, idempotency_key) do update
 set idempotency_key = excluded.idempotency_key
-returning id, title, description, coalesce(completed, false), priority, due_date, pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version
-",
+returning ",
+        written_columns!(),
+    ),
 );
 
 static GET: Read = Read::new(
     "get",
-    "\
-select id, title, description, coalesce(completed, false), priority, due_date, pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version
+    concat!(
+        "select ",
+        task_columns!(),
+        "
 from tasks
 where user_id = $1
   and id = $2
-",
+"
+    ),
 );
 
 /// What an update sets. `$5`, `$8` and `$10` say whether a column changes, so that null can be its new value. A priority that
@@ -93,8 +96,8 @@ update tasks
 where user_id = $1
   and id = $3
   and not exists (select from tasks_api.task_fences where attempt = $2)
-returning id, title, description, coalesce(completed, false), priority, due_date, pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version
-"
+returning ",
+        written_columns!(),
     ),
 );
 
@@ -117,10 +120,14 @@ with changed as (
       and not exists (select from tasks_api.task_fences where attempt = $2)
     returning *
 )
-select id, title, description, coalesce(completed, false), priority, due_date, pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version, true
+select ",
+        written_columns!(),
+        ", true
 from changed
 union all
-select id, title, description, coalesce(completed, false), priority, due_date, pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version, false
+select ",
+        written_columns!(),
+        ", false
 from tasks
 where user_id = $1
   and id = $3
@@ -132,7 +139,8 @@ where user_id = $1
 /// Sets `completed` to `$4`. If that is null, toggles it, unless the request `$5` has already done so.
 static COMPLETE: Write = Write::new(
     "complete",
-    "\
+    concat!(
+        "\
 update tasks
 set completed = case
         when $4::boolean is not null then $4::boolean
@@ -143,15 +151,17 @@ set completed = case
 where user_id = $1
   and id = $3
   and not exists (select from tasks_api.task_fences where attempt = $2)
-returning id, title, description, coalesce(completed, false), priority, due_date, pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version
-",
+returning ",
+        written_columns!(),
+    ),
 );
 
 /// [`COMPLETE`] with a precondition, `$6` and `$7`, as in [`CONDITIONAL_UPDATE`]. An earlier attempt of this
 /// request may have toggled the task and so changed its version: the precondition does not apply to such a task.
 static CONDITIONAL_COMPLETE: Write = Write::new(
     "conditional complete",
-    "\
+    concat!(
+        "\
 with changed as (
     update tasks
     set completed = case
@@ -169,15 +179,20 @@ with changed as (
       and not exists (select from tasks_api.task_fences where attempt = $2)
     returning *
 )
-select id, title, description, coalesce(completed, false), priority, due_date, pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version, true
+select ",
+        written_columns!(),
+        ", true
 from changed
 union all
-select id, title, description, coalesce(completed, false), priority, due_date, pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version, false
+select ",
+        written_columns!(),
+        ", false
 from tasks
 where user_id = $1
   and id = $3
   and not exists (select from changed)
-",
+"
+    ),
 );
 
 static DELETE: Write = Write::new(
@@ -187,7 +202,7 @@ delete from tasks
 where user_id = $1
   and id = $3
   and not exists (select from tasks_api.task_fences where attempt = $2)
-returning true
+returning pg_current_xact_id()::text, true
 ",
 );
 
@@ -201,12 +216,12 @@ with changed as (
       and id = $3
       and version = any ($4::bigint[])
       and not exists (select from tasks_api.task_fences where attempt = $2)
-    returning id
+    returning pg_current_xact_id()::text as transaction
 )
-select true
+select transaction, true
 from changed
 union all
-select false
+select null, false
 from tasks
 where user_id = $1
   and id = $3
@@ -265,7 +280,7 @@ impl UserTasks<'_> {
 
     async fn insert(&self, new: &NewTask, columns: Vec<Option<Vec<SqlParam<'_>>>>) -> Result<Task, StoreError> {
         match self.scope.insert(&CREATE, columns).await {
-            Ok(result) => self.first_task(&result.rows),
+            Ok(result) => self.written_task(result.rows.first()),
             Err(error) => {
                 let fields = fields(Some(&new.title), new.description.as_deref(), new.priority);
                 Err(self.scope.explain(&TASK, &fields, error).await)
@@ -279,7 +294,7 @@ impl UserTasks<'_> {
     /// [`StoreError::NotFound`]; failures of the database.
     pub async fn get(&self, id: &TaskId) -> Result<Task, StoreError> {
         let rows = self.scope.read(&GET, [SqlParam::from_display(id)]).await.map_err(map_task_error)?;
-        self.first_task(&rows)
+        self.task(rows.first().ok_or(StoreError::NotFound(&TASK))?)
     }
 
     /// Changes the given fields and returns the task.
@@ -341,7 +356,7 @@ impl UserTasks<'_> {
     ///
     /// # Errors
     /// As [`UserTasks::update`].
-    pub async fn delete(&self, id: &TaskId, versions: &Versions) -> Result<(), StoreError> {
+    pub async fn delete(&self, id: &TaskId, versions: &Versions) -> Result<Deleted, StoreError> {
         let id = SqlParam::from_display(id);
         let result = match versions.as_slice() {
             None => self.scope.write(&DELETE, vec![id]).await,
@@ -349,10 +364,10 @@ impl UserTasks<'_> {
         };
         let result = result.map_err(map_task_error)?;
         match result.rows.first() {
-            Some(row) if is_applied(row)? => Ok(()),
+            Some(row) if is_applied(row)? => Ok(Deleted { transaction: row.get(0).map_err(map_task_error)? }),
             Some(_) => Err(StoreError::PreconditionFailed(&TASK)),
             // An earlier attempt has deleted the task, and its response was lost.
-            None if result.maybe_executed => Ok(()),
+            None if result.maybe_executed => Ok(Deleted { transaction: None }),
             None => Err(StoreError::NotFound(&TASK)),
         }
     }
@@ -368,7 +383,7 @@ impl UserTasks<'_> {
         is_changed: impl Fn(&Task) -> bool,
     ) -> Result<Task, StoreError> {
         let result = match precondition.params() {
-            None => self.scope.write(statement, params).await.map(|result| self.first_task(&result.rows)),
+            None => self.scope.write(statement, params).await.map(|result| self.written_task(result.rows.first())),
             Some(expected) => {
                 params.extend(expected);
                 let result = self.scope.write(conditional, params).await;
@@ -388,7 +403,7 @@ impl UserTasks<'_> {
         is_changed: impl Fn(&Task) -> bool,
     ) -> Result<Task, StoreError> {
         let row = result.rows.first().ok_or(StoreError::NotFound(&TASK))?;
-        let task = self.task(row)?;
+        let task = self.written_task(Some(row))?;
         // An earlier attempt whose response was lost may have changed the task, and with it the version.
         if is_applied(row)? || (result.maybe_executed && is_changed(&task)) {
             Ok(task)
@@ -407,31 +422,13 @@ impl UserTasks<'_> {
         }
     }
 
-    fn first_task(&self, rows: &[Row]) -> Result<Task, StoreError> {
-        rows.first().map_or(Err(StoreError::NotFound(&TASK)), |row| self.task(row))
+    fn written_task(&self, row: Option<&Row>) -> Result<Task, StoreError> {
+        let row = row.ok_or(StoreError::NotFound(&TASK))?;
+        written_task(row, self.scope.user_id()).map_err(map_task_error)
     }
 
-    /// Decodes a task. If an earlier back end stored only one of the two times, it stands for both.
     pub(super) fn task(&self, row: &Row) -> Result<Task, StoreError> {
-        let decode = || -> Result<Task, DbError> {
-            let due_date: Option<Timestamp> = row.get(5)?;
-            let (has_zone, marker): (bool, Option<Timestamp>) = (row.get(6)?, row.get(7)?);
-            let created_at: Option<Timestamp> = row.get(8)?;
-            let updated_at: Option<Timestamp> = row.get(9)?;
-            Ok(Task {
-                id: TaskId::new(row.get(0)?),
-                user_id: self.scope.user_id().to_owned(),
-                title: row.get(1)?,
-                description: row.get(2)?,
-                completed: row.get(3)?,
-                priority: row.get(4)?,
-                due_date: due_date.map(|due_date| DueDate::from_columns(due_date, has_zone, marker)),
-                created_at: created_at.or(updated_at).unwrap_or(Timestamp::EPOCH),
-                updated_at: updated_at.or(created_at).unwrap_or(Timestamp::EPOCH),
-                version: row.get(10)?,
-            })
-        };
-        decode().map_err(map_task_error)
+        task(row, self.scope.user_id()).map_err(map_task_error)
     }
 }
 
@@ -444,7 +441,7 @@ fn fields<'a>(
     [("title", title), ("description", description), ("completed", None), ("priority", priority), ("due_date", None)]
 }
 
-/// The last column of a statement with a precondition, and the only one of a delete.
+/// The last column of a statement with a precondition, and of a delete.
 fn is_applied(row: &Row) -> Result<bool, StoreError> {
     row.last().map_err(map_task_error)
 }

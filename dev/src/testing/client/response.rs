@@ -98,6 +98,16 @@ impl TestResponse {
         }
     }
 
+    /// The task that a write answers, as reads answer it: without the number of its transaction.
+    #[must_use]
+    pub fn task(&self) -> Value {
+        let mut task = self.json.clone();
+        if let Some(members) = task.as_object_mut() {
+            members.remove("txid");
+        }
+        task
+    }
+
     /// The ids of the tasks, in order.
     #[must_use]
     pub fn ids(&self) -> Vec<TaskId> {

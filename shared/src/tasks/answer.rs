@@ -1,0 +1,88 @@
+//! A written task as JSON, in the database: the answer to a write that a client may repeat.
+//!
+//! It does not depend on the types of the columns, which another program can change before the repetition.
+
+use serde::Deserialize;
+
+use super::due_date::DueDate;
+use super::model::{Task, TaskId};
+use crate::db::RowId;
+use crate::time::Timestamp;
+
+/// The microseconds from the Unix epoch to a time, which has a time zone or means UTC. Infinity is the largest number.
+macro_rules! microseconds {
+    ($time:literal) => {
+        concat!(
+            "case when isfinite(",
+            $time,
+            ") then (pg_catalog.extract('epoch', ",
+            $time,
+            ") * 1000000)::bigint when ",
+            $time,
+            " > '2000-01-01' then 9223372036854775807 when ",
+            $time,
+            " < '2000-01-01' then -9223372036854775808 end"
+        )
+    };
+}
+
+/// The expression that [`task`] reads, of a query whose rows are those of `tasks`.
+macro_rules! answer {
+    () => {
+        concat!(
+            "jsonb_build_object('id', id, 'title', title, 'description', description, ",
+            "'completed', coalesce(completed, false), 'priority', priority, ",
+            "'due_date', ",
+            microseconds!("due_date"),
+            ", 'due_date_has_zone', pg_typeof(due_date) = 'timestamptz'::regtype, ",
+            "'due_date_marker', ",
+            microseconds!("due_date_marker"),
+            ", 'created_at', ",
+            microseconds!("created_at"),
+            ", 'updated_at', ",
+            microseconds!("updated_at"),
+            ", 'version', version, 'transaction', changed_in::text)"
+        )
+    };
+}
+
+pub(super) use {answer, microseconds};
+
+/// The members of [`answer`].
+#[derive(Debug, Deserialize)]
+struct Answer {
+    id: RowId,
+    title: String,
+    description: Option<String>,
+    completed: bool,
+    priority: Option<String>,
+    due_date: Option<i64>,
+    due_date_has_zone: bool,
+    due_date_marker: Option<i64>,
+    created_at: Option<i64>,
+    updated_at: Option<i64>,
+    version: i64,
+    transaction: Option<String>,
+}
+
+/// Reads [`answer`]. `None` if it is another JSON value.
+pub(super) fn task(json: &str, user_id: &str) -> Option<Task> {
+    let answer: Answer = serde_json::from_str(json).ok()?;
+    let time = |microseconds: Option<i64>| microseconds.map(Timestamp::from_microseconds);
+    let (created_at, updated_at) = (time(answer.created_at), time(answer.updated_at));
+    let due_date = time(answer.due_date);
+    let marker = time(answer.due_date_marker);
+    Some(Task {
+        id: TaskId::new(answer.id),
+        user_id: user_id.to_owned(),
+        title: answer.title,
+        description: answer.description,
+        completed: answer.completed,
+        priority: answer.priority,
+        due_date: due_date.map(|due_date| DueDate::from_columns(due_date, answer.due_date_has_zone, marker)),
+        created_at: created_at.or(updated_at).unwrap_or(Timestamp::EPOCH),
+        updated_at: updated_at.or(created_at).unwrap_or(Timestamp::EPOCH),
+        version: answer.version,
+        transaction: answer.transaction,
+    })
+}

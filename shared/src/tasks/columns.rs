@@ -1,0 +1,52 @@
+//! The columns of a task, as every statement returns them.
+
+use super::due_date::DueDate;
+use super::model::{Task, TaskId};
+use crate::db::{DbError, Row};
+use crate::time::Timestamp;
+
+/// The columns that [`task`] decodes, in this order.
+///
+/// One says whether due dates have a zone: behind a pooler that prepares statements again, the driver's description of a
+/// result can be out of date.
+macro_rules! task_columns {
+    () => {
+        "id, title, description, coalesce(completed, false), priority, due_date, \
+         pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version"
+    };
+}
+
+/// [`task_columns`], and the transaction that made the task what it is, for [`written_task`].
+macro_rules! written_columns {
+    () => {
+        concat!(task_columns!(), ", changed_in::text")
+    };
+}
+
+pub(super) use {task_columns, written_columns};
+
+/// Decodes [`task_columns`]. If an earlier back end stored only one of the two times, it stands for both.
+pub(super) fn task(row: &Row, user_id: &str) -> Result<Task, DbError> {
+    let due_date: Option<Timestamp> = row.get(5)?;
+    let (has_zone, marker): (bool, Option<Timestamp>) = (row.get(6)?, row.get(7)?);
+    let created_at: Option<Timestamp> = row.get(8)?;
+    let updated_at: Option<Timestamp> = row.get(9)?;
+    Ok(Task {
+        id: TaskId::new(row.get(0)?),
+        user_id: user_id.to_owned(),
+        title: row.get(1)?,
+        description: row.get(2)?,
+        completed: row.get(3)?,
+        priority: row.get(4)?,
+        due_date: due_date.map(|due_date| DueDate::from_columns(due_date, has_zone, marker)),
+        created_at: created_at.or(updated_at).unwrap_or(Timestamp::EPOCH),
+        updated_at: updated_at.or(created_at).unwrap_or(Timestamp::EPOCH),
+        version: row.get(10)?,
+        transaction: None,
+    })
+}
+
+/// Decodes [`written_columns`].
+pub(super) fn written_task(row: &Row, user_id: &str) -> Result<Task, DbError> {
+    Ok(Task { transaction: row.get(11)?, ..task(row, user_id)? })
+}
