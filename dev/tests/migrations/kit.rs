@@ -15,7 +15,7 @@ use dev::testing::database::Layout;
 pub(crate) const USER_TABLE: &str = r#"create table "user" (id text primary key)"#;
 
 /// The names of all migrations.
-pub(crate) const MIGRATIONS: [&str; 18] = [
+pub(crate) const MIGRATIONS: [&str; 21] = [
     "tasks",
     "task indexes",
     "task changes",
@@ -34,6 +34,9 @@ pub(crate) const MIGRATIONS: [&str; 18] = [
     "half the indexes",
     "cheaper change trigger",
     "one index for due dates",
+    "task changes feed",
+    "index for changes",
+    "idempotency keys",
 ];
 
 pub(crate) struct Database {

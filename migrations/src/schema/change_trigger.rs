@@ -1,8 +1,10 @@
 //! The trigger that maintains `updated_at` and `version`, and its function, taken from the migrations that create them.
 
-const FILE_OF_FUNCTION: &str = include_str!("../../0017_cheaper_change_trigger.up.sql");
+const FILE_OF_FUNCTION: &str = include_str!("../../0019_task_changes_feed.up.sql");
 const FILE_OF_TRIGGER: &str = include_str!("../../0013_tasks_api_schema.up.sql");
 const FILE_OF_EARLIER_RELEASES: &str = include_str!("../../0003_task_changes.up.sql");
+
+const BEGIN_OF_FUNCTION: &str = "create or replace function";
 
 pub(crate) const FUNCTION_NAME: &str = "tasks_note_change";
 
@@ -17,12 +19,13 @@ pub(crate) const TRIGGER_TYPE: i16 = 1 | 2 | 16;
 
 /// The body of the function: what is between its dollar quotes.
 pub(crate) fn function_body() -> &'static str {
-    FILE_OF_FUNCTION.split("$$").nth(1).unwrap_or_default()
+    let start = FILE_OF_FUNCTION.find(BEGIN_OF_FUNCTION).unwrap_or_default();
+    FILE_OF_FUNCTION[start..].split("$$").nth(1).unwrap_or_default()
 }
 
 /// The SQL that creates the function or replaces the one that exists.
 pub(crate) fn create_function() -> String {
-    statement(FILE_OF_FUNCTION, "create or replace function", "$$;")
+    statement(FILE_OF_FUNCTION, BEGIN_OF_FUNCTION, "$$;")
 }
 
 /// The SQL that creates the trigger.
