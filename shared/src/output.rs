@@ -38,6 +38,18 @@ pub struct Written<T> {
     pub is_replay: bool,
 }
 
+impl<T> Written<T> {
+    /// What this request has written.
+    pub fn new(value: T) -> Self {
+        Self { value, is_replay: false }
+    }
+
+    /// A part of the answer.
+    pub fn map<R>(self, part: impl FnOnce(T) -> R) -> Written<R> {
+        Written { value: part(self.value), is_replay: self.is_replay }
+    }
+}
+
 impl<T: Representation> Representation for Written<T> {
     fn to_json(&self, format: JsonFormat) -> String {
         self.value.to_json(format)

@@ -1,8 +1,13 @@
 //! Tasks: the model, the input, the JSON and the SQL.
 
 mod answer;
+mod change;
 mod columns;
+mod complete;
+mod create;
+mod delete;
 mod due_date;
+mod fingerprint;
 mod input;
 mod json;
 mod list;
@@ -11,6 +16,7 @@ mod precondition;
 mod query;
 mod repository;
 mod rules;
+mod update;
 
 pub use due_date::DueDate;
 pub use input::{Completion, NewTask, TaskChange};
