@@ -2,11 +2,14 @@
 
 mod answer;
 mod columns;
+mod cursor;
 mod due_date;
+mod filter;
 mod input;
 mod json;
 mod list;
 mod model;
+mod pages;
 mod precondition;
 mod query;
 mod repository;
