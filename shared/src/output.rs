@@ -12,6 +12,11 @@ pub trait Representation: Send {
     /// What the entity tag of the response is made from.
     fn entity_tag(&self) -> EntityTag;
 
+    /// The query string of the next page, if this is a page of a list and not the last.
+    fn next_page(&self) -> Option<String> {
+        None
+    }
+
     /// The number of the transaction that made the value, if it was just written.
     fn transaction(&self) -> Option<&str> {
         None
