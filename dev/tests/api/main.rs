@@ -8,6 +8,7 @@
 mod kit;
 
 mod authentication;
+mod bulk;
 mod complete;
 mod conditional;
 mod cors;

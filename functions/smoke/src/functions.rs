@@ -3,6 +3,7 @@
 /// The functions that answer routes, in every deployment.
 #[rustfmt::skip] // One function per line.
 pub(crate) const FUNCTIONS: &[&str] = &[
+    "bulk-tasks",
     "complete-task",
     "create-task",
     "delete-task",

@@ -1,6 +1,7 @@
 //! Tasks: the model, the input, the JSON and the SQL.
 
 mod answer;
+mod bulk;
 mod change;
 mod columns;
 mod complete;
@@ -21,6 +22,7 @@ mod repository;
 mod rules;
 mod update;
 
+pub use bulk::{Bulk, BulkOutcome, OperationFailure, OperationOutcome, ShortForm};
 pub use due_date::DueDate;
 pub use input::{Completion, NewTask, TaskChange};
 pub use model::{Deleted, Task, TaskId, TaskPage};
