@@ -18,6 +18,7 @@ mod due_dates;
 mod front_ends;
 mod get;
 mod health;
+mod idempotency;
 mod input;
 mod isolation;
 mod layouts;
