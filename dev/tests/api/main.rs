@@ -20,6 +20,7 @@ mod due_dates;
 mod front_ends;
 mod get;
 mod health;
+mod idempotency;
 mod input;
 mod invalid_cursors;
 mod isolation;
