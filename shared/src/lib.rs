@@ -70,5 +70,8 @@ pub use noun::Noun;
 pub use output::{EntityTag, Representation, Resource};
 pub use runtime::{serve, serve_public};
 pub use scope::{StartStatement, StoreError, UserScope, Versions};
-pub use tasks::{Completion, Deleted, DueDate, ListQuery, NewTask, Task, TaskChange, TaskId, TaskPage, UserTasks};
+pub use tasks::{
+    Completion, Deleted, DueDate, ListQuery, NewTask, StatsQuery, Task, TaskChange, TaskId, TaskPage, TaskStats,
+    UserTasks,
+};
 pub use time::Timestamp;

@@ -33,6 +33,7 @@ mod round_trips;
 mod routes;
 mod settings;
 mod start;
+mod stats;
 mod tls;
 mod update;
 mod watch;

@@ -16,6 +16,8 @@ pub struct Route {
 pub const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/api/tasks", function: "list-tasks" },
     Route { method: "POST", path: "/api/tasks", function: "create-task" },
+    Route { method: "GET", path: "/api/tasks/stats", function: "task-stats" },
+    Route { method: "GET", path: "/api/stats", function: "task-stats" },
     Route { method: "GET", path: "/api/tasks/{id}", function: "get-task" },
     Route { method: "PUT", path: "/api/tasks/{id}", function: "update-task" },
     Route { method: "PATCH", path: "/api/tasks/{id}", function: "update-task" },
@@ -25,6 +27,8 @@ pub const ROUTES: &[Route] = &[
     Route { method: "PATCH", path: "/api/tasks/{id}/status", function: "complete-task" },
     Route { method: "GET", path: "/api/{user_id}/tasks", function: "list-tasks" },
     Route { method: "POST", path: "/api/{user_id}/tasks", function: "create-task" },
+    Route { method: "GET", path: "/api/{user_id}/tasks/stats", function: "task-stats" },
+    Route { method: "GET", path: "/api/{user_id}/stats", function: "task-stats" },
     Route { method: "GET", path: "/api/{user_id}/tasks/{id}", function: "get-task" },
     Route { method: "PUT", path: "/api/{user_id}/tasks/{id}", function: "update-task" },
     Route { method: "PATCH", path: "/api/{user_id}/tasks/{id}", function: "update-task" },

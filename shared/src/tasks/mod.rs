@@ -9,14 +9,17 @@ mod input;
 mod json;
 mod list;
 mod model;
+mod overdue;
 mod pages;
 mod precondition;
 mod query;
 mod repository;
 mod rules;
+mod stats;
 
 pub use due_date::DueDate;
 pub use input::{Completion, NewTask, TaskChange};
 pub use model::{Deleted, Task, TaskId, TaskPage};
 pub use query::ListQuery;
 pub use repository::UserTasks;
+pub use stats::{StatsQuery, TaskStats};
