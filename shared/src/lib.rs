@@ -72,6 +72,6 @@ pub use runtime::{serve, serve_public};
 pub use scope::{IdempotencyKey, StartStatement, StoreError, UserScope, Versions};
 pub use tasks::{
     Bulk, BulkOutcome, Completion, Deleted, DueDate, ListQuery, NewTask, OperationFailure, OperationOutcome, ShortForm,
-    Task, TaskChange, TaskId, TaskPage, UserTasks,
+    StatsQuery, Task, TaskChange, TaskId, TaskPage, TaskStats, UserTasks,
 };
 pub use time::Timestamp;

@@ -35,6 +35,7 @@ mod round_trips;
 mod routes;
 mod settings;
 mod start;
+mod stats;
 mod tls;
 mod update;
 mod watch;

@@ -10,6 +10,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "get-task",
     "health",
     "list-tasks",
+    "task-stats",
     "update-task",
 ];
 

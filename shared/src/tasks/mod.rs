@@ -15,11 +15,13 @@ mod input;
 mod json;
 mod list;
 mod model;
+mod overdue;
 mod pages;
 mod precondition;
 mod query;
 mod repository;
 mod rules;
+mod stats;
 mod update;
 
 pub use bulk::{Bulk, BulkOutcome, OperationFailure, OperationOutcome, ShortForm};
@@ -28,3 +30,4 @@ pub use input::{Completion, NewTask, TaskChange};
 pub use model::{Deleted, Task, TaskId, TaskPage};
 pub use query::ListQuery;
 pub use repository::UserTasks;
+pub use stats::{StatsQuery, TaskStats};
