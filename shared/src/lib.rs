@@ -70,5 +70,7 @@ pub use noun::Noun;
 pub use output::{EntityTag, Representation, Resource};
 pub use runtime::{serve, serve_public};
 pub use scope::{StartStatement, StoreError, UserScope, Versions};
-pub use tasks::{Completion, Deleted, DueDate, ListQuery, NewTask, Task, TaskChange, TaskId, TaskPage, UserTasks};
+pub use tasks::{
+    ChangePage, ChangesQuery, Completion, Deleted, DueDate, ListQuery, NewTask, Task, TaskChange, TaskId, TaskPage, UserTasks,
+};
 pub use time::Timestamp;

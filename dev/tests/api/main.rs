@@ -8,6 +8,9 @@
 mod kit;
 
 mod authentication;
+mod changes;
+mod changes_model;
+mod changes_tokens;
 mod complete;
 mod conditional;
 mod cors;

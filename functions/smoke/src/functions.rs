@@ -8,6 +8,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "delete-task",
     "get-task",
     "health",
+    "list-changes",
     "list-tasks",
     "update-task",
 ];

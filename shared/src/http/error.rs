@@ -44,6 +44,9 @@ pub enum ApiError {
     /// 400: a header does not have the syntax of its standard.
     #[error("The header {0} is malformed: entity tags are quoted, as in {0}: \"7\"")]
     MalformedHeader(&'static str),
+    /// 400: the sync token is not one that a response contained.
+    #[error("The sync token is malformed: start again without one")]
+    InvalidSyncToken,
     /// 401: no token or an invalid one. Clients are not told which.
     #[error("Not authenticated")]
     Unauthenticated(#[source] Option<Source>),
@@ -62,6 +65,9 @@ pub enum ApiError {
     /// 409: the change conflicts with stored rows, as the sentence says.
     #[error("{0}")]
     Conflict(String, #[source] Source),
+    /// 410: what has changed since the sync token was made is not known any more.
+    #[error("The sync token has expired: start again without one")]
+    SyncTokenExpired,
     /// 412: the row has changed since the client read it.
     #[error("The {} has changed since you read it", .0.name)]
     PreconditionFailed(&'static Noun),
@@ -140,12 +146,14 @@ impl ApiError {
     fn status_and_code(&self) -> (u16, &'static str) {
         match self {
             Self::MalformedBody(_) | Self::MalformedHeader(_) => (400, "malformed_request"),
+            Self::InvalidSyncToken => (400, "invalid_sync_token"),
             Self::Unauthenticated(_) => (401, "unauthenticated"),
             Self::ForeignUser => (403, "foreign_user"),
             Self::NotFound(noun) => (404, noun.not_found_code),
             Self::RouteNotFound(_) => (404, "route_not_found"),
             Self::MethodNotAllowed(_) => (405, "method_not_allowed"),
             Self::Conflict(..) => (409, "conflict"),
+            Self::SyncTokenExpired => (410, "sync_token_expired"),
             Self::PreconditionFailed(_) => (412, "precondition_failed"),
             Self::BodyTooLarge => (413, "body_too_large"),
             Self::UnsupportedMediaType => (415, "unsupported_media_type"),
@@ -205,6 +213,8 @@ impl From<StoreError> for ApiError {
                 Self::Conflict(format!("The {} is still used by {table}", noun.name), error.into())
             }
             StoreError::UnknownUser(error) => Self::Unauthenticated(Some(error.into())),
+            StoreError::InvalidSyncToken => Self::InvalidSyncToken,
+            StoreError::SyncTokenExpired => Self::SyncTokenExpired,
             StoreError::Database(_, error) => error.into(),
         }
     }

@@ -16,6 +16,7 @@ pub struct Route {
 pub const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/api/tasks", function: "list-tasks" },
     Route { method: "POST", path: "/api/tasks", function: "create-task" },
+    Route { method: "GET", path: "/api/tasks/changes", function: "list-changes" },
     Route { method: "GET", path: "/api/tasks/{id}", function: "get-task" },
     Route { method: "PUT", path: "/api/tasks/{id}", function: "update-task" },
     Route { method: "PATCH", path: "/api/tasks/{id}", function: "update-task" },
@@ -25,6 +26,7 @@ pub const ROUTES: &[Route] = &[
     Route { method: "PATCH", path: "/api/tasks/{id}/status", function: "complete-task" },
     Route { method: "GET", path: "/api/{user_id}/tasks", function: "list-tasks" },
     Route { method: "POST", path: "/api/{user_id}/tasks", function: "create-task" },
+    Route { method: "GET", path: "/api/{user_id}/tasks/changes", function: "list-changes" },
     Route { method: "GET", path: "/api/{user_id}/tasks/{id}", function: "get-task" },
     Route { method: "PUT", path: "/api/{user_id}/tasks/{id}", function: "update-task" },
     Route { method: "PATCH", path: "/api/{user_id}/tasks/{id}", function: "update-task" },

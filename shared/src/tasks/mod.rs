@@ -1,6 +1,7 @@
 //! Tasks: the model, the input, the JSON and the SQL.
 
 mod answer;
+mod changes;
 mod columns;
 mod due_date;
 mod input;
@@ -12,6 +13,7 @@ mod query;
 mod repository;
 mod rules;
 
+pub use changes::{ChangePage, ChangesQuery};
 pub use due_date::DueDate;
 pub use input::{Completion, NewTask, TaskChange};
 pub use model::{Deleted, Task, TaskId, TaskPage};
