@@ -152,7 +152,7 @@ async fn token_of_another_user_shows_the_callers_tasks() {
     for token in tokens {
         let response = get(&Follower::new(&ada), &token).await.expect_status(200);
         let changes = response["changes"].as_array().expect("an array");
-        assert!(changes.iter().all(|change| change["task"] == changed.task()), "{}", response.json);
+        assert!(changes.iter().all(|change| change["task"] == changed.json), "{}", response.json);
     }
     ada.get(&format!("/api/{}/tasks/changes", bob.id)).await.expect_status(403);
 }
