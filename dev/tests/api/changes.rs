@@ -366,8 +366,6 @@ async fn unchanged_response_is_not_sent_again() {
     let tag = first.header("etag").expect("a tag").to_owned();
     let again = ada.send(ada.request("GET", &path).header("if-none-match", &tag)).await.expect_status(304);
     assert_eq!((again.header("etag"), again.header("cache-control")), (Some(&*tag), Some("private, no-cache")));
-    let head = ada.send(ada.request("HEAD", &path)).await.expect_status(200);
-    assert_eq!(head.header("etag"), Some(&*tag));
     ada.create(json!({"title": "Buy bread"})).await;
     let changed = ada.send(ada.request("GET", &path).header("if-none-match", &tag)).await.expect_status(200);
     assert_eq!(changed["changes"].as_array().expect("an array").len(), 1);

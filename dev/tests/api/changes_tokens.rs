@@ -56,7 +56,6 @@ async fn invalid_tokens_are_refused() {
         format!("{token}="),
         format!("{token}{token}"),
         "A".repeat(5000),
-        encode(""),
         encode("1"),
         encode(&text.replacen('1', "2", 1)),
         encode(&text.replace("stored:", "deleted:")),
