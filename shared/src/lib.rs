@@ -65,7 +65,7 @@ pub use auth::VerifiedUser;
 pub use config::{ApiConfig, Config, InputLimits, JsonFormat, Priorities, StartError};
 pub use db::{DbError, Readiness, RowId};
 pub use http::{ApiError, OperatorAction, Request, Response, response, routes};
-pub use input::{Failure, FromJson, FromPath, FromQuery, InvalidInput, ObjectReader, QueryReader};
+pub use input::{Failure, FromJson, FromPath, FromQuery, InvalidInput, InvalidQuery, ObjectReader, QueryReader};
 pub use noun::Noun;
 pub use output::{EntityTag, Representation, Resource, Written};
 pub use runtime::{serve, serve_public};

@@ -12,6 +12,11 @@ pub trait Representation: Send {
     /// What the entity tag of the response is made from.
     fn entity_tag(&self) -> EntityTag;
 
+    /// The query string of the next page, if this is a page of a list and not the last.
+    fn next_page(&self) -> Option<String> {
+        None
+    }
+
     /// The number of the transaction that made the value, if it was just written.
     fn transaction(&self) -> Option<&str> {
         None
@@ -36,6 +41,18 @@ pub struct Written<T> {
     pub value: T,
     /// An earlier request with the same `Idempotency-Key` did it, and this is its answer.
     pub is_replay: bool,
+}
+
+impl<T> Written<T> {
+    /// What this request has written.
+    pub fn new(value: T) -> Self {
+        Self { value, is_replay: false }
+    }
+
+    /// A part of the answer.
+    pub fn map<R>(self, part: impl FnOnce(T) -> R) -> Written<R> {
+        Written { value: part(self.value), is_replay: self.is_replay }
+    }
 }
 
 impl<T: Representation> Representation for Written<T> {

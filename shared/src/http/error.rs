@@ -4,7 +4,7 @@ use std::error::Error;
 
 use crate::auth::AuthError;
 use crate::db::{DbError, DbErrorKind, RowId};
-use crate::input::InvalidInput;
+use crate::input::{InvalidInput, InvalidQuery};
 use crate::noun::Noun;
 use crate::scope::StoreError;
 
@@ -44,6 +44,9 @@ pub enum ApiError {
     /// 400: a header does not have the syntax of its standard.
     #[error("The header {0} is malformed: {1}")]
     MalformedHeader(&'static str, &'static str),
+    /// 400: a cursor is not one of ours, or belongs to another list.
+    #[error("The cursor is malformed or belongs to a list with other parameters: read the list from its start")]
+    InvalidCursor(#[source] Option<Source>),
     /// 400: the sync token is not one that a response contained.
     #[error("The sync token is malformed: start again without one")]
     InvalidSyncToken,
@@ -154,6 +157,7 @@ impl ApiError {
     fn status_and_code(&self) -> (u16, &'static str) {
         match self {
             Self::MalformedBody(_) | Self::MalformedHeader(..) => (400, "malformed_request"),
+            Self::InvalidCursor(_) => (400, "invalid_cursor"),
             Self::InvalidSyncToken => (400, "invalid_sync_token"),
             Self::Unauthenticated(_) => (401, "unauthenticated"),
             Self::ForeignUser => (403, "foreign_user"),
@@ -183,6 +187,15 @@ impl From<InvalidInput> for ApiError {
     }
 }
 
+impl From<InvalidQuery> for ApiError {
+    fn from(error: InvalidQuery) -> Self {
+        match error {
+            InvalidQuery::Cursor => Self::InvalidCursor(None),
+            InvalidQuery::Parameters(input) => input.into(),
+        }
+    }
+}
+
 impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
         match error {
@@ -205,6 +218,7 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::NotFound(noun) => Self::NotFound(noun),
             StoreError::PreconditionFailed(noun) => Self::PreconditionFailed(noun),
+            StoreError::InvalidCursor(error) => Self::InvalidCursor(Some(error.into())),
             StoreError::InvalidInput(input) => input.into(),
             StoreError::BrokenRule(noun, InvalidInput(failures), error) if failures.is_empty() => {
                 let rule = format!("The {} breaks a rule of the database", noun.name);

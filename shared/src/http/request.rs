@@ -95,7 +95,7 @@ impl Request {
     /// The query string.
     ///
     /// # Errors
-    /// [`ApiError::InvalidInput`] with every invalid parameter.
+    /// [`ApiError::InvalidInput`] with every invalid parameter; [`ApiError::InvalidCursor`].
     pub fn query<T: FromQuery>(&self) -> Result<T, ApiError> {
         let mut reader = QueryReader::new(&self.event.raw_query_string);
         let value = T::from_query(&mut reader, &self.config);

@@ -76,6 +76,11 @@ impl<'a> ResponseWriter<'a> {
         if self.is_read {
             self.header("cache-control", "private, no-cache");
         }
+        let next_page = representation.next_page();
+        if let Some(query) = &next_page {
+            // Relative to whatever path the client has requested, also behind a gateway that replaces paths.
+            self.header("link", &format!("<?{query}>; rel=\"next\""));
+        }
         let body = representation.to_json(self.format);
         // The body of a usual response is not counted.
         if body.len() > BODY_MAX_BYTES / 2 && size_for_lambda(&body) > BODY_MAX_BYTES {
@@ -85,7 +90,7 @@ impl<'a> ResponseWriter<'a> {
         let etag = match representation.entity_tag() {
             EntityTag::None => None,
             EntityTag::Version(version) => Some(conditional::etag_of_version(version)),
-            EntityTag::Body => Some(conditional::etag_of_body(&body)),
+            EntityTag::Body => Some(conditional::etag_of_body(&body, next_page.is_some())),
         };
         if let Some(etag) = etag {
             self.header("etag", &etag);

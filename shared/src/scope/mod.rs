@@ -23,6 +23,8 @@ pub use error::StoreError;
 pub(crate) use insert::{Insert, KeyedInsert};
 pub(crate) use key_row::keyed_sql;
 pub use keyed::IdempotencyKey;
+#[cfg(test)]
+pub(crate) use keyed::fingerprint;
 pub(crate) use keyed::{KeyedRequest, StoredAnswer};
 pub(crate) use select::{Select, SelectStatement, SqlFragment};
 pub use statement::StartStatement;

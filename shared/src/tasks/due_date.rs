@@ -54,11 +54,12 @@ impl DueDate {
 
     /// `2026-12-05T17:30:00` if it is floating, else `2026-12-05T17:30:00.000000Z`.
     pub(super) fn to_json(self, format: JsonFormat) -> Value {
-        Value::String(if self.is_floating() && !format.instant_due_dates {
-            self.time.to_civil_text()
-        } else {
-            self.time.to_string()
-        })
+        Value::String(if format.instant_due_dates { self.time.to_string() } else { self.to_parameter() })
+    }
+
+    /// The text of which [`DueDate::parse`] makes the same due date, without the nanoseconds that are not stored.
+    pub(super) fn to_parameter(self) -> String {
+        if self.is_floating() { self.time.to_civil_text() } else { self.time.to_string() }
     }
 
     /// Whether both are the same due date in the resolution of the database.

@@ -1,17 +1,26 @@
 //! Tasks: the model, the input, the JSON and the SQL.
 
 mod answer;
+mod change;
 mod changes;
 mod columns;
+mod complete;
+mod create;
+mod cursor;
+mod delete;
 mod due_date;
+mod filter;
+mod fingerprint;
 mod input;
 mod json;
 mod list;
 mod model;
+mod pages;
 mod precondition;
 mod query;
 mod repository;
 mod rules;
+mod update;
 
 pub use changes::{ChangePage, ChangesQuery};
 pub use due_date::DueDate;
