@@ -71,7 +71,7 @@ pub use output::{EntityTag, Representation, Resource, Written};
 pub use runtime::{serve, serve_public};
 pub use scope::{IdempotencyKey, StartStatement, StoreError, UserScope, Versions};
 pub use tasks::{
-    Bulk, BulkOutcome, Completion, Deleted, DueDate, ListQuery, NewTask, OperationFailure, OperationOutcome, ShortForm,
-    StatsQuery, Task, TaskChange, TaskId, TaskPage, TaskStats, UserTasks,
+    Bulk, BulkOutcome, ChangePage, ChangesQuery, Completion, Deleted, DueDate, ListQuery, NewTask, OperationFailure,
+    OperationOutcome, ShortForm, StatsQuery, Task, TaskChange, TaskId, TaskPage, TaskStats, UserTasks,
 };
 pub use time::Timestamp;

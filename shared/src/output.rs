@@ -90,6 +90,15 @@ pub enum EntityTag {
     Body,
 }
 
+/// The limit of a Lambda response is 6 MB; the rest is for headers.
+pub(crate) const BODY_MAX_BYTES: usize = 6 * 1024 * 1024 - 32 * 1024;
+
+/// The size of a body, or of a part of one, for Lambda. It receives bodies as JSON strings, in which quotes and backslashes
+/// take two bytes.
+pub(crate) fn size_for_lambda(body: &str) -> usize {
+    body.len() + body.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
+}
+
 /// Serializes a value whose serialization cannot fail.
 pub(crate) fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("maps with text keys, of texts, numbers and booleans")

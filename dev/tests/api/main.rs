@@ -9,6 +9,9 @@ mod kit;
 
 mod authentication;
 mod bulk;
+mod changes;
+mod changes_model;
+mod changes_tokens;
 mod complete;
 mod conditional;
 mod cors;

@@ -9,6 +9,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "delete-task",
     "get-task",
     "health",
+    "list-changes",
     "list-tasks",
     "task-stats",
     "update-task",

@@ -143,7 +143,7 @@ impl DbError {
     }
 
     /// A column of the result cannot be decoded.
-    pub(super) fn from_decode(statement: &'static str, error: tokio_postgres::Error) -> Self {
+    pub(super) fn from_decode(statement: &'static str, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { kind: DbErrorKind::Undecodable, retry_class: RetryClass::Final, statement, source: error.into() }
     }
 

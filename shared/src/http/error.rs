@@ -48,6 +48,9 @@ pub enum ApiError {
     /// 400: a cursor is not one of ours, or belongs to another list.
     #[error("The cursor is malformed or belongs to a list with other parameters: read the list from its start")]
     InvalidCursor(#[source] Option<Source>),
+    /// 400: the sync token is not one that a response contained.
+    #[error("The sync token is malformed: start again without one")]
+    InvalidSyncToken,
     /// 401: no token or an invalid one. Clients are not told which.
     #[error("Not authenticated")]
     Unauthenticated(#[source] Option<Source>),
@@ -69,6 +72,9 @@ pub enum ApiError {
     /// 409: another request with the same `Idempotency-Key` has not ended. `None` if this one ended first.
     #[error("A request with this Idempotency-Key is still in progress")]
     IdempotencyInProgress(#[source] Option<Source>),
+    /// 410: what has changed since the sync token was made is not known any more.
+    #[error("The sync token has expired: start again without one")]
+    SyncTokenExpired,
     /// 412: the row has changed since the client read it.
     #[error("The {} has changed since you read it", .0.name)]
     PreconditionFailed(&'static Noun),
@@ -159,6 +165,7 @@ impl ApiError {
         match self {
             Self::MalformedBody(_) | Self::MalformedHeader(..) => (400, "malformed_request"),
             Self::InvalidCursor(_) => (400, "invalid_cursor"),
+            Self::InvalidSyncToken => (400, "invalid_sync_token"),
             Self::Unauthenticated(_) => (401, "unauthenticated"),
             Self::ForeignUser => (403, "foreign_user"),
             Self::NotFound(noun) => (404, noun.not_found_code),
@@ -166,6 +173,7 @@ impl ApiError {
             Self::MethodNotAllowed(_) => (405, "method_not_allowed"),
             Self::Conflict(..) => (409, "conflict"),
             Self::IdempotencyInProgress(_) => (409, "idempotency_in_progress"),
+            Self::SyncTokenExpired => (410, "sync_token_expired"),
             Self::PreconditionFailed(_) => (412, "precondition_failed"),
             Self::BodyTooLarge(_) => (413, "body_too_large"),
             Self::UnsupportedMediaType => (415, "unsupported_media_type"),
@@ -246,6 +254,8 @@ impl From<StoreError> for ApiError {
             StoreError::KeyInProgress(error) => Self::IdempotencyInProgress(Some(error.into())),
             StoreError::UnreadableAnswer => Self::Internal(error.into()),
             StoreError::UnknownUser(error) => Self::Unauthenticated(Some(error.into())),
+            StoreError::InvalidSyncToken => Self::InvalidSyncToken,
+            StoreError::SyncTokenExpired => Self::SyncTokenExpired,
             StoreError::Database(_, error) => error.into(),
         }
     }

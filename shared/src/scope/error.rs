@@ -43,6 +43,12 @@ pub enum StoreError {
     /// The user of the token does not exist any more.
     #[error("the user does not exist")]
     UnknownUser(#[source] DbError),
+    /// No client can have got this sync token.
+    #[error("malformed sync token")]
+    InvalidSyncToken,
+    /// What has changed since the client got its sync token is not known any more.
+    #[error("the sync token has expired")]
+    SyncTokenExpired,
     /// The database failed, or rejected the statement.
     #[error("the database failed")]
     Database(&'static Noun, #[source] DbError),

@@ -48,7 +48,7 @@ impl Task {
 }
 
 /// All members of a task are always present, except the transaction, which only the response to a write has.
-struct TaskJson<'a>(&'a Task, JsonFormat);
+pub(super) struct TaskJson<'a>(pub(super) &'a Task, pub(super) JsonFormat);
 
 impl Serialize for TaskJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

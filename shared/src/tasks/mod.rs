@@ -3,6 +3,7 @@
 mod answer;
 mod bulk;
 mod change;
+mod changes;
 mod columns;
 mod complete;
 mod create;
@@ -25,6 +26,7 @@ mod stats;
 mod update;
 
 pub use bulk::{Bulk, BulkOutcome, OperationFailure, OperationOutcome, ShortForm};
+pub use changes::{ChangePage, ChangesQuery};
 pub use due_date::DueDate;
 pub use input::{Completion, NewTask, TaskChange};
 pub use model::{Deleted, Task, TaskId, TaskPage};
