@@ -12,9 +12,19 @@ pub trait Representation: Send {
     /// What the entity tag of the response is made from.
     fn entity_tag(&self) -> EntityTag;
 
+    /// The query string of the next page, if this is a page of a list and not the last.
+    fn next_page(&self) -> Option<String> {
+        None
+    }
+
     /// The number of the transaction that made the value, if it was just written.
     fn transaction(&self) -> Option<&str> {
         None
+    }
+
+    /// Whether it is the answer to an earlier request, which the client repeats.
+    fn is_replay(&self) -> bool {
+        false
     }
 }
 
@@ -22,6 +32,51 @@ pub trait Representation: Send {
 pub trait Resource: Representation {
     /// The last segment of its path.
     fn id(&self) -> String;
+}
+
+/// What a write answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written<T> {
+    /// What the write returns.
+    pub value: T,
+    /// An earlier request with the same `Idempotency-Key` did it, and this is its answer.
+    pub is_replay: bool,
+}
+
+impl<T> Written<T> {
+    /// What this request has written.
+    pub fn new(value: T) -> Self {
+        Self { value, is_replay: false }
+    }
+
+    /// A part of the answer.
+    pub fn map<R>(self, part: impl FnOnce(T) -> R) -> Written<R> {
+        Written { value: part(self.value), is_replay: self.is_replay }
+    }
+}
+
+impl<T: Representation> Representation for Written<T> {
+    fn to_json(&self, format: JsonFormat) -> String {
+        self.value.to_json(format)
+    }
+
+    fn entity_tag(&self) -> EntityTag {
+        self.value.entity_tag()
+    }
+
+    fn transaction(&self) -> Option<&str> {
+        self.value.transaction()
+    }
+
+    fn is_replay(&self) -> bool {
+        self.is_replay
+    }
+}
+
+impl<T: Resource> Resource for Written<T> {
+    fn id(&self) -> String {
+        self.value.id()
+    }
 }
 
 /// What an entity tag is made from (RFC 9110, section 8.8.3).
@@ -33,6 +88,15 @@ pub enum EntityTag {
     Version(i64),
     /// A hash of the body: a weak tag.
     Body,
+}
+
+/// The limit of a Lambda response is 6 MB; the rest is for headers.
+pub(crate) const BODY_MAX_BYTES: usize = 6 * 1024 * 1024 - 32 * 1024;
+
+/// The size of a body, or of a part of one, for Lambda. It receives bodies as JSON strings, in which quotes and backslashes
+/// take two bytes.
+pub(crate) fn size_for_lambda(body: &str) -> usize {
+    body.len() + body.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
 }
 
 /// Serializes a value whose serialization cannot fail.

@@ -2,17 +2,19 @@
 //!
 //! The entity tag of a row is its version, `"7"`. Other responses have a weak one, a hash of the body.
 
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::error::ApiError;
 use crate::scope::Versions;
+
+const IF_MATCH_RULE: &str = "entity tags are quoted, as in If-Match: \"7\"";
 
 /// The versions that an `If-Match` header names. Weak tags and tags that no row can have match nothing.
 ///
 /// # Errors
 /// [`ApiError::MalformedHeader`] if the header is not a list of entity tags.
 pub(super) fn parse_if_match(header: &str) -> Result<Versions, ApiError> {
-    let tags = parse_tags(header).ok_or(ApiError::MalformedHeader("If-Match"))?;
+    let tags = parse_tags(header).ok_or(ApiError::MalformedHeader("If-Match", IF_MATCH_RULE))?;
     let version = |tag: &Tag<'_>| if tag.is_weak { None } else { tag.version() };
     Ok(tags.map_or(Versions::ANY, |tags| Versions::one_of(tags.iter().filter_map(version).collect())))
 }
@@ -22,9 +24,10 @@ pub(super) fn etag_of_version(version: i64) -> String {
     format!("\"{version}\"")
 }
 
-/// The entity tag of a body. Weak, because the same content can be written in another way.
-pub(super) fn etag_of_body(body: &str) -> String {
-    format!("W/\"{:016x}\"", xxh3_64(body.as_bytes()))
+/// The entity tag of a body. Weak, because the same content can be written in another way. A page that is no longer the last
+/// has another tag: a client that keeps its body needs the new `Link`.
+pub(super) fn etag_of_body(body: &str, has_next_page: bool) -> String {
+    format!("W/\"{:016x}\"", xxh3_64_with_seed(body.as_bytes(), has_next_page.into()))
 }
 
 /// Whether an `If-None-Match` header names this entity tag. A malformed header matches nothing.
@@ -101,7 +104,10 @@ mod tests {
         for unknown in ["\"8\"", "7", "", "\"\""] {
             assert!(!matches(unknown, &etag_of_version(7)), "{unknown}");
         }
-        let list = etag_of_body("[]");
-        assert!(matches(&list, &list) && !matches(&list, &etag_of_body("[1]")), "{list}");
+        let list = etag_of_body("[]", false);
+        assert!(matches(&list, &list), "{list}");
+        for other in [etag_of_body("[1]", false), etag_of_body("[]", true)] {
+            assert!(!matches(&list, &other), "{list}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Failures of operations on a user's rows, before they are mapped to HTTP.
 
-use crate::db::{DbError, DbErrorKind, Rejection};
+use crate::db::{DbError, DbErrorKind, Rejection, RowId};
 use crate::input::InvalidInput;
 use crate::noun::Noun;
 
@@ -13,6 +13,9 @@ pub enum StoreError {
     /// The row does not have one of the expected versions.
     #[error("the {} has changed", .0.name)]
     PreconditionFailed(&'static Noun),
+    /// The cursor has a value that the database cannot read.
+    #[error("the database cannot read the cursor")]
+    InvalidCursor(#[source] DbError),
     /// The input breaks rules, and is not what is stored already.
     #[error("{0}")]
     InvalidInput(InvalidInput),
@@ -28,9 +31,24 @@ pub enum StoreError {
     /// Rows of another table refer to the row.
     #[error("another table refers to the {}", .0.name)]
     Referenced(&'static Noun, #[source] DbError),
+    /// The key was used for another input. The row that it made or changed, if there is one.
+    #[error("the key was used for another input")]
+    KeyReused(Option<RowId>),
+    /// Another request with the same key has not ended.
+    #[error("another request with the same key has not ended")]
+    KeyInProgress(#[source] DbError),
+    /// The answer that is stored under the key cannot be read.
+    #[error("the stored answer cannot be read")]
+    UnreadableAnswer,
     /// The user of the token does not exist any more.
     #[error("the user does not exist")]
     UnknownUser(#[source] DbError),
+    /// No client can have got this sync token.
+    #[error("malformed sync token")]
+    InvalidSyncToken,
+    /// What has changed since the client got its sync token is not known any more.
+    #[error("the sync token has expired")]
+    SyncTokenExpired,
     /// The database failed, or rejected the statement.
     #[error("the database failed")]
     Database(&'static Noun, #[source] DbError),

@@ -16,6 +16,8 @@ pub struct NewTask {
     pub(crate) description: Option<String>,
     pub(crate) completed: Option<bool>,
     pub(crate) priority: Option<&'static str>,
+    /// The priority is not given, but that of `TASK_PRIORITY_DEFAULT`.
+    pub(crate) has_default_priority: bool,
     pub(crate) due_date: Option<DueDate>,
 }
 
@@ -39,9 +41,21 @@ pub struct TaskChange {
 pub(crate) struct InvalidValue {
     field: Field,
     text: String,
-    failure: Failure,
+    pub(super) failure: Failure,
     /// Where the failure belongs among all failures.
     position: usize,
+}
+
+impl InvalidValue {
+    /// The name of the field.
+    pub(super) fn field(&self) -> &'static str {
+        self.field.name()
+    }
+
+    /// As the client has sent it.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,14 +100,16 @@ impl FromJson for NewTask {
         if object.non_null("title").is_none() {
             object.fail::<()>("title", "title is required");
         }
+        let title = invalid_values.title(object, config.limits).unwrap_or_default();
+        let description = invalid_values.description(object, config.limits).flatten();
+        let completed = object.boolean("completed");
+        let priority = invalid_values.priority(object, &config.priorities).flatten();
         let new = Self {
-            title: invalid_values.title(object, config.limits).unwrap_or_default(),
-            description: invalid_values.description(object, config.limits).flatten(),
-            completed: object.boolean("completed"),
-            priority: invalid_values
-                .priority(object, &config.priorities)
-                .flatten()
-                .or(config.priorities.default_word()),
+            title,
+            description,
+            completed,
+            priority: priority.or(config.priorities.default_word()),
+            has_default_priority: priority.is_none(),
             // As if nothing had been stored before.
             due_date: due_date(object, config.json).and_then(|change| change.value.or(change.otherwise)),
         };
@@ -132,6 +148,22 @@ impl FromJson for Completion {
 }
 
 impl TaskChange {
+    /// No change.
+    pub(super) const NONE: Self = Self {
+        title: None,
+        description: None,
+        completed: None,
+        priority: None,
+        due_date: None,
+        expected_updated_at: None,
+        invalid_values: Vec::new(),
+    };
+
+    /// See [`TaskChange::invalid_values`].
+    pub(super) fn invalid_values(&self) -> impl Iterator<Item = &InvalidValue> {
+        self.invalid_values.iter()
+    }
+
     fn is_empty(&self) -> bool {
         self.title.is_none()
             && self.description.is_none()

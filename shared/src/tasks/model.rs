@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::due_date::DueDate;
 use crate::db::RowId;
@@ -43,7 +43,7 @@ pub struct Task {
 }
 
 /// What remains of a task that was deleted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Deleted {
     /// The number of the transaction that deleted it. `None` if its response was lost.
     pub transaction: Option<String>,
@@ -92,6 +92,10 @@ pub struct TaskPage {
     pub tasks: Vec<Task>,
     /// How many tasks match the filter; only counted if responses have it.
     pub total: Option<i64>,
+    /// The limit of the page.
+    pub limit: u32,
+    /// Where the next page starts. `None` on the last page.
+    pub next_cursor: Option<String>,
 }
 
 #[cfg(test)]
