@@ -12,6 +12,11 @@ pub trait Representation: Send {
     /// What the entity tag of the response is made from.
     fn entity_tag(&self) -> EntityTag;
 
+    /// The query string of the next page, if this is a page of a list and not the last.
+    fn next_page(&self) -> Option<String> {
+        None
+    }
+
     /// The number of the transaction that made the value, if it was just written.
     fn transaction(&self) -> Option<&str> {
         None
@@ -83,6 +88,15 @@ pub enum EntityTag {
     Version(i64),
     /// A hash of the body: a weak tag.
     Body,
+}
+
+/// The limit of a Lambda response is 6 MB; the rest is for headers.
+pub(crate) const BODY_MAX_BYTES: usize = 6 * 1024 * 1024 - 32 * 1024;
+
+/// The size of a body, or of a part of one, for Lambda. It receives bodies as JSON strings, in which quotes and backslashes
+/// take two bytes.
+pub(crate) fn size_for_lambda(body: &str) -> usize {
+    body.len() + body.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
 }
 
 /// Serializes a value whose serialization cannot fail.

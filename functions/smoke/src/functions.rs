@@ -3,12 +3,15 @@
 /// The functions that answer routes, in every deployment.
 #[rustfmt::skip] // One function per line.
 pub(crate) const FUNCTIONS: &[&str] = &[
+    "bulk-tasks",
     "complete-task",
     "create-task",
     "delete-task",
     "get-task",
     "health",
+    "list-changes",
     "list-tasks",
+    "task-stats",
     "update-task",
 ];
 

@@ -47,6 +47,8 @@ pub(crate) enum Rejection {
     /// A value is not a literal of the column's type. 22P02: `abc` is not an integer. 22003: 99999999999 is not a small
     /// one.
     Literal,
+    /// 22007, 22008: a text is not a time, or one that PostgreSQL does not have.
+    Time,
     /// A table, column or schema does not exist: 42P01, 42703, 3F000.
     Undefined,
     /// Any other.
@@ -141,7 +143,7 @@ impl DbError {
     }
 
     /// A column of the result cannot be decoded.
-    pub(super) fn from_decode(statement: &'static str, error: tokio_postgres::Error) -> Self {
+    pub(super) fn from_decode(statement: &'static str, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { kind: DbErrorKind::Undecodable, retry_class: RetryClass::Final, statement, source: error.into() }
     }
 
@@ -296,6 +298,7 @@ fn rejection(code: &str) -> Rejection {
         "22P05" | "22021" => Rejection::Encoding,
         "22023" => Rejection::Parameter,
         "22P02" | "22003" => Rejection::Literal,
+        "22007" | "22008" => Rejection::Time,
         "42P01" | "42703" | "3F000" => Rejection::Undefined,
         _ => Rejection::Other,
     }

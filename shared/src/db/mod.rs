@@ -23,6 +23,7 @@ mod slot;
 mod socket;
 mod statement_names;
 mod stats;
+mod stored_time;
 
 pub(crate) use catalog::{CatalogColumn, CatalogTable, TableCheck, TypeCategory};
 pub(crate) use database::Database;
@@ -34,3 +35,4 @@ pub(crate) use query::{Fence, Query, QueryResult};
 pub(crate) use row::Row;
 pub use row::RowId;
 pub(crate) use stats::{ConnectReason, ConnectStats, DbStats};
+pub(crate) use stored_time::StoredTime;

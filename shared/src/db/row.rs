@@ -34,6 +34,15 @@ impl Row {
         self.row.try_get(index).map_err(|error| DbError::from_decode(self.statement, error))
     }
 
+    /// The text at `index` as what `parse` makes of it.
+    ///
+    /// # Errors
+    /// As [`Row::get`], and if `parse` returns nothing.
+    pub(crate) fn parse<T>(&self, index: usize, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, DbError> {
+        let text: &str = self.get(index)?;
+        parse(text).ok_or_else(|| DbError::from_decode(self.statement, format!("column {index} has another format")))
+    }
+
     /// The last column.
     ///
     /// # Errors

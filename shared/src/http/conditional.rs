@@ -2,7 +2,7 @@
 //!
 //! The entity tag of a row is its version, `"7"`. Other responses have a weak one, a hash of the body.
 
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::error::ApiError;
 use crate::scope::Versions;
@@ -24,9 +24,10 @@ pub(super) fn etag_of_version(version: i64) -> String {
     format!("\"{version}\"")
 }
 
-/// The entity tag of a body. Weak, because the same content can be written in another way.
-pub(super) fn etag_of_body(body: &str) -> String {
-    format!("W/\"{:016x}\"", xxh3_64(body.as_bytes()))
+/// The entity tag of a body. Weak, because the same content can be written in another way. A page that is no longer the last
+/// has another tag: a client that keeps its body needs the new `Link`.
+pub(super) fn etag_of_body(body: &str, has_next_page: bool) -> String {
+    format!("W/\"{:016x}\"", xxh3_64_with_seed(body.as_bytes(), has_next_page.into()))
 }
 
 /// Whether an `If-None-Match` header names this entity tag. A malformed header matches nothing.
@@ -103,7 +104,10 @@ mod tests {
         for unknown in ["\"8\"", "7", "", "\"\""] {
             assert!(!matches(unknown, &etag_of_version(7)), "{unknown}");
         }
-        let list = etag_of_body("[]");
-        assert!(matches(&list, &list) && !matches(&list, &etag_of_body("[1]")), "{list}");
+        let list = etag_of_body("[]", false);
+        assert!(matches(&list, &list), "{list}");
+        for other in [etag_of_body("[1]", false), etag_of_body("[]", true)] {
+            assert!(!matches(&list, &other), "{list}");
+        }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::error::Error;
 
+use super::bulk::RefusedOperation;
 use crate::auth::AuthError;
 use crate::db::{DbError, DbErrorKind, RowId};
-use crate::input::InvalidInput;
+use crate::input::{InvalidInput, InvalidQuery};
 use crate::noun::Noun;
 use crate::scope::StoreError;
 
@@ -44,6 +45,12 @@ pub enum ApiError {
     /// 400: a header does not have the syntax of its standard.
     #[error("The header {0} is malformed: {1}")]
     MalformedHeader(&'static str, &'static str),
+    /// 400: a cursor is not one of ours, or belongs to another list.
+    #[error("The cursor is malformed or belongs to a list with other parameters: read the list from its start")]
+    InvalidCursor(#[source] Option<Source>),
+    /// 400: the sync token is not one that a response contained.
+    #[error("The sync token is malformed: start again without one")]
+    InvalidSyncToken,
     /// 401: no token or an invalid one. Clients are not told which.
     #[error("Not authenticated")]
     Unauthenticated(#[source] Option<Source>),
@@ -65,12 +72,15 @@ pub enum ApiError {
     /// 409: another request with the same `Idempotency-Key` has not ended. `None` if this one ended first.
     #[error("A request with this Idempotency-Key is still in progress")]
     IdempotencyInProgress(#[source] Option<Source>),
+    /// 410: what has changed since the sync token was made is not known any more.
+    #[error("The sync token has expired: start again without one")]
+    SyncTokenExpired,
     /// 412: the row has changed since the client read it.
     #[error("The {} has changed since you read it", .0.name)]
     PreconditionFailed(&'static Noun),
-    /// 413: the body is larger than 64 KiB.
-    #[error("The request body is larger than 64 KiB")]
-    BodyTooLarge,
+    /// 413: the body is larger than this, in KiB.
+    #[error("The request body is larger than {0} KiB")]
+    BodyTooLarge(usize),
     /// 415: the content type is not JSON.
     #[error("The request body must be application/json")]
     UnsupportedMediaType,
@@ -83,6 +93,12 @@ pub enum ApiError {
     /// 422: the `Idempotency-Key` was used for another request. What that one made or changed, if that is one thing.
     #[error("The Idempotency-Key was used before, for another request")]
     IdempotencyKeyReused(Option<RowId>),
+    /// 422: nothing was done, because these operations of an atomic bulk request cannot be done.
+    #[error("Nothing was done: {}", sentences(.0))]
+    BulkRefused(Vec<RefusedOperation>),
+    /// 428: the deployment requires `version` of an operation, as `If-Match` of a request.
+    #[error("version is required: send that of the task that you read")]
+    VersionRequired,
     /// 428: the deployment requires `If-Match`.
     #[error("The header If-Match is required: send the ETag of the task that you read")]
     PreconditionRequired,
@@ -148,6 +164,8 @@ impl ApiError {
     fn status_and_code(&self) -> (u16, &'static str) {
         match self {
             Self::MalformedBody(_) | Self::MalformedHeader(..) => (400, "malformed_request"),
+            Self::InvalidCursor(_) => (400, "invalid_cursor"),
+            Self::InvalidSyncToken => (400, "invalid_sync_token"),
             Self::Unauthenticated(_) => (401, "unauthenticated"),
             Self::ForeignUser => (403, "foreign_user"),
             Self::NotFound(noun) => (404, noun.not_found_code),
@@ -155,12 +173,14 @@ impl ApiError {
             Self::MethodNotAllowed(_) => (405, "method_not_allowed"),
             Self::Conflict(..) => (409, "conflict"),
             Self::IdempotencyInProgress(_) => (409, "idempotency_in_progress"),
+            Self::SyncTokenExpired => (410, "sync_token_expired"),
             Self::PreconditionFailed(_) => (412, "precondition_failed"),
-            Self::BodyTooLarge => (413, "body_too_large"),
+            Self::BodyTooLarge(_) => (413, "body_too_large"),
             Self::UnsupportedMediaType => (415, "unsupported_media_type"),
             Self::InvalidInput(_) | Self::DatabaseRule(..) => (422, "validation_failed"),
             Self::IdempotencyKeyReused(_) => (422, "idempotency_key_reused"),
-            Self::PreconditionRequired => (428, "precondition_required"),
+            Self::BulkRefused(_) => (422, "bulk_refused"),
+            Self::PreconditionRequired | Self::VersionRequired => (428, "precondition_required"),
             Self::DatabaseUnavailable { .. } | Self::DeadlineExceeded => (503, "database_unavailable"),
             Self::AuthUnavailable(_) => (503, "sign_in_unavailable"),
             Self::Misconfigured(_) => (500, "misconfigured"),
@@ -169,9 +189,24 @@ impl ApiError {
     }
 }
 
+/// The sentence of each operation.
+fn sentences(refused: &[RefusedOperation]) -> String {
+    let sentences: Vec<String> = refused.iter().map(|operation| operation.error.to_string()).collect();
+    sentences.join("; ")
+}
+
 impl From<InvalidInput> for ApiError {
     fn from(input: InvalidInput) -> Self {
         Self::InvalidInput(input)
+    }
+}
+
+impl From<InvalidQuery> for ApiError {
+    fn from(error: InvalidQuery) -> Self {
+        match error {
+            InvalidQuery::Cursor => Self::InvalidCursor(None),
+            InvalidQuery::Parameters(input) => input.into(),
+        }
     }
 }
 
@@ -197,6 +232,7 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::NotFound(noun) => Self::NotFound(noun),
             StoreError::PreconditionFailed(noun) => Self::PreconditionFailed(noun),
+            StoreError::InvalidCursor(error) => Self::InvalidCursor(Some(error.into())),
             StoreError::InvalidInput(input) => input.into(),
             StoreError::BrokenRule(noun, InvalidInput(failures), error) if failures.is_empty() => {
                 let rule = format!("The {} breaks a rule of the database", noun.name);
@@ -218,6 +254,8 @@ impl From<StoreError> for ApiError {
             StoreError::KeyInProgress(error) => Self::IdempotencyInProgress(Some(error.into())),
             StoreError::UnreadableAnswer => Self::Internal(error.into()),
             StoreError::UnknownUser(error) => Self::Unauthenticated(Some(error.into())),
+            StoreError::InvalidSyncToken => Self::InvalidSyncToken,
+            StoreError::SyncTokenExpired => Self::SyncTokenExpired,
             StoreError::Database(_, error) => error.into(),
         }
     }

@@ -12,7 +12,7 @@ use super::problem::Problem;
 use super::response::{Location, Response};
 use crate::config::JsonFormat;
 use crate::input::{Failure, InvalidInput};
-use crate::output::{EntityTag, to_json};
+use crate::output::{BODY_MAX_BYTES, EntityTag, size_for_lambda, to_json};
 
 /// The response to one event, while it is written.
 pub(crate) struct ResponseWriter<'a> {
@@ -28,9 +28,6 @@ pub(crate) struct ResponseWriter<'a> {
     headers: HeaderMap,
     body: Option<String>,
 }
-
-/// The limit of a Lambda response is 6 MB; the rest is for headers.
-const BODY_MAX_BYTES: usize = 6 * 1024 * 1024 - 32 * 1024;
 
 /// Characters that are percent-encoded in a path. `%` is not among them: a path that arrives encoded stays as it is.
 const ENCODED_IN_PATH: &AsciiSet =
@@ -79,15 +76,21 @@ impl<'a> ResponseWriter<'a> {
         if self.is_read {
             self.header("cache-control", "private, no-cache");
         }
+        let next_page = representation.next_page();
+        if let Some(query) = &next_page {
+            // Relative to whatever path the client has requested, also behind a gateway that replaces paths.
+            self.header("link", &format!("<?{query}>; rel=\"next\""));
+        }
         let body = representation.to_json(self.format);
-        if exceeds_limit(&body) {
+        // The body of a usual response is not counted.
+        if body.len() > BODY_MAX_BYTES / 2 && size_for_lambda(&body) > BODY_MAX_BYTES {
             let detail = "limit must be smaller: these tasks are more than the 6 MB of one answer".to_owned();
             return Err(InvalidInput(vec![Failure { pointer: "/limit".to_owned(), detail }]).into());
         }
         let etag = match representation.entity_tag() {
             EntityTag::None => None,
             EntityTag::Version(version) => Some(conditional::etag_of_version(version)),
-            EntityTag::Body => Some(conditional::etag_of_body(&body)),
+            EntityTag::Body => Some(conditional::etag_of_body(&body, next_page.is_some())),
         };
         if let Some(etag) = etag {
             self.header("etag", &etag);
@@ -103,7 +106,7 @@ impl<'a> ResponseWriter<'a> {
     /// Writes a problem document.
     pub(crate) fn fail(&mut self, error: &ApiError) {
         self.status = error.status();
-        self.body("application/problem+json", to_json(&Problem { error, request_id: self.request_id }));
+        self.body("application/problem+json", to_json(&Problem { error, request_id: Some(self.request_id) }));
         match error {
             ApiError::Unauthenticated(_) => self.header("www-authenticate", "Bearer"),
             ApiError::MethodNotAllowed(methods) => self.header("allow", methods),
@@ -134,10 +137,4 @@ impl<'a> ResponseWriter<'a> {
             self.headers.insert(name, value);
         }
     }
-}
-
-/// Whether the body is too large for Lambda, which receives it as a JSON string: quotes and backslashes take two bytes.
-fn exceeds_limit(body: &str) -> bool {
-    let escapes = || body.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
-    body.len() > BODY_MAX_BYTES / 2 && body.len() + escapes() > BODY_MAX_BYTES
 }

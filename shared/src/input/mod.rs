@@ -8,4 +8,4 @@ mod query;
 pub use failure::{Failure, InvalidInput};
 pub use object::{FromJson, ObjectReader};
 pub use path::FromPath;
-pub use query::{FromQuery, QueryReader};
+pub use query::{FromQuery, InvalidQuery, QueryReader};

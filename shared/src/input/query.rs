@@ -1,5 +1,7 @@
 //! Reads the parameters of a query string.
 
+use std::fmt;
+
 use super::failure::{Failure, InvalidInput};
 use crate::config::ApiConfig;
 
@@ -14,16 +16,57 @@ pub trait FromQuery: Sized {
 pub struct QueryReader {
     pairs: Vec<(String, String)>,
     failures: Vec<Failure>,
+    has_invalid_cursor: bool,
+}
+
+/// Why a query string cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InvalidQuery {
+    /// The cursor is not one of ours, or belongs to a list with other parameters.
+    Cursor,
+    /// Parameters break rules.
+    Parameters(InvalidInput),
+}
+
+impl fmt::Display for InvalidQuery {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cursor => formatter.write_str("the cursor is not valid"),
+            Self::Parameters(input) => input.fmt(formatter),
+        }
+    }
 }
 
 impl QueryReader {
     pub(crate) fn new(query: &str) -> Self {
-        Self { pairs: form_urlencoded::parse(query.as_bytes()).into_owned().collect(), failures: Vec::new() }
+        Self::from_pairs(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
     }
 
-    /// `value` if no failure was recorded, else all of them.
-    pub(crate) fn finish<T>(self, value: T) -> Result<T, InvalidInput> {
-        if self.failures.is_empty() { Ok(value) } else { Err(InvalidInput(self.failures)) }
+    /// Reads parameters that are decoded already.
+    pub(crate) fn from_pairs(pairs: Vec<(String, String)>) -> Self {
+        Self { pairs, failures: Vec::new(), has_invalid_cursor: false }
+    }
+
+    /// `value` if no failure was recorded, else all of them. An invalid cursor is one failure, whatever else is wrong.
+    pub(crate) fn finish<T>(self, value: T) -> Result<T, InvalidQuery> {
+        if self.has_invalid_cursor {
+            Err(InvalidQuery::Cursor)
+        } else if !self.failures.is_empty() {
+            Err(InvalidQuery::Parameters(InvalidInput(self.failures)))
+        } else {
+            Ok(value)
+        }
+    }
+
+    /// The last parameter `cursor`, unless it has no value.
+    pub(crate) fn cursor(&self) -> Option<String> {
+        let (_, cursor) = self.pairs.iter().rev().find(|(name, _)| name == "cursor")?;
+        (!cursor.is_empty() && !is_undefined(cursor)).then(|| cursor.clone())
+    }
+
+    /// Records that the cursor is invalid.
+    pub(crate) fn fail_cursor(&mut self) {
+        self.has_invalid_cursor = true;
     }
 
     /// Parses the last parameter with one of the `spellings`. `None` if there is none or it has no value, or if it cannot
@@ -39,9 +82,7 @@ impl QueryReader {
             return None;
         }
         let value = parse(text);
-        // What JavaScript makes of a variable without a value in a template string.
-        let has_no_value = matches!(text.as_str(), "undefined" | "null");
-        if value.is_none() && !has_no_value {
+        if value.is_none() && !is_undefined(text) {
             self.fail(spellings.first().copied().unwrap_or_default(), rule);
         }
         value
@@ -51,4 +92,9 @@ impl QueryReader {
     pub(crate) fn fail(&mut self, name: &str, rule: &str) {
         self.failures.push(Failure { pointer: format!("/{name}"), detail: rule.to_owned() });
     }
+}
+
+/// What JavaScript makes of a variable without a value in a template string.
+fn is_undefined(text: &str) -> bool {
+    matches!(text, "undefined" | "null")
 }

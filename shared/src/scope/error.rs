@@ -13,6 +13,9 @@ pub enum StoreError {
     /// The row does not have one of the expected versions.
     #[error("the {} has changed", .0.name)]
     PreconditionFailed(&'static Noun),
+    /// The cursor has a value that the database cannot read.
+    #[error("the database cannot read the cursor")]
+    InvalidCursor(#[source] DbError),
     /// The input breaks rules, and is not what is stored already.
     #[error("{0}")]
     InvalidInput(InvalidInput),
@@ -40,6 +43,12 @@ pub enum StoreError {
     /// The user of the token does not exist any more.
     #[error("the user does not exist")]
     UnknownUser(#[source] DbError),
+    /// No client can have got this sync token.
+    #[error("malformed sync token")]
+    InvalidSyncToken,
+    /// What has changed since the client got its sync token is not known any more.
+    #[error("the sync token has expired")]
+    SyncTokenExpired,
     /// The database failed, or rejected the statement.
     #[error("the database failed")]
     Database(&'static Noun, #[source] DbError),

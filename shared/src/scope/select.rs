@@ -35,10 +35,22 @@ impl<const PARAMS: usize> SqlFragment<PARAMS> {
         Self(sql)
     }
 
+    /// The fragment with its parameters.
+    pub(crate) fn with<'a>(&'static self, params: [SqlParam<'a>; PARAMS]) -> BoundFragment<'a> {
+        BoundFragment { sql: self.0, params: params.into() }
+    }
+
     #[cfg(test)]
     pub(crate) fn as_str(&self) -> &'static str {
         self.0
     }
+}
+
+/// A [`SqlFragment`] with its parameters.
+#[derive(Debug)]
+pub(crate) struct BoundFragment<'a> {
+    sql: &'static str,
+    params: Vec<SqlParam<'a>>,
 }
 
 /// A statement that is being built. The owner's condition comes first, and everything else narrows it.
@@ -62,12 +74,12 @@ impl<'a> Select<'a> {
 
     /// Adds a condition.
     pub(crate) fn and<const N: usize>(&mut self, condition: &'static SqlFragment<N>, params: [SqlParam<'a>; N]) {
-        self.push(" and ", condition, params);
+        self.push(" and ", condition.with(params));
     }
 
     /// Sorts the rows.
     pub(crate) fn order_by<const N: usize>(&mut self, keys: &'static SqlFragment<N>, params: [SqlParam<'a>; N]) {
-        self.push(" order by ", keys, params);
+        self.push(" order by ", keys.with(params));
     }
 
     /// Prepares the statement. Then it has one plan for all parameters: it must be the best for a user with few rows and for
@@ -92,7 +104,7 @@ impl<'a> Select<'a> {
     /// For `nulls last` in the direction in which an index has them first: the rows with a value, then those without.
     pub(crate) fn page_of_parts(
         &mut self,
-        [first, second]: [&'static SqlFragment; 2],
+        [first, second]: [BoundFragment<'a>; 2],
         order_of_parts: &'static SqlFragment,
         keys: &'static SqlFragment,
         limit: u32,
@@ -100,7 +112,11 @@ impl<'a> Select<'a> {
     ) {
         let rows = std::mem::take(&mut self.sql);
         let end = self.placeholder(SqlParam::from_display(u64::from(limit) + u64::from(offset)));
-        let part = |condition: &SqlFragment| format!("{rows} and {} order by {} limit", condition.0, order_of_parts.0);
+        let mut part = |condition| {
+            self.sql.clone_from(&rows);
+            self.push(" and ", condition);
+            format!("{} order by {} limit", self.sql, order_of_parts.0)
+        };
         let (first, second) = (part(first), part(second));
         self.sql = format!(
             "with first as ({first} {end}::bigint) \
@@ -115,11 +131,11 @@ impl<'a> Select<'a> {
         Query { is_prepared: self.is_prepared, ..Query::new(self.name, self.sql, self.params) }
     }
 
-    fn push<const N: usize>(&mut self, keyword: &str, fragment: &'static SqlFragment<N>, params: [SqlParam<'a>; N]) {
+    fn push(&mut self, keyword: &str, fragment: BoundFragment<'a>) {
         self.sql.push_str(keyword);
-        let mut pieces = fragment.0.split('?');
+        let mut pieces = fragment.sql.split('?');
         self.sql.push_str(pieces.next().unwrap_or_default());
-        for (param, piece) in params.into_iter().zip(pieces) {
+        for (param, piece) in fragment.params.into_iter().zip(pieces) {
             let placeholder = self.placeholder(param);
             self.sql.push_str(&placeholder);
             self.sql.push_str(piece);
@@ -163,21 +179,22 @@ mod tests {
 
     #[test]
     fn each_part_has_the_owner_and_the_conditions() {
-        static DATED: SqlFragment = SqlFragment::new("due_date is not null");
+        static EARLIER: SqlFragment<2> = SqlFragment::new("(due_date, id) < (?, ?)");
         static UNDATED: SqlFragment = SqlFragment::new("due_date is null");
         static LATEST: SqlFragment = SqlFragment::new("due_date desc, id desc");
         static LATEST_THEN_UNDATED: SqlFragment = SqlFragment::new("due_date desc nulls last, id desc");
         let mut select = Select::new(&LIST, "ada");
         select.and(&PENDING, []);
-        select.page_of_parts([&DATED, &UNDATED], &LATEST, &LATEST_THEN_UNDATED, 50, 100);
+        let parts = [EARLIER.with(["2026-11-21", "7"].map(SqlParam::from_str)), UNDATED.with([])];
+        select.page_of_parts(parts, &LATEST, &LATEST_THEN_UNDATED, 50, 100);
         let query = select.into_query();
         let part = "select id from tasks where user_id = $1 and completed is not true";
         let sql = format!(
-            "with first as ({part} and due_date is not null order by due_date desc, id desc limit $2::bigint) \
+            "with first as ({part} and (due_date, id) < ($3, $4) order by due_date desc, id desc limit $2::bigint) \
              select * from first union all ({part} and due_date is null order by due_date desc, id desc \
              limit greatest($2::bigint - (select count(*) from first), 0)) \
-             order by due_date desc nulls last, id desc limit $3 offset $4"
+             order by due_date desc nulls last, id desc limit $5 offset $6"
         );
-        assert_eq!((query.sql.as_ref(), query.params.len()), (sql.as_str(), 4));
+        assert_eq!((query.sql.as_ref(), query.params.len()), (sql.as_str(), 6));
     }
 }

@@ -16,6 +16,11 @@ macro_rules! task_columns {
     };
 }
 
+/// The indexes of some of [`task_columns`].
+pub(super) const DUE_DATE: usize = 5;
+pub(super) const CREATED_AT: usize = 8;
+pub(super) const UPDATED_AT: usize = 9;
+
 /// [`task_columns`], and the transaction that made the task what it is, for [`written_task`].
 macro_rules! written_columns {
     () => {
@@ -27,10 +32,10 @@ pub(super) use {task_columns, written_columns};
 
 /// Decodes [`task_columns`]. If an earlier back end stored only one of the two times, it stands for both.
 pub(super) fn task(row: &Row, user_id: &str) -> Result<Task, DbError> {
-    let due_date: Option<Timestamp> = row.get(5)?;
+    let due_date: Option<Timestamp> = row.get(DUE_DATE)?;
     let (has_zone, marker): (bool, Option<Timestamp>) = (row.get(6)?, row.get(7)?);
-    let created_at: Option<Timestamp> = row.get(8)?;
-    let updated_at: Option<Timestamp> = row.get(9)?;
+    let created_at: Option<Timestamp> = row.get(CREATED_AT)?;
+    let updated_at: Option<Timestamp> = row.get(UPDATED_AT)?;
     Ok(Task {
         id: TaskId::new(row.get(0)?),
         user_id: user_id.to_owned(),

@@ -54,11 +54,12 @@ impl DueDate {
 
     /// `2026-12-05T17:30:00` if it is floating, else `2026-12-05T17:30:00.000000Z`.
     pub(super) fn to_json(self, format: JsonFormat) -> Value {
-        Value::String(if self.is_floating() && !format.instant_due_dates {
-            self.time.to_civil_text()
-        } else {
-            self.time.to_string()
-        })
+        Value::String(if format.instant_due_dates { self.time.to_string() } else { self.to_parameter() })
+    }
+
+    /// The text of which [`DueDate::parse`] makes the same due date, without the nanoseconds that are not stored.
+    pub(super) fn to_parameter(self) -> String {
+        if self.is_floating() { self.time.to_civil_text() } else { self.time.to_string() }
     }
 
     /// Whether both are the same due date in the resolution of the database.
@@ -73,14 +74,19 @@ impl DueDate {
 
     /// Three parameters: `due_date`; whether it is floating; the `due_date_marker` if the column has the other kind.
     pub(super) fn params(due_date: Option<Self>) -> [SqlParam<'static>; 3] {
-        let Some(Self { time, kind }) = due_date else {
-            return [SqlParam::NULL, SqlParam::from_display(false), SqlParam::NULL];
-        };
-        let marker = match kind {
-            Kind::OfColumn => SqlParam::NULL,
-            Kind::Floating | Kind::Instant => SqlParam::from_display(time.to_civil_text()),
-        };
-        [SqlParam::from_display(time), SqlParam::from_display(kind == Kind::Floating), marker]
+        let (is_floating, marker) = Self::kind_columns(due_date);
+        [
+            due_date.map_or(SqlParam::NULL, |due_date| SqlParam::from_display(due_date.time)),
+            SqlParam::from_display(is_floating),
+            marker.map_or(SqlParam::NULL, SqlParam::from_display),
+        ]
+    }
+
+    /// Whether it is floating, and the `due_date_marker` if the column has the other kind.
+    pub(super) fn kind_columns(due_date: Option<Self>) -> (bool, Option<String>) {
+        let Some(Self { time, kind }) = due_date else { return (false, None) };
+        let marker = (kind != Kind::OfColumn).then(|| time.to_civil_text());
+        (kind == Kind::Floating, marker)
     }
 }
 

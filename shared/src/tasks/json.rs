@@ -27,6 +27,10 @@ impl Resource for Task {
 }
 
 impl Representation for TaskPage {
+    fn next_page(&self) -> Option<String> {
+        self.next_cursor.as_ref().map(|cursor| format!("limit={}&cursor={cursor}", self.limit))
+    }
+
     fn to_json(&self, format: JsonFormat) -> String {
         to_json(&TaskPageJson(self, format))
     }
@@ -36,8 +40,15 @@ impl Representation for TaskPage {
     }
 }
 
+impl Task {
+    /// The task within another JSON value.
+    pub(crate) fn in_format(&self, format: JsonFormat) -> impl Serialize {
+        TaskJson(self, format)
+    }
+}
+
 /// All members of a task are always present, except the transaction, which only the response to a write has.
-struct TaskJson<'a>(&'a Task, JsonFormat);
+pub(super) struct TaskJson<'a>(pub(super) &'a Task, pub(super) JsonFormat);
 
 impl Serialize for TaskJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -77,10 +88,11 @@ impl Serialize for TaskPageJson<'_> {
         if !format.list_object {
             return tasks.serialize(serializer);
         }
-        let mut map = serializer.serialize_map(Some(3))?;
+        let mut map = serializer.serialize_map(Some(4))?;
         map.serialize_entry("tasks", &tasks)?;
         map.serialize_entry("total", &page.total)?;
         map.serialize_entry("count", &page.tasks.len())?;
+        map.serialize_entry("next_cursor", &page.next_cursor)?;
         map.end()
     }
 }
@@ -118,10 +130,10 @@ mod tests {
             transaction: Some("731".into()),
         };
         let both = JsonFormat { list_object: true, camel_case_too: true, instant_due_dates: false };
-        let page = TaskPage { tasks: vec![task], total: Some(7) };
+        let page = TaskPage { tasks: vec![task], total: Some(7), limit: 1, next_cursor: Some("e30".into()) };
         assert_eq!(
             serde_json::to_value(TaskPageJson(&page, both)).expect("a map of strings"),
-            serde_json::json!({"total": 7, "count": 1, "tasks": [{
+            serde_json::json!({"total": 7, "count": 1, "next_cursor": "e30", "tasks": [{
                 "id": 42, "user_id": "D8OYpHXtea4Y1q4TUBTRpgTFV1YdC5uI", "title": "Buy milk", "description": null,
                 "completed": false, "priority": null, "due_date": "2026-12-01T00:00:00",
                 "created_at": "2026-11-21T02:51:49.233112Z", "updated_at": "2026-11-21T02:51:49.233112Z",

@@ -1,26 +1,36 @@
 //! The SQL of lists of tasks: the conditions that a request asks for, and no others.
 
+use super::columns::{CREATED_AT, DUE_DATE, UPDATED_AT, task_columns};
+use super::cursor::{Cursor, Position, SortKey};
 use super::due_date::DueDate;
+use super::filter::{Filter, Order, Overdue, Sort, TIME_ZONE_RULE};
 use super::model::{TASK, TaskPage};
-use super::query::{Filter, ListQuery, Order, Sort, TIME_ZONE_RULE};
+use super::overdue::{MAX_OFFSET_HOURS, is_floating, is_overdue, overdue_params};
+use super::pages::select_page;
+use super::query::ListQuery;
 use super::repository::UserTasks;
-use crate::db::{DbError, DbErrorKind, Rejection, SqlParam};
+use crate::db::{DbError, DbErrorKind, Rejection, Row, SqlParam};
 use crate::input::{Failure, InvalidInput};
 use crate::scope::{Select, SelectStatement, SqlFragment, StartStatement, StoreError};
-use crate::time::Timestamp;
 
-/// The start of a list.
+/// The start of a list, with the sort key after the columns of the task if it is not one of them.
 macro_rules! list {
-    () => {
-        "\
-select id, title, description, coalesce(completed, false), priority, due_date, pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version
+    ($sort_key:literal) => {
+        concat!(
+            "select ",
+            task_columns!(),
+            $sort_key,
+            "
 from tasks
 where user_id = $1
 "
+        )
     };
 }
 
-static LIST: SelectStatement = SelectStatement::new("list", list!());
+static LIST: SelectStatement = SelectStatement::new("list", list!(""));
+static LIST_BY_TITLE: SelectStatement = SelectStatement::new("list", list!(", lower(title)"));
+static LIST_BY_PRIORITY: SelectStatement = SelectStatement::new("list", list!(", lower(priority)"));
 
 static COUNT: SelectStatement = SelectStatement::new("count", "select count(*) from tasks where user_id = $1");
 
@@ -34,29 +44,6 @@ static DUE_BEFORE: SqlFragment<1> = SqlFragment::new("due_date < ?");
 static DUE_AFTER: SqlFragment<1> = SqlFragment::new("due_date > ?");
 static OVERDUE: SqlFragment<1> = SqlFragment::new("due_date < ? and completed is not true");
 static NOT_OVERDUE: SqlFragment<1> = SqlFragment::new("(due_date < ? and completed is not true) is not true");
-
-/// Whether a due date is floating; see the module `due_date`. `date_part` reads a time without a zone as UTC.
-macro_rules! is_floating {
-    () => {
-        "((abs(date_part('epoch', due_date_marker) - date_part('epoch', due_date)) < 1) is true) \
-         <> (pg_typeof(due_date) = 'timestamp'::regtype)"
-    };
-}
-
-/// The time until which a task is not overdue: now, on the clock of a zone for floating due dates. A floating midnight is
-/// a date, which lasts until its end.
-macro_rules! is_overdue {
-    () => {
-        concat!(
-            "due_date < ? and completed is not true and date_part('epoch', due_date) < case when ",
-            is_floating!(),
-            " then date_part('epoch', ?::timestamptz at time zone ?::text) \
-             - case when date_part('epoch', due_date) / 86400 = floor(date_part('epoch', due_date) / 86400) \
-             then 86400 else 0 end \
-             else date_part('epoch', ?::timestamptz) end"
-        )
-    };
-}
 
 // Where due dates have two kinds and the clock of the zone differs from UTC. The first parameter lets an index bound what
 // is read: no clock differs from UTC by more than `MAX_OFFSET_HOURS`.
@@ -80,11 +67,9 @@ static DUE_AFTER_INSTANT: SqlFragment<4> = SqlFragment::new(concat!(
     is_floating!(),
     ") then date_part('epoch', ?::timestamptz) else date_part('epoch', ?::timestamptz at time zone ?::text) end"
 ));
-static OVERDUE_IN_ZONE: SqlFragment<4> = SqlFragment::new(is_overdue!());
-static NOT_OVERDUE_IN_ZONE: SqlFragment<4> = SqlFragment::new(concat!("(", is_overdue!(), ") is not true"));
-
-/// The clocks of all zones are within this of UTC.
-const MAX_OFFSET_HOURS: i64 = 16;
+static OVERDUE_IN_ZONE: SqlFragment<4> = SqlFragment::new(is_overdue!("?", "?", "?"));
+static NOT_OVERDUE_IN_ZONE: SqlFragment<4> =
+    SqlFragment::new(concat!("(", is_overdue!("?", "?", "?"), ") is not true"));
 
 static ALL_WORDS: SqlFragment<1> = SqlFragment::new("concat_ws(' ', title, description) ilike all (?::text[])");
 
@@ -95,63 +80,24 @@ static ALL_WORDS_NORMALIZED: SqlFragment<2> = SqlFragment::new(
      else concat_ws(' ', title, description) ilike all (?::text[]) end",
 );
 
-// The id as the last key makes each order total. Tasks without a due date or a priority come last in both directions. A
-// priority that is not one of the words has no rank.
-static CREATED_ASC: SqlFragment = SqlFragment::new("created_at asc, id asc");
-static CREATED_DESC: SqlFragment = SqlFragment::new("created_at desc, id desc");
-static UPDATED_ASC: SqlFragment = SqlFragment::new("updated_at asc, id asc");
-static UPDATED_DESC: SqlFragment = SqlFragment::new("updated_at desc, id desc");
-static DUE_DATE_ASC: SqlFragment = SqlFragment::new("due_date asc nulls last, id asc");
-static DUE_DATE_DESC: SqlFragment = SqlFragment::new("due_date desc nulls last, id desc");
-// The index of due dates has nulls last, so backwards they come first.
-static DATED: SqlFragment = SqlFragment::new("due_date is not null");
-static UNDATED: SqlFragment = SqlFragment::new("due_date is null");
-static DUE_DATE_BACKWARDS: SqlFragment = SqlFragment::new("due_date desc, id desc");
-static TITLE_ASC: SqlFragment = SqlFragment::new("lower(title) asc, id asc");
-static TITLE_DESC: SqlFragment = SqlFragment::new("lower(title) desc, id desc");
-static PRIORITY_ASC: SqlFragment<1> =
-    SqlFragment::new("array_position(?::text[], lower(priority)) asc nulls last, id asc");
-static PRIORITY_DESC: SqlFragment<1> =
-    SqlFragment::new("array_position(?::text[], lower(priority)) desc nulls last, id desc");
-
-/// Selects one page in the order of the query.
-fn page(select: &mut Select<'_>, query: &ListQuery) {
-    let (limit, offset) = (query.limit, query.offset);
-    let keys = match (query.sort, query.order) {
-        (Sort::Created, Order::Ascending) => &CREATED_ASC,
-        (Sort::Created, Order::Descending) => &CREATED_DESC,
-        (Sort::Updated, Order::Ascending) => &UPDATED_ASC,
-        (Sort::Updated, Order::Descending) => &UPDATED_DESC,
-        (Sort::DueDate, Order::Ascending) => &DUE_DATE_ASC,
-        (Sort::DueDate, Order::Descending) => {
-            let parts = [&DATED, &UNDATED];
-            return select.page_of_parts(parts, &DUE_DATE_BACKWARDS, &DUE_DATE_DESC, limit, offset);
-        }
-        (Sort::Title, Order::Ascending) => &TITLE_ASC,
-        (Sort::Title, Order::Descending) => &TITLE_DESC,
-        (Sort::Priority, order) => {
-            let keys = if order == Order::Ascending { &PRIORITY_ASC } else { &PRIORITY_DESC };
-            select.order_by(keys, [SqlParam::from_texts(query.priorities.ranks())]);
-            return select.page(limit, offset);
-        }
-    };
-    select.order_by(keys, []);
-    select.page(limit, offset);
-}
-
 impl UserTasks<'_> {
     /// The statement of [`UserTasks::list`] without filters.
     pub const LIST: StartStatement =
-        StartStatement::new(concat!(list!(), " order by created_at desc, id desc limit $2"));
+        StartStatement::new(concat!(list!(""), " order by created_at desc, id desc limit $2"));
 
     /// The tasks that match the query, in its order.
     ///
     /// # Errors
     /// Failures of the database.
     pub async fn list(&self, query: &ListQuery) -> Result<TaskPage, StoreError> {
-        let mut list = self.scope.select(&LIST);
+        let statement = match query.sort {
+            Sort::Created | Sort::Updated | Sort::DueDate => &LIST,
+            Sort::Title => &LIST_BY_TITLE,
+            Sort::Priority => &LIST_BY_PRIORITY,
+        };
+        let mut list = self.scope.select(statement);
         apply_filter(&mut list, &query.filter);
-        page(&mut list, query);
+        select_page(&mut list, query);
         if is_page_of_an_index(query) {
             list.prepare();
         }
@@ -161,16 +107,39 @@ impl UserTasks<'_> {
             if query.filter.is_by_status() {
                 count.prepare();
             }
-            let [rows, counts] = self.scope.fetch([list, count]).await.map_err(map_list_error)?;
+            let [rows, counts] = self.scope.fetch([list, count]).await.map_err(|error| list_error(query, error))?;
             let total = counts.first().map(|row| row.get(0)).transpose().map_err(map_user_error)?;
             (rows, total)
         } else {
-            let [rows] = self.scope.fetch([list]).await.map_err(map_list_error)?;
+            let [rows] = self.scope.fetch([list]).await.map_err(|error| list_error(query, error))?;
             (rows, None)
         };
-        let tasks = rows.iter().map(|row| self.task(row)).collect::<Result<_, _>>()?;
-        Ok(TaskPage { tasks, total })
+        let limit = query.limit as usize;
+        let tasks = rows.iter().take(limit).map(|row| self.task(row)).collect::<Result<Vec<_>, _>>()?;
+        let next_cursor = match (tasks.last(), rows.get(limit.saturating_sub(1))) {
+            (Some(last), Some(row)) if rows.len() > limit => {
+                let key = sort_key(row, query).map_err(map_user_error)?;
+                Some(Cursor::encode(query.order, &query.filter, &Position { key, id: last.id.to_string() }))
+            }
+            _ => None,
+        };
+        Ok(TaskPage { tasks, total, limit: query.limit, next_cursor })
     }
+}
+
+/// The first sort key of a task, as the database has it: [`Task`](super::Task) has no time outside of RFC 3339, and one time
+/// can stand for another.
+fn sort_key(row: &Row, query: &ListQuery) -> Result<SortKey, DbError> {
+    Ok(match query.sort {
+        Sort::Created => SortKey::Created(row.get(CREATED_AT)?),
+        Sort::Updated => SortKey::Updated(row.get(UPDATED_AT)?),
+        Sort::DueDate => SortKey::DueDate(row.get(DUE_DATE)?),
+        Sort::Title => SortKey::Title(row.last()?),
+        Sort::Priority => {
+            let word: Option<String> = row.last()?;
+            SortKey::Priority(word.filter(|word| query.priorities.ranks().any(|rank| rank == *word)))
+        }
+    })
 }
 
 /// Whether an index has the tasks of every user in this order, without others between them.
@@ -199,8 +168,8 @@ fn apply_filter(select: &mut Select<'_>, filter: &Filter) {
         let conditions = [&DUE_AFTER_FLOATING, &DUE_AFTER_INSTANT];
         apply_due_date(select, filter, due_date, &DUE_AFTER, conditions, -MAX_OFFSET_HOURS);
     }
-    if let Some(is_overdue) = filter.overdue {
-        apply_overdue(select, filter, is_overdue);
+    if let Some(overdue) = filter.overdue {
+        apply_overdue(select, filter, overdue);
     }
     if !filter.words.is_empty() {
         let patterns = || SqlParam::from_texts(filter.words.iter().map(|word| format!("%{}%", escape_like(word))));
@@ -232,14 +201,12 @@ fn apply_due_date(
     select.and(condition, [bound, time(), time(), SqlParam::from_display(zone)]);
 }
 
-fn apply_overdue(select: &mut Select<'_>, filter: &Filter, is_overdue: bool) {
-    let now = Timestamp::now();
+fn apply_overdue(select: &mut Select<'_>, filter: &Filter, Overdue { is_overdue, now }: Overdue) {
     if !filter.has_floating_due_dates {
         return select.and(if is_overdue { &OVERDUE } else { &NOT_OVERDUE }, [SqlParam::from_display(now)]);
     }
-    let zone = filter.time_zone.as_deref().unwrap_or("UTC");
-    let bound = SqlParam::from_display(now.saturating_add_hours(MAX_OFFSET_HOURS));
-    let params = [bound, SqlParam::from_display(now), SqlParam::from_display(zone), SqlParam::from_display(now)];
+    let [bound, now, zone] = overdue_params(now, filter.time_zone.as_deref());
+    let params = [bound, now.clone(), zone, now];
     select.and(if is_overdue { &OVERDUE_IN_ZONE } else { &NOT_OVERDUE_IN_ZONE }, params);
 }
 
@@ -252,8 +219,16 @@ fn map_user_error(error: DbError) -> StoreError {
     StoreError::about_user(&TASK, error)
 }
 
-/// What PostgreSQL may not know is the time zone, and what it may not be able to compare is a word.
-fn map_list_error(error: DbError) -> StoreError {
+/// What PostgreSQL may not know is the time zone, and what it may not be able to compare is a word. A cursor has both, and
+/// further values that only the column can reject.
+fn list_error(query: &ListQuery, error: DbError) -> StoreError {
+    let is_of_cursor = matches!(
+        error.kind(),
+        DbErrorKind::Rejected(Rejection::Parameter | Rejection::Encoding | Rejection::Literal | Rejection::Time)
+    );
+    if query.after.is_some() && is_of_cursor {
+        return StoreError::InvalidCursor(error);
+    }
     let (pointer, detail) = match error.kind() {
         DbErrorKind::Rejected(Rejection::Parameter) => ("/tz", TIME_ZONE_RULE),
         DbErrorKind::Rejected(Rejection::Encoding) => {
@@ -267,21 +242,11 @@ fn map_list_error(error: DbError) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tasks::pages::CREATED_DESC;
 
     #[test]
     fn the_statement_of_the_start_is_that_of_a_list() {
-        assert_eq!(UserTasks::LIST.sql(), format!("{} order by {} limit $2", list!(), CREATED_DESC.as_str()));
-    }
-
-    #[test]
-    fn every_order_ends_with_the_id() {
-        let ascending = [&CREATED_ASC, &UPDATED_ASC, &DUE_DATE_ASC, &TITLE_ASC].map(SqlFragment::as_str);
-        let descending = [&CREATED_DESC, &UPDATED_DESC, &DUE_DATE_DESC, &TITLE_DESC].map(SqlFragment::as_str);
-        for keys in ascending.into_iter().chain([PRIORITY_ASC.as_str()]) {
-            assert!(keys.ends_with(", id asc"), "{keys}");
-        }
-        for keys in descending.into_iter().chain([PRIORITY_DESC.as_str()]) {
-            assert!(keys.ends_with(", id desc"), "{keys}");
-        }
+        let keys = CREATED_DESC.keys.as_str();
+        assert_eq!(UserTasks::LIST.sql(), format!("{} order by {keys} limit $2", list!("")));
     }
 }

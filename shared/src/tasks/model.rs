@@ -92,6 +92,10 @@ pub struct TaskPage {
     pub tasks: Vec<Task>,
     /// How many tasks match the filter; only counted if responses have it.
     pub total: Option<i64>,
+    /// The limit of the page.
+    pub limit: u32,
+    /// Where the next page starts. `None` on the last page.
+    pub next_cursor: Option<String>,
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The query parameters of a list: filter, sort and page.
 
-use super::due_date::DueDate;
-use super::rules::{priority_rule, time_rule};
-use crate::config::{ApiConfig, JsonFormat, Priorities};
+use super::cursor::{Cursor, Position};
+use super::filter::{Filter, ListParameters, Order, Sort};
+use crate::config::{ApiConfig, Priorities};
 use crate::input::{FromQuery, QueryReader};
 
 /// The query parameters of a list.
@@ -14,209 +14,64 @@ pub struct ListQuery {
     /// 1 to [`PAGE_MAX`].
     pub(crate) limit: u32,
     pub(crate) offset: u32,
+    /// After which task the page starts. `None` for the start of the list.
+    pub(crate) after: Option<Position>,
     /// Whether to count all tasks that match the filter.
     pub(crate) with_total: bool,
     /// By which to sort priorities.
     pub(crate) priorities: Priorities,
 }
 
-/// The conditions of a list. All that are present must hold.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Filter {
-    pub(crate) completed: Option<bool>,
-    pub(crate) priority: Option<&'static str>,
-    /// Due before this time.
-    pub(crate) due_before: Option<DueDate>,
-    /// Due after this time.
-    pub(crate) due_after: Option<DueDate>,
-    /// Whether the due date has passed and the task is pending.
-    pub(crate) overdue: Option<bool>,
-    /// The name of the zone in which floating times are compared with instants. UTC if there is none.
-    pub(crate) time_zone: Option<String>,
-    /// Whether due dates can be floating.
-    pub(crate) has_floating_due_dates: bool,
-    /// Each occurs in the title or the description, in any case. None contains white space.
-    pub(crate) words: Vec<String>,
-}
-
-impl Filter {
-    /// Whether it has no condition, or only one on the status.
-    pub(crate) fn is_by_status(&self) -> bool {
-        let Self { priority, due_before, due_after, overdue, words, .. } = self;
-        priority.is_none() && due_before.is_none() && due_after.is_none() && overdue.is_none() && words.is_empty()
-    }
-}
-
 /// The largest and the default limit of a page.
 const PAGE_MAX: u32 = 1000;
-
-/// The longest search text, in Unicode code points.
-const SEARCH_MAX: usize = 200;
-
-/// The first sort key. The id is always the last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sort {
-    Created,
-    Updated,
-    DueDate,
-    Title,
-    /// By urgency, not alphabetically.
-    Priority,
-}
-
-/// The direction of all sort keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
-    Ascending,
-    Descending,
-}
+const OFFSET_RULE: &str = "offset must be a number from 0 to 4294967295";
 
 impl FromQuery for ListQuery {
     /// The last of a repeated parameter counts.
     fn from_query(query: &mut QueryReader, config: &ApiConfig) -> Self {
-        let filter = filter(query, config);
-        let sort = query.read(&["sort", "sort_by", "sortBy"], SORT_RULE, parse_sort).unwrap_or(Sort::Created);
-        let order = query.read(&["order", "sort_order", "sortOrder"], ORDER_RULE, parse_order);
+        let parameters = ListParameters::read(query, config);
         let limit = query.read(&["limit"], "limit must be a number from 1 to 1000", |text| {
             text.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit))
         });
-        let offset = query.read(&["offset", "skip"], OFFSET_RULE, |text| text.parse().ok());
+        let offset = query.read(&["offset", "skip"], OFFSET_RULE, |text| text.parse().ok()).unwrap_or(0);
+        let cursor = query.cursor().and_then(|text| {
+            let cursor = Cursor::decode(&text, config);
+            let cursor = cursor
+                .filter(|Cursor { order, filter, after }| parameters.agree_with(after.key.sort(), *order, filter));
+            if cursor.is_none() {
+                query.fail_cursor();
+            }
+            cursor
+        });
+        if cursor.is_some() && offset > 0 {
+            query.fail("offset", "offset must be 0 or absent if there is a cursor");
+        }
+        let (sort, order, filter, after) = match cursor {
+            Some(Cursor { order, filter, after }) => (after.key.sort(), order, filter, Some(after)),
+            None => {
+                let sort = parameters.sort.unwrap_or(Sort::Created);
+                (sort, parameters.order.unwrap_or(sort.default_order()), parameters.into_filter(config), None)
+            }
+        };
         Self {
             filter,
             sort,
-            order: order.unwrap_or(sort.default_order()),
+            order,
             limit: limit.unwrap_or(PAGE_MAX),
-            offset: offset.unwrap_or(0),
+            offset,
+            after,
             with_total: config.json.list_object,
             priorities: config.priorities,
         }
     }
 }
 
-fn filter(query: &mut QueryReader, config: &ApiConfig) -> Filter {
-    let parse_due_date = |text: &str| parse_time(text, config.json);
-    let priorities = config.priorities;
-    Filter {
-        completed: completed(query),
-        priority: query
-            .read(&["priority"], &priority_rule(&priorities), |text| parse_priority(text, priorities))
-            .flatten(),
-        due_before: query.read(&["due_before", "dueBefore"], &time_rule("due_before"), parse_due_date),
-        due_after: query.read(&["due_after", "dueAfter"], &time_rule("due_after"), parse_due_date),
-        overdue: query.read(&["overdue"], "overdue must be true or false", parse_boolean),
-        time_zone: query.read(&["tz"], TIME_ZONE_RULE, parse_time_zone).flatten(),
-        has_floating_due_dates: !config.json.instant_due_dates,
-        words: query.read(&["search", "q"], SEARCH_RULE, parse_words).unwrap_or_default(),
-    }
-}
-
-/// `status` and `completed` mean the same; they must not contradict each other.
-fn completed(query: &mut QueryReader) -> Option<bool> {
-    let by_status = query.read(&["status"], "status must be all, pending or completed", parse_status).flatten();
-    let by_completed = query.read(&["completed"], "completed must be true, false or all", parse_completed).flatten();
-    if let (Some(by_status), Some(by_completed)) = (by_status, by_completed)
-        && by_status != by_completed
-    {
-        query.fail("completed", "completed contradicts status");
-    }
-    by_completed.or(by_status)
-}
-
-const SORT_RULE: &str = "sort must be created, updated, due_date, title or priority";
-const ORDER_RULE: &str = "order must be asc or desc";
-const OFFSET_RULE: &str = "offset must be a number from 0 to 4294967295";
-
-impl Sort {
-    /// The order if none is requested: newest, most recently changed and most urgent first, but titles alphabetically and
-    /// the earliest due date first.
-    fn default_order(self) -> Order {
-        match self {
-            Self::Created | Self::Updated | Self::Priority => Order::Descending,
-            Self::DueDate | Self::Title => Order::Ascending,
-        }
-    }
-}
-
-/// Accepts `created`, `created_at`, `createdAt`, …
-fn parse_sort(text: &str) -> Option<Sort> {
-    match text.replace('_', "").to_ascii_lowercase().as_str() {
-        "created" | "createdat" => Some(Sort::Created),
-        "updated" | "updatedat" => Some(Sort::Updated),
-        "duedate" | "due" => Some(Sort::DueDate),
-        "title" => Some(Sort::Title),
-        "priority" => Some(Sort::Priority),
-        _ => None,
-    }
-}
-
-fn parse_order(text: &str) -> Option<Order> {
-    match text.to_ascii_lowercase().as_str() {
-        "asc" => Some(Order::Ascending),
-        "desc" => Some(Order::Descending),
-        _ => None,
-    }
-}
-
-/// The inner `None` is `all`, unless that is one of the words.
-fn parse_priority(text: &str, priorities: Priorities) -> Option<Option<&'static str>> {
-    let word = priorities.find(text);
-    if word.is_none() && text.eq_ignore_ascii_case("all") { Some(None) } else { word.map(Some) }
-}
-
-/// The inner `None` is `all`.
-fn parse_status(text: &str) -> Option<Option<bool>> {
-    match text.to_ascii_lowercase().as_str() {
-        "all" => Some(None),
-        "pending" | "active" | "incomplete" => Some(Some(false)),
-        "completed" => Some(Some(true)),
-        _ => None,
-    }
-}
-
-const SEARCH_RULE: &str = "search must have at most 200 characters, and not U+0000";
-
-fn parse_words(text: &str) -> Option<Vec<String>> {
-    let is_valid = text.chars().count() <= SEARCH_MAX && !text.contains('\0');
-    is_valid.then(|| text.split_whitespace().map(str::to_owned).collect())
-}
-
-/// A plus that was not percent-encoded has become a space: `2026-11-21T17:30:00 02:00`.
-fn parse_time(text: &str, format: JsonFormat) -> Option<DueDate> {
-    DueDate::parse(text, format).or_else(|| DueDate::parse(&text.replace(' ', "+"), format))
-}
-
-/// The failure of an unknown time zone.
-pub(super) const TIME_ZONE_RULE: &str = "tz must be the name of a time zone such as Europe/Berlin";
-
-/// A name of the IANA database, as far as its form tells; PostgreSQL knows which exist. The inner `None` is UTC.
-fn parse_time_zone(text: &str) -> Option<Option<String>> {
-    if ["utc", "gmt", "etc/utc"].contains(&&*text.to_ascii_lowercase()) {
-        return Some(None);
-    }
-    // PostgreSQL would also accept the rules of POSIX, `EST5EDT` or `Here/There-20`.
-    let is_offset = |text: &str| {
-        let hours = text.strip_prefix(['+', '-']).unwrap_or(text);
-        hours.parse().is_ok_and(|hours: u8| hours <= 14)
-    };
-    let is_name = text.chars().all(|c| c.is_ascii_alphabetic() || matches!(c, '_' | '/' | '-'));
-    let is_valid = text.len() <= 64
-        && !matches!(text, "undefined" | "null")
-        && (is_name || text.strip_prefix("Etc/GMT").is_some_and(is_offset));
-    is_valid.then(|| Some(text.to_owned()))
-}
-
-/// The inner `None` is `all`.
-fn parse_completed(text: &str) -> Option<Option<bool>> {
-    if text.eq_ignore_ascii_case("all") { Some(None) } else { parse_boolean(text).map(Some) }
-}
-
-fn parse_boolean(text: &str) -> Option<bool> {
-    text.to_ascii_lowercase().parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::JsonFormat;
+    use crate::tasks::due_date::DueDate;
+    use crate::tasks::filter::{SEARCH_RULE, TIME_ZONE_RULE};
 
     fn read(query: &str) -> Result<ListQuery, String> {
         let mut reader = QueryReader::new(query);
@@ -243,6 +98,7 @@ mod tests {
             order: Order::Descending,
             limit: 1000,
             offset: 0,
+            after: None,
             with_total: false,
             priorities: Priorities::default(),
         };
@@ -303,7 +159,7 @@ mod tests {
         assert_eq!(filter("dueBefore=2026-11-21").due_before, at("2026-11-21"));
         assert_eq!(filter("due_after=2026-11-21T17:30:00+02:00").due_after, at("2026-11-21T15:30:00Z"));
         assert_eq!(filter("due_after=2026-11-21T17:30:00%2B02:00").due_after, at("2026-11-21T15:30:00Z"));
-        assert_eq!(filter("overdue=True").overdue, Some(true));
+        assert_eq!(filter("overdue=True").overdue.map(|overdue| overdue.is_overdue), Some(true));
         assert_eq!(
             filter("tz=America/Argentina/Buenos_Aires").time_zone.as_deref(),
             Some("America/Argentina/Buenos_Aires")

@@ -13,12 +13,14 @@
 //! ```
 
 mod api_client;
+mod follower;
 mod request;
 mod response;
 mod task_id;
 mod user;
 
 pub use api_client::{ApiClient, ResponseCheck};
+pub use follower::Follower;
 pub use request::TestRequest;
 pub use response::TestResponse;
 pub use task_id::TaskId;
