@@ -130,7 +130,9 @@ impl Connection {
             rows = try_join_all(executions) => rows.map_err(ExecuteError::Driver),
             () = dead_path(&self.probe) => Err(ExecuteError::DeadPath),
         };
-        guard.map(WaitingGuard::disarm);
+        if let Some(guard) = guard {
+            guard.disarm();
+        }
         let rows = rows?;
         self.last_used = FreezeAwareInstant::now();
         for query in queries.iter().filter(|query| query.is_prepared) {
