@@ -138,6 +138,40 @@ async fn create_and_update_migrate_and_delete_changes_nothing() {
 }
 
 #[tokio::test]
+async fn the_schedule_cleans_up_and_sends_no_response() {
+    let (server, url) = CallbackServer::start().await;
+    let database = database_with_users().await;
+    let mut function = migrate(&[("DATABASE_URL", &database)]).await;
+    // The `Input` of the schedule in the template.
+    let clean_up = json!({"command": "clean-up"});
+    // Before the first deployment has migrated.
+    function.invoke(&clean_up).await.unwrap();
+    function.invoke(&event("Create", &url)).await.unwrap();
+    assert_success(&server.response(), "applied");
+
+    let client = connect(&database).await.unwrap();
+    let old = "insert into tasks_api.task_fences (attempt, made_at) values ('old', now() - interval '2 hours'), ('new', now())";
+    client.batch_execute(old).await.unwrap();
+    function.invoke(&clean_up).await.unwrap();
+    let left = client.query_one("select string_agg(attempt, ' ') from tasks_api.task_fences", &[]).await.unwrap();
+    assert_eq!(left.get::<_, String>(0), "new");
+    assert!(server.responses.lock().unwrap().is_empty());
+    let printed = function.kill().await;
+    assert!(printed.contains("0 records of deleted tasks and 1 fences"), "{printed}");
+}
+
+#[tokio::test]
+async fn a_failed_clean_up_fails_the_invocation() {
+    let mut function = migrate(&[("DATABASE_URL", "postgres://ann:s3cr3t@127.0.0.1:1/todo")]).await;
+    let failed = function.invoke(&json!({"command": "clean-up"})).await;
+    assert!(matches!(&failed, Err(InvokeError::Failed(report)) if report.contains("Cannot connect")), "{failed:?}");
+    let unknown = function.invoke(&json!({"command": "drop-everything"})).await;
+    assert!(matches!(&unknown, Err(InvokeError::Failed(_))), "{unknown:?}");
+    let printed = function.kill().await;
+    assert!(printed.contains("\"ERROR\"") && !printed.contains("s3cr3t"), "{printed}");
+}
+
+#[tokio::test]
 async fn the_direct_url_is_preferred() {
     let (server, url) = CallbackServer::start().await;
     let database = database_with_users().await;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{self, MigrationStatus, State, Verification};
+use crate::commands::{self, MigrationStatus, NewEpoch, State, Verification};
 use crate::error::MigrateError;
 use crate::report::Report;
 use crate::settings::{Settings, load_dotenv};
@@ -37,6 +37,10 @@ enum Command {
     /// Compare the database with what the functions need, and try what they do as an existing user, in a transaction that
     /// is rolled back; exit with 1 if they would miss something, 0 if there are only notes
     Verify,
+    /// Make every client fetch all tasks again; after a restore, before the functions get requests
+    NewEpoch,
+    /// Delete expired idempotency keys, records of deleted tasks, and fences
+    CleanUp,
 }
 
 /// Executes the command of the arguments, prints what it did to standard output or one sentence to standard error, and
@@ -81,6 +85,8 @@ async fn execute(
         Command::Verify => {
             return Ok(print_verification(&commands::verify_functions(database_url, functions, options).await?));
         }
+        Command::NewEpoch => print_new_epoch(&commands::new_epoch(database_url).await?),
+        Command::CleanUp => println!("{}", commands::clean_up(database_url).await?),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -95,6 +101,14 @@ fn print_report(verb: &str, Report { migrations, changes }: &Report) {
     for migration in migrations {
         println!("{verb} {:04} {}", migration.version, migration.name);
     }
+}
+
+fn print_new_epoch(NewEpoch { epoch, cleared_tasks, deleted_tombstones }: &NewEpoch) {
+    println!("the epoch is now {epoch}: every client fetches all tasks again");
+    if *cleared_tasks > 0 {
+        println!("{cleared_tasks} tasks had the transaction number of another server, and have none any more");
+    }
+    println!("deleted {deleted_tombstones} records of deleted tasks, which only the former epoch needed");
 }
 
 fn print_statuses(statuses: &[MigrationStatus]) {

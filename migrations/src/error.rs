@@ -98,6 +98,10 @@ pub enum MigrateError {
     )]
     MissingTasks,
 
+    /// The database has no epoch that could be renewed.
+    #[error("This database does not record changes of tasks yet, so there is no epoch to renew: run migrate up")]
+    NoEpoch,
+
     /// The owner of the database has to change the table `tasks` before it can be adopted.
     #[error(
         "The table tasks cannot be adopted as it is, and {}:{}",

@@ -16,7 +16,7 @@
 //! |---|---|
 //! | [`command_line`] | the program `migrate` at a terminal |
 //! | [`settings`] | reads the settings from the environment |
-//! | `commands` | [`up`], [`down`], [`plan`], [`status`], [`verify`] |
+//! | `commands` | [`up`], [`down`], [`plan`], [`status`], [`verify`], [`new_epoch`], [`clean_up`] |
 //! | `proof` | tries what the functions do, and compares what they show with what the tables hold |
 //! | `notes` | what `verify` tells besides differences |
 //! | `adoption` | adopts a table of another back end, and undoes that |
@@ -53,8 +53,8 @@ mod task_table;
 mod user_table;
 
 pub use commands::{
-    MigrationStatus, Plan, PlannedChange, State, Verification, down, down_discarding_data, plan, status, up,
-    up_with_lock_timeout, verify, verify_functions,
+    CleanUp, MigrationStatus, NewEpoch, Plan, PlannedChange, State, Verification, clean_up, down, down_discarding_data,
+    new_epoch, plan, status, up, up_with_lock_timeout, verify, verify_functions,
 };
 pub use error::MigrateError;
 pub use migration::Migration;

@@ -67,9 +67,9 @@ pub use db::{DbError, Readiness, RowId};
 pub use http::{ApiError, OperatorAction, Request, Response, response, routes};
 pub use input::{Failure, FromJson, FromPath, FromQuery, InvalidInput, InvalidQuery, ObjectReader, QueryReader};
 pub use noun::Noun;
-pub use output::{EntityTag, Representation, Resource};
+pub use output::{EntityTag, Representation, Resource, Written};
 pub use runtime::{serve, serve_public};
-pub use scope::{StartStatement, StoreError, UserScope, Versions};
+pub use scope::{IdempotencyKey, StartStatement, StoreError, UserScope, Versions};
 pub use tasks::{
     Completion, Deleted, DueDate, ListQuery, NewTask, StatsQuery, Task, TaskChange, TaskId, TaskPage, TaskStats,
     UserTasks,

@@ -21,12 +21,62 @@ pub trait Representation: Send {
     fn transaction(&self) -> Option<&str> {
         None
     }
+
+    /// Whether it is the answer to an earlier request, which the client repeats.
+    fn is_replay(&self) -> bool {
+        false
+    }
 }
 
 /// A stored thing with an address of its own.
 pub trait Resource: Representation {
     /// The last segment of its path.
     fn id(&self) -> String;
+}
+
+/// What a write answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written<T> {
+    /// What the write returns.
+    pub value: T,
+    /// An earlier request with the same `Idempotency-Key` did it, and this is its answer.
+    pub is_replay: bool,
+}
+
+impl<T> Written<T> {
+    /// What this request has written.
+    pub fn new(value: T) -> Self {
+        Self { value, is_replay: false }
+    }
+
+    /// A part of the answer.
+    pub fn map<R>(self, part: impl FnOnce(T) -> R) -> Written<R> {
+        Written { value: part(self.value), is_replay: self.is_replay }
+    }
+}
+
+impl<T: Representation> Representation for Written<T> {
+    fn to_json(&self, format: JsonFormat) -> String {
+        self.value.to_json(format)
+    }
+
+    fn entity_tag(&self) -> EntityTag {
+        self.value.entity_tag()
+    }
+
+    fn transaction(&self) -> Option<&str> {
+        self.value.transaction()
+    }
+
+    fn is_replay(&self) -> bool {
+        self.is_replay
+    }
+}
+
+impl<T: Resource> Resource for Written<T> {
+    fn id(&self) -> String {
+        self.value.id()
+    }
 }
 
 /// What an entity tag is made from (RFC 9110, section 8.8.3).

@@ -14,7 +14,7 @@ use crate::auth::{VerifiedUser, check_tables};
 use crate::config::{ApiConfig, Config, JsonFormat, StartError};
 use crate::db::{Database, DbError, Query, cause_chain};
 use crate::input::{FromJson, FromPath, FromQuery, ObjectReader, QueryReader};
-use crate::scope::{StoreError, UserScope, Versions};
+use crate::scope::{IdempotencyKey, StoreError, UserScope, Versions};
 use crate::tasks::{Completion, ListQuery, NewTask, StatsQuery, Task, TaskChange, TaskId, TaskPage};
 
 /// A transaction of the role of the functions.
@@ -291,16 +291,16 @@ impl Trial<'_> {
     async fn changes_of_existing(&mut self, task: &Task) {
         let body = json!({"title": task.title, "description": task.description, "priority": task.priority});
         if let Some(change) = self.proof.input::<TaskChange>(&body) {
-            let changed = self.user.tasks().update(&task.id, &change, &Versions::ANY).await;
+            let changed = self.user.tasks().update(&task.id, &change, &Versions::ANY, None).await;
             self.note("storing a task as it is", changed);
         }
         if let Some(toggle) = self.proof.input::<Completion>(&json!({})) {
-            let toggled = self.user.tasks().complete(&task.id, &toggle, &Versions::ANY).await;
+            let toggled = self.user.tasks().complete(&task.id, &toggle, &Versions::ANY, None).await;
             self.note("completing a task", toggled);
         }
     }
 
-    /// Creates tasks, changes and deletes them.
+    /// Creates tasks, changes and deletes them, without and with keys.
     async fn life_of_a_task(&mut self) {
         let word = self.proof.config.priorities.most_urgent();
         let whole = json!({
@@ -312,40 +312,50 @@ impl Trial<'_> {
         });
         for body in [json!({"title": "A task of `migrate verify`, which is rolled back"}), whole.clone()] {
             let Some(new) = self.proof.input::<NewTask>(&body) else { continue };
-            let created = self.user.tasks().create(&new).await;
-            let Some(task) = self.note("creating a task", created) else { continue };
-            let Some(id) = TaskId::from_path(&task.id.to_string()) else { continue };
-            let read = self.user.tasks().get(&id).await;
-            self.note("reading a task", read);
-            let current = self.change(&id, &whole).await.unwrap_or(task.version);
-            let versions = Versions::one_of(vec![current]);
-            let deleted = self.user.tasks().delete(&id, &versions).await;
-            if self.note("deleting a task", deleted).is_none() {
-                continue;
+            for has_key in [false, true] {
+                let key = has_key.then(new_key).flatten();
+                let created = self.user.tasks().create(&new, key.as_ref()).await;
+                let Some(task) = self.note("creating a task", created) else { continue };
+                let Some(id) = TaskId::from_path(&task.value.id.to_string()) else { continue };
+                let read = self.user.tasks().get(&id).await;
+                self.note("reading a task", read);
+                let current = self.change(&id, &whole, has_key).await.unwrap_or(task.value.version);
+                self.delete(&id, &Versions::one_of(vec![current]), key.as_ref()).await;
+                if key.is_some() {
+                    let repeated = self.user.tasks().create(&new, key.as_ref()).await;
+                    self.note("repeating the creation of a task", repeated);
+                }
             }
         }
         let Some(new) = self.proof.input::<NewTask>(&json!({"title": "Another one"})) else { return };
-        if let Ok(task) = self.user.tasks().create(&new).await {
-            let deleted = self.user.tasks().delete(&task.id, &Versions::ANY).await;
-            self.note("deleting a task", deleted);
+        for key in [None, new_key()] {
+            if let Ok(task) = self.user.tasks().create(&new, None).await {
+                self.delete(&task.value.id, &Versions::ANY, key.as_ref()).await;
+            }
         }
     }
 
+    async fn delete(&mut self, id: &TaskId, versions: &Versions, key: Option<&IdempotencyKey>) {
+        let deleted = self.user.tasks().delete(id, versions, key).await;
+        self.note("deleting a task", deleted);
+    }
+
     /// Changes the task with and without a precondition. Returns its version.
-    async fn change(&mut self, id: &TaskId, whole: &Value) -> Option<i64> {
+    async fn change(&mut self, id: &TaskId, whole: &Value, has_key: bool) -> Option<i64> {
+        let key = || has_key.then(new_key).flatten();
         let floating = json!({"due_date": "2026-11-21", "description": "Other words", "completed": false});
         let mut version = None;
         for body in [whole, &floating, whole] {
             let change = self.proof.input::<TaskChange>(body)?;
             let versions = version.map_or(Versions::ANY, |version| Versions::one_of(vec![version]));
-            let changed = self.user.tasks().update(id, &change, &versions).await;
-            version = self.note("changing a task", changed).map(|task| task.version);
+            let changed = self.user.tasks().update(id, &change, &versions, key().as_ref()).await;
+            version = self.note("changing a task", changed).map(|task| task.value.version);
         }
         for body in [json!({"completed": true}), json!({}), json!({})] {
             let completion = self.proof.input::<Completion>(&body)?;
             let versions = version.map_or(Versions::ANY, |version| Versions::one_of(vec![version]));
-            let completed = self.user.tasks().complete(id, &completion, &versions).await;
-            version = self.note("completing a task", completed).map(|task| task.version);
+            let completed = self.user.tasks().complete(id, &completion, &versions, key().as_ref()).await;
+            version = self.note("completing a task", completed).map(|task| task.value.version);
         }
         version
     }
@@ -363,6 +373,11 @@ impl Trial<'_> {
             }
         }
     }
+}
+
+/// A key that no client has.
+fn new_key() -> Option<IdempotencyKey> {
+    IdempotencyKey::new(&format!("migrate-verify-{:016x}", fastrand::u64(..)))
 }
 
 impl ProofError {

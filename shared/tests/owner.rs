@@ -13,11 +13,13 @@ use serde_json::Value;
 enum Maker {
     Read,
     Write,
+    KeyedWrite,
     SelectPrefix,
     Fragment,
 }
 
-/// A statement that compiles, its twin that does not, and the message. `<fence>` stands for the condition of writes.
+/// A statement that compiles, its twin that does not, and the message. `<fence>` stands for the condition of writes,
+/// `<unless stored>` for that of keyed writes, and `<prior>` and `<kept>` for the queries that find and store a key.
 struct Pair {
     maker: Maker,
     compiles: &'static str,
@@ -31,6 +33,10 @@ const fn read(compiles: &'static str, fails: &'static str, message: &'static str
 
 const fn write(compiles: &'static str, fails: &'static str, message: &'static str) -> Pair {
     Pair { maker: Maker::Write, compiles, fails, message }
+}
+
+const fn keyed(compiles: &'static str, fails: &'static str, message: &'static str) -> Pair {
+    Pair { maker: Maker::KeyedWrite, compiles, fails, message }
 }
 
 const fn prefix(compiles: &'static str, fails: &'static str, message: &'static str) -> Pair {
@@ -67,6 +73,11 @@ const PARAMETER: &str = "a list numbers its parameters itself: write `?` in a fr
 const FRAGMENT_PARAMETER: &str = "only a fragment can have `?`";
 const LITERAL_PARAMETER: &str = "a literal of a fragment must not contain `?`";
 const LEAVES_WHERE: &str = "a fragment must not end the `where` to which it is appended";
+
+const KEYED_FENCE: &str = "a keyed write must have the condition `not exists (select from prior)`";
+const KEY_FIRST: &str = "a keyed write must begin with the query `prior` of keyed_sql";
+const KEY_LAST: &str = "a keyed write must end with the query `kept` of keyed_sql";
+const KEYS: &str = "only a KeyedWrite stores a key, in its query `kept`";
 
 const PAIRS: &[Pair] = &[
     // The owner's condition.
@@ -498,6 +509,86 @@ const PAIRS: &[Pair] = &[
         "insert into tasks (user_id, title) select $1, (select max(t)) from unnest($3::text[]) as t where <fence>",
         CORRELATED,
     ),
+    // Keys.
+    keyed(
+        "<prior>, changed as (delete from tasks where user_id = $1 and id = $6 and <unless stored>)<kept>",
+        "<prior>, changed as (delete from tasks where user_id = $1 and id = $6 and <fence>)<kept>",
+        KEYED_FENCE,
+    ),
+    keyed(
+        "<prior>, changed as (insert into tasks (user_id, title) select $1, $6 where <unless stored> returning id)<kept>",
+        "<prior>, changed as (insert into tasks (user_id, title) select $1, $6 where <fence> returning id)<kept>",
+        KEYED_FENCE,
+    ),
+    keyed(
+        "<prior>, other as (delete from tasks where user_id = $1 and <unless stored>), \
+         changed as (delete from tasks where user_id = $1 and <unless stored>)<kept>",
+        "<prior>, other as (delete from tasks where user_id = $1 and <fence>), \
+         changed as (delete from tasks where user_id = $1 and <unless stored>)<kept>",
+        KEYED_FENCE,
+    ),
+    keyed(
+        "<prior>, changed as (delete from tasks where user_id = $1 and <unless stored>)<kept>",
+        "<prior>, changed as (delete from tasks where user_id = $1 and not <unless stored>)<kept>",
+        KEYED_FENCE,
+    ),
+    keyed(
+        "<prior>, changed as (delete from tasks where user_id = $1 and <unless stored>)<kept>",
+        "<prior>, changed as (delete from tasks where <unless stored>)<kept>",
+        WHERE,
+    ),
+    keyed(
+        "<prior>, changed as (delete from tasks where user_id = $1 and <unless stored>)<kept>",
+        "with changed as (delete from tasks where user_id = $1 and <unless stored>)<kept>",
+        KEY_FIRST,
+    ),
+    keyed(
+        "<prior>, changed as (delete from tasks where user_id = $1 and <unless stored>)<kept>",
+        "with prior as (select fingerprint, request, task_id, answer from tasks_api.idempotency_keys \
+         where user_id = $1 and operation = 'create' and key = $4), \
+         changed as (delete from tasks where user_id = $1 and <unless stored>)<kept>",
+        KEY_FIRST,
+    ),
+    keyed(
+        "<prior>, changed as (delete from tasks where user_id = $1 and <unless stored>)<kept>",
+        "<prior>, changed as (delete from tasks where user_id = $1 and <unless stored> returning id) \
+         select id from changed",
+        KEY_LAST,
+    ),
+    keyed(
+        "<prior>, changed as (delete from tasks where user_id = $1 and <unless stored>)<kept>",
+        "<prior>, changed as (delete from tasks where user_id = $1 and <unless stored>)<kept of another operation>",
+        "a keyed write must store its key for the operation that it looks for",
+    ),
+    keyed(
+        "<prior>, changed as (delete from tasks where user_id = $1 and <unless stored>)<kept>",
+        "<prior>, changed as (select id from tasks where user_id = $1)<kept>",
+        "a keyed write must write more than its key",
+    ),
+    keyed(
+        "<prior>, changed as (delete from tasks where user_id = $1 and <unless stored>)<kept>",
+        "<prior>, other as (delete from tasks_api.idempotency_keys where user_id = $1 and <unless stored>), \
+         changed as (delete from tasks where user_id = $1 and <unless stored>)<kept>",
+        KEYS,
+    ),
+    keyed(
+        "<prior>, changed as (delete from tasks where user_id = $1 and <unless stored>)<kept> \
+         union all select null, null, null, null from tasks where user_id = $1 and not exists (select from kept)",
+        "<prior>, changed as (delete from tasks where user_id = $1 and <unless stored>)<kept> \
+         union all select null, null, null, null from tasks where not exists (select from kept)",
+        WHERE,
+    ),
+    keyed(
+        "<prior>, changed as (delete from tasks where user_id = $1 and <unless stored>)<kept>",
+        "<prior>, changed as (with prior as (select 1 where false) \
+         delete from tasks where user_id = $1 and <unless stored>)<kept>",
+        "a query within a keyed write must not hide its `prior`",
+    ),
+    write(
+        "insert into tasks (user_id, title) select $1, $3 where <fence>",
+        "insert into tasks_api.idempotency_keys (user_id, operation) select $1, $3 where <fence>",
+        KEYS,
+    ),
     // Lists.
     prefix(
         "select id from tasks where user_id = $1",
@@ -522,7 +613,18 @@ const PAIRS: &[Pair] = &[
     ),
 ];
 
-const MODULES: [&str; 5] = ["allowed", "owner", "statement", "tokens", "values"];
+const MODULES: [&str; 6] = ["allowed", "key_row", "owner", "statement", "tokens", "values"];
+
+const UNLESS_STORED: &str =
+    "not exists (select from prior) and not exists (select from tasks_api.task_fences where attempt = $2)";
+const PRIOR: &str = "with prior as (select fingerprint, request, task_id, answer from tasks_api.idempotency_keys \
+     where user_id = $1 and operation = 'create' and key = $3)";
+const KEPT: &str = ", kept as (insert into tasks_api.idempotency_keys \
+     (user_id, operation, key, fingerprint, request, task_id, answer) \
+     select $1, 'create', $3, $4, $5, task_id, answer from changed where <fence> \
+     returning fingerprint, request, task_id, answer) \
+     select fingerprint, request, task_id, answer::text from kept \
+     union all select fingerprint, request, task_id, answer::text from prior";
 
 /// A source file with a constant in each line, from [`FIRST_STATEMENT_LINE`] on.
 fn source<'a>(statements: impl Iterator<Item = (Maker, &'a str)>) -> String {
@@ -532,10 +634,15 @@ fn source<'a>(statements: impl Iterator<Item = (Maker, &'a str)>) -> String {
     let mut source = "#![allow(unused_imports)]\n".to_owned();
     source.extend(MODULES.map(module));
     for (maker, sql) in statements {
+        let sql = sql.replace("<kept of another operation>", &KEPT.replace("create", "change"));
+        let sql = sql.replace("<unless stored>", UNLESS_STORED).replace("<prior>", PRIOR).replace("<kept>", KEPT);
         let sql = sql.replace("<fence>", "not exists (select from tasks_api.task_fences where attempt = $2)");
         source += &match maker {
             Maker::Read => format!("const _: statement::Read = statement::Read::new(\"case\", \"{sql}\");\n"),
             Maker::Write => format!("const _: statement::Write = statement::Write::new(\"case\", \"{sql}\");\n"),
+            Maker::KeyedWrite => {
+                format!("const _: statement::KeyedWrite = statement::KeyedWrite::new(\"case\", \"{sql}\");\n")
+            }
             Maker::SelectPrefix => format!("const _: usize = owner::check(\"{sql}\", owner::SqlKind::SelectPrefix);\n"),
             Maker::Fragment => format!("const _: usize = owner::check(\"{sql}\", owner::SqlKind::Fragment);\n"),
         };

@@ -35,6 +35,7 @@ async fn missing_value_toggles() {
             assert!(response["updated_at"].as_str() > expected["updated_at"].as_str());
             expected["completed"] = json!(!expected["completed"].as_bool().expect("a boolean"));
             expected["updated_at"] = response["updated_at"].clone();
+            expected["version"] = json!(expected["version"].as_i64().expect("a version") + 1);
             assert_eq!(response.json, expected);
             assert_eq!(ada.get(&path).await.json, expected);
         }
@@ -97,6 +98,7 @@ async fn complete_changes_nothing_else() {
     let response = ada.patch(&format!("{path}/complete"), &body).await.expect_status(200);
     expected["completed"] = json!(true);
     expected["updated_at"] = response["updated_at"].clone();
+    expected["version"] = json!(2);
     assert_eq!(response.json, expected);
 }
 

@@ -344,7 +344,7 @@ impl RandomTest {
     async fn stored(&self, caller: &TestUser) -> BTreeMap<TaskId, Value> {
         let statement = r#"
             select jsonb_build_object('id', id, 'user_id', user_id, 'title', title,
-                'description', description, 'completed', completed, 'priority', priority,
+                'description', description, 'completed', completed, 'priority', priority, 'version', version,
                 'due_date', to_char(due_date at time zone 'utc', case
                     when (due_date_marker is null) = (pg_typeof(due_date)::text = 'timestamp with time zone')
                     then 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'

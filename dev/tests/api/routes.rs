@@ -113,7 +113,8 @@ fn the_template_has_the_cors_rules_of_the_contract() {
     let headers =
         ["authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "prefer", "traceparent"];
     assert_eq!(sorted(&cors.headers), headers);
-    let exposed = ["etag", "idempotent-replayed", "link", "location", "retry-after", "x-request-id"];
+    let exposed =
+        ["etag", "idempotent-replayed", "link", "location", "retry-after", "x-request-id", "x-transaction-id"];
     assert_eq!(sorted(&cors.exposed), exposed);
     assert!(cors.credentials);
 }

@@ -16,7 +16,7 @@ fn assert_both_cases(task: &Value) {
         assert!(task.get(camel_case).is_some(), "{camel_case} is not in {task}");
         assert_eq!(task[camel_case], task[snake_case]);
     }
-    assert_eq!(task.as_object().map(serde_json::Map::len), Some(13));
+    assert_eq!(task.as_object().map(serde_json::Map::len), Some(14));
 }
 
 #[tokio::test]

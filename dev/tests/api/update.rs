@@ -17,12 +17,13 @@ fn path_of(task: &Value) -> String {
     format!("/api/tasks/{}", TaskId::from_task(task))
 }
 
-/// Asserts that `updated_at` is later, that the `expected` members have changed, and no others.
+/// Asserts that `updated_at` is later and the version the next one, that the `expected` members have changed, and no others.
 #[track_caller]
 fn assert_changed(response: &Value, before: &Value, expected: &[(&str, Value)]) {
     assert!(response["updated_at"].as_str() > before["updated_at"].as_str(), "{response} after {before}");
     let mut whole = before.clone();
     whole["updated_at"] = response["updated_at"].clone();
+    whole["version"] = json!(before["version"].as_i64().expect("a version") + 1);
     for (name, value) in expected {
         whole[*name] = value.clone();
     }

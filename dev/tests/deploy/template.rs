@@ -99,8 +99,8 @@ async fn template_deploys_every_function() {
 async fn functions_may_only_write_logs_and_traces() {
     let resources = by_default().await;
     let roles: BTreeSet<_> = of_type(resources, "AWS::IAM::Role").map(|(name, _)| name.as_str()).collect();
-    // The first is for CodeDeploy, and no function has it.
-    assert_eq!(roles, ["CodeDeployServiceRole", "FunctionRole", "SmokeRole"].into());
+    // The first two are for the schedule and for CodeDeploy, and no function has them.
+    assert_eq!(roles, ["CleanUpRole", "CodeDeployServiceRole", "FunctionRole", "SmokeRole"].into());
     for (name, function) in of_type(resources, "AWS::Lambda::Function") {
         let role = if name == "SmokeFunction" { "SmokeRole" } else { "FunctionRole" };
         assert_eq!(function["Properties"]["Role"], json!({ "Fn::GetAtt": [role, "Arn"] }), "{name}");
@@ -135,6 +135,12 @@ async fn functions_may_only_write_logs_and_traces() {
         }),
     ];
     assert_eq!(rights(&resources["SmokeRole"]), [of_all, of_the_check].concat());
+    let invoke_migrate = json!({
+        "Effect": "Allow",
+        "Action": "lambda:InvokeFunction",
+        "Resource": { "Fn::GetAtt": ["MigrateFunction", "Arn"] },
+    });
+    assert_eq!(rights(&resources["CleanUpRole"]), [invoke_migrate]);
     assert_eq!(of_type(resources, "AWS::IAM::Policy").count(), 0);
     assert_eq!(of_type(resources, "AWS::Lambda::Url").count(), 0);
     for (name, permission) in of_type(resources, "AWS::Lambda::Permission") {
@@ -293,6 +299,24 @@ async fn schema_is_migrated_before_functions_are_deployed() {
 }
 
 #[tokio::test]
+async fn a_schedule_cleans_up_once_a_day() {
+    let schedules: Vec<_> = of_type(by_default().await, "AWS::Scheduler::Schedule").collect();
+    let [(_, schedule)] = schedules[..] else { panic!("{schedules:?}") };
+    // After the tables exist.
+    assert_eq!(schedule["DependsOn"], "Migration");
+    let expected = json!({
+        "Arn": { "Fn::GetAtt": ["MigrateFunction", "Arn"] },
+        "RoleArn": { "Fn::GetAtt": ["CleanUpRole", "Arn"] },
+        "Input": r#"{"command": "clean-up"}"#,
+    });
+    assert_eq!(schedule["Properties"]["Target"], expected);
+    assert_eq!(schedule["Properties"]["ScheduleExpression"], "rate(1 day)");
+    let trust = &by_default().await["CleanUpRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"][0];
+    assert_eq!(trust["Principal"], json!({ "Service": "scheduler.amazonaws.com" }));
+    assert_eq!(trust["Condition"], json!({ "StringEquals": { "aws:SourceAccount": { "Ref": "AWS::AccountId" } } }));
+}
+
+#[tokio::test]
 async fn gateway_invokes_the_alias() {
     let resources = by_default().await;
     let aliases: Vec<_> = of_type(resources, "AWS::Lambda::Alias").collect();
@@ -323,6 +347,8 @@ async fn default_stack_is_free_without_requests() {
         "AWS::Lambda::Permission",
         "AWS::Lambda::Version",
         "AWS::Logs::LogGroup",
+        // One invocation a day; fourteen million a month are free.
+        "AWS::Scheduler::Schedule",
         "Custom::Migration",
     ];
     assert_eq!(types, free.into());

@@ -237,7 +237,13 @@ async fn a_lost_schema_is_restored_by_fixes_or_up() {
             descriptions,
             [
                 "the schema tasks_api is missing",
+                "the table tasks_api.task_tombstones is missing",
+                "the table tasks_api.sync_epoch is missing",
                 "the trigger that keeps updated_at and version is missing",
+                "the trigger that notes new tasks is missing",
+                "the trigger that notes deleted tasks is missing",
+                "the trigger that notes that the table was truncated is missing",
+                "the table tasks_api.idempotency_keys is missing",
                 "the table tasks_api.task_fences is missing",
             ],
             "{}",

@@ -3,7 +3,63 @@
 use crate::kit::{Database, USER_TABLE};
 
 /// What is done to the database, and the difference that is found.
-const DRIFTS: [(&str, &str); 21] = [
+const DRIFTS: [(&str, &str); 42] = [
+    ("drop index idx_tasks_user_id", "the index idx_tasks_user_id is missing"),
+    (
+        "alter table tasks alter column changed_in type text",
+        "the column changed_in is of type text, and must be xid8",
+    ),
+    ("drop trigger zz_tasks_note_insert on tasks", "the trigger that notes new tasks is missing"),
+    ("drop trigger zz_tasks_note_delete on tasks", "the trigger that notes deleted tasks is missing"),
+    ("drop trigger zz_tasks_note_truncate on tasks", "the trigger that notes that the table was truncated is missing"),
+    ("alter table tasks disable trigger zz_tasks_note_delete", "the trigger zz_tasks_note_delete is disabled"),
+    ("alter trigger zz_tasks_note_insert on tasks rename to a", "the trigger a may fire before others"),
+    (
+        "drop trigger zz_tasks_note_insert on tasks;
+        create trigger zz_tasks_note_insert before insert on tasks for each statement
+            execute function tasks_api.tasks_note_insert()",
+        "the trigger zz_tasks_note_insert does not fire before each inserted row",
+    ),
+    (
+        "drop trigger zz_tasks_note_delete on tasks;
+        create trigger zz_tasks_note_delete after delete on tasks referencing old table as gone
+            for each statement execute function tasks_api.tasks_note_delete()",
+        "the trigger zz_tasks_note_delete does not fire after each delete, with the deleted rows",
+    ),
+    (
+        "alter function tasks_api.tasks_note_delete() security invoker",
+        "the function tasks_api.tasks_note_delete is another one",
+    ),
+    (
+        "grant execute on function tasks_api.tasks_note_truncate() to public",
+        "the function tasks_api.tasks_note_truncate is another one",
+    ),
+    (
+        "create or replace function tasks_api.tasks_note_insert() returns trigger language plpgsql
+        as 'begin return new; end'",
+        "the function tasks_api.tasks_note_insert is another one",
+    ),
+    ("drop table tasks_api.task_tombstones", "the table tasks_api.task_tombstones is missing"),
+    ("drop index tasks_api.task_tombstones_user_id", "the index of tasks_api.task_tombstones is missing"),
+    (
+        "alter table tasks_api.task_tombstones alter user_id type varchar(9)",
+        "tasks_api.task_tombstones.user_id is of type character varying(9), and tasks.user_id of type text",
+    ),
+    ("drop table tasks_api.sync_epoch", "the table tasks_api.sync_epoch is missing"),
+    ("delete from tasks_api.sync_epoch", "the table tasks_api.sync_epoch has no row"),
+    ("drop table tasks_api.idempotency_keys", "the table tasks_api.idempotency_keys is missing"),
+    (
+        "alter table tasks_api.idempotency_keys alter user_id type varchar(9)",
+        "tasks_api.idempotency_keys.user_id is of type character varying(9), and tasks.user_id of type text",
+    ),
+    (
+        "alter table tasks_api.idempotency_keys drop constraint idempotency_keys_pkey",
+        "the primary key of tasks_api.idempotency_keys is missing",
+    ),
+    (
+        "alter table tasks_api.idempotency_keys drop constraint idempotency_keys_user_id_fkey",
+        "tasks_api.idempotency_keys has no foreign key, so what a user did stays when the user is deleted",
+    ),
     ("drop index idx_tasks_created_at", "the index idx_tasks_created_at is missing"),
     ("drop index idx_tasks_due_date", "the index idx_tasks_due_date is missing"),
     (
@@ -81,6 +137,22 @@ async fn each_drift_is_reported_and_fixed() {
         database.apply_fix(&found[0]).await;
         assert_eq!(database.differences().await, [""; 0], "{}", found[0].fix());
     }
+}
+
+#[tokio::test]
+async fn a_dropped_column_takes_its_index() {
+    let database = Database::with_sql(USER_TABLE).await;
+    database.up().await.expect("a fresh database");
+    database.run("alter table tasks drop column changed_in").await;
+    let found = database.verify().await.differences;
+    assert_eq!(
+        found.iter().map(|difference| difference.description()).collect::<Vec<_>>(),
+        ["the column changed_in is missing", "the index idx_tasks_user_id is missing"]
+    );
+    for difference in &found {
+        database.apply_fix(difference).await;
+    }
+    assert_eq!(database.differences().await, [""; 0]);
 }
 
 #[tokio::test]

@@ -238,6 +238,7 @@ async fn index_and_constraint_names_are_stable() {
         "idx_tasks_due_date | (user_id, due_date, id)",
         "idx_tasks_updated_at | (user_id, updated_at DESC, id DESC)",
         "idx_tasks_user_completed | (user_id, created_at DESC, id DESC) WHERE (completed IS TRUE)",
+        "idx_tasks_user_id | (user_id, changed_in, id)",
         "idx_tasks_user_idempotency_key | (user_id, idempotency_key)",
         "tasks_pkey | (id)",
     ];

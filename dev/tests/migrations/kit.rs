@@ -177,13 +177,16 @@ impl Database {
         self.rows(sql).await.pop().expect("a row")
     }
 
-    /// All relations, columns, constraints, indexes, triggers and functions of the schema `public`, one line each.
+    /// All relations, columns, constraints, indexes, triggers and functions of the schema `public`, and of the tables for
+    /// the functions in `tasks_api`, one line each.
     pub(crate) async fn catalog(&self) -> Vec<String> {
         self.rows(
             "with relation as (
                 select oid, relname
                 from pg_class
                 where relnamespace = 'public'::regnamespace
+                    or relnamespace = to_regnamespace('tasks_api')
+                    and relname in ('task_tombstones', 'sync_epoch', 'idempotency_keys')
             )
             select 'relation', relname, relkind::text
                 from relation
@@ -201,11 +204,12 @@ impl Database {
             union all
             select 'constraint', conname, conrelid::regclass || ' ' || pg_get_constraintdef(oid)
                 from pg_constraint
-                where connamespace = 'public'::regnamespace
+                where conrelid in (select oid from relation)
             union all
-            select 'index', indexname, indexdef
-                from pg_indexes
-                where schemaname = 'public'
+            select 'index', relname, pg_get_indexdef(indexrelid)
+                from pg_index
+                join pg_class on pg_class.oid = indexrelid
+                where indrelid in (select oid from relation)
             union all
             select 'trigger', tgname, pg_get_triggerdef(pg_trigger.oid)
                 from relation
@@ -214,7 +218,7 @@ impl Database {
             union all
             select 'function', proname, pg_get_functiondef(oid)
                 from pg_proc
-                where pronamespace = 'public'::regnamespace
+                where pronamespace in ('public'::regnamespace, to_regnamespace('tasks_api'))
             order by 1, 2, 3",
         )
         .await

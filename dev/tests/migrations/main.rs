@@ -2,13 +2,16 @@
 
 mod adoption;
 mod bookkeeping;
+mod change_feed;
 mod change_trigger;
+mod clean_up;
 mod column_types;
 mod drift;
 mod fresh;
 mod indexes;
 mod interruptions;
 mod kit;
+mod new_epoch;
 mod previous_release;
 mod program;
 mod proof;

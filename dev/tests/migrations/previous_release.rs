@@ -217,7 +217,7 @@ async fn an_adoption_of_the_previous_release_is_upgraded() {
         };
         let (before, after) = (indexes_of_tasks(&original), indexes_of_tasks(&database.catalog().await));
         assert!(before.iter().all(|index| after.contains(index)), "{name}: {before:#?} {after:#?}");
-        assert_eq!(after.len(), before.len() + 6, "{name}: {after:#?}");
+        assert_eq!(after.len(), before.len() + 7, "{name}: {after:#?}");
         let our_checks = "select conname from pg_constraint where conrelid = 'tasks'::regclass and conname = 'ck_tasks_title_length'";
         assert_eq!(database.rows(our_checks).await, [""; 0], "{name}");
 

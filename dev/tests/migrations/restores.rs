@@ -38,6 +38,8 @@ async fn objects_missing_after_a_restore_are_fixed() {
                 drop index idx_tasks_user_idempotency_key;
                 drop trigger zz_tasks_note_change on tasks;
                 drop function tasks_api.tasks_note_change();
+                drop trigger zz_tasks_note_delete on tasks;
+                delete from tasks_api.sync_epoch;
                 alter table tasks alter column version drop default",
             )
             .await;
@@ -46,7 +48,9 @@ async fn objects_missing_after_a_restore_are_fixed() {
             found.iter().map(|difference| difference.description()).collect::<Vec<_>>(),
             [
                 "the column version has no default",
+                "the table tasks_api.sync_epoch has no row",
                 "the trigger that keeps updated_at and version is missing",
+                "the trigger that notes deleted tasks is missing",
                 "the index idx_tasks_due_date is missing",
                 "the index idx_tasks_user_idempotency_key is missing",
             ],

@@ -10,5 +10,6 @@ async fn main() -> Result<(), StartError> {
 async fn complete_task(user: UserScope, request: Request) -> Result<Response, ApiError> {
     let id = request.id()?;
     let completion: Completion = request.optional_json()?;
-    Ok(response::ok(user.tasks().complete(&id, &completion, &request.if_match()?).await?))
+    let (versions, key) = (request.if_match()?, request.idempotency_key()?);
+    Ok(response::ok(user.tasks().complete(&id, &completion, &versions, key.as_ref()).await?))
 }

@@ -9,5 +9,6 @@ async fn main() -> Result<(), StartError> {
 
 async fn create_task(user: UserScope, request: Request) -> Result<Response, ApiError> {
     let new_task: NewTask = request.json()?;
-    Ok(response::created(user.tasks().create(&new_task).await?))
+    let key = request.idempotency_key()?;
+    Ok(response::created(user.tasks().create(&new_task, key.as_ref()).await?))
 }

@@ -9,6 +9,7 @@ async fn main() -> Result<(), StartError> {
 
 async fn delete_task(user: UserScope, request: Request) -> Result<Response, ApiError> {
     let id = request.id()?;
-    let deleted = user.tasks().delete(&id, &request.if_match()?).await?;
-    Ok(response::no_content(deleted.transaction))
+    let (versions, key) = (request.if_match()?, request.idempotency_key()?);
+    let deleted = user.tasks().delete(&id, &versions, key.as_ref()).await?;
+    Ok(response::no_content(deleted.map(|deleted| deleted.transaction)))
 }

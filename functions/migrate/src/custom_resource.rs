@@ -1,5 +1,5 @@
 //! In AWS: the schema as a custom resource of CloudFormation, so that a deployment migrates it before it replaces the
-//! functions.
+//! functions. A schedule invokes the same function with a command, because it alone has the privileges of the owner.
 //!
 //! CloudFormation waits for an hour for a response. So one is sent in every case: when a migration fails, when the time of
 //! the function is almost up, and when the program panics. Deleting the resource changes nothing. Neither does a deployment
@@ -12,6 +12,7 @@ use aws_lambda_events::cloudformation::CloudFormationCustomResourceRequest as Re
 use lambda_runtime::{Context, LambdaEvent, service_fn};
 use migrations::Report;
 use migrations::settings::Settings;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::callback::Callback;
@@ -33,14 +34,45 @@ pub(crate) async fn serve() -> Result<(), lambda_runtime::Error> {
     lambda_runtime::run(service_fn(handle)).await
 }
 
+/// Why the function is invoked.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Invocation {
+    Scheduled { command: ScheduledCommand },
+    CloudFormation(Box<Request>),
+}
+
+/// What the schedule of the template asks for.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ScheduledCommand {
+    CleanUp,
+}
+
+async fn handle(event: LambdaEvent<Invocation>) -> Result<(), lambda_runtime::Error> {
+    let (invocation, context) = event.into_parts();
+    match invocation {
+        Invocation::Scheduled { command: ScheduledCommand::CleanUp } => handle_clean_up(&context).await,
+        Invocation::CloudFormation(request) => handle_request(*request, &context).await,
+    }
+}
+
+/// Fails when the clean-up does. Lambda invokes the function again then, which continues it.
+async fn handle_clean_up(context: &Context) -> Result<(), lambda_runtime::Error> {
+    const OUT_OF_TIME: &str = "the time of the function was up: the next clean-up continues";
+    let outcome =
+        tokio::time::timeout(time_left(context), clean_up()).await.unwrap_or_else(|_| Err(OUT_OF_TIME.to_owned()));
+    println!("{}", log_line(&outcome));
+    outcome.map(drop).map_err(Into::into)
+}
+
 /// Fails only when the response could not be sent. Lambda invokes the function again then, which does no harm.
-async fn handle(event: LambdaEvent<Request>) -> Result<(), lambda_runtime::Error> {
-    let (request, context) = event.into_parts();
+async fn handle_request(request: Request, context: &Context) -> Result<(), lambda_runtime::Error> {
     let callback = Callback::from_request(&request);
     *pending_callback() = Some(callback.clone());
     let outcome = match request {
         Request::Delete(_) => Ok("the schema and the tasks stay".to_owned()),
-        _ => tokio::time::timeout(time_left(&context), up()).await.unwrap_or_else(|_| Err(OUT_OF_TIME.to_owned())),
+        _ => tokio::time::timeout(time_left(context), up()).await.unwrap_or_else(|_| Err(OUT_OF_TIME.to_owned())),
     };
     println!("{}", log_line(&outcome));
     pending_callback().take();
@@ -59,6 +91,13 @@ async fn up() -> Result<String, String> {
         (0, names) => format!("applied {}", names.join(", ")),
         (count, _) => format!("adopted the table tasks with {count} changes"),
     })
+}
+
+/// Returns a sentence in either case.
+async fn clean_up() -> Result<String, String> {
+    let settings = Settings::from_env()?;
+    let deleted = migrations::clean_up(&settings.database_url).await.map_err(|error| error.to_string())?;
+    Ok(deleted.to_string())
 }
 
 fn log_line(outcome: &Result<String, String>) -> Value {

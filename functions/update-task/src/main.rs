@@ -10,5 +10,6 @@ async fn main() -> Result<(), StartError> {
 async fn update_task(user: UserScope, request: Request) -> Result<Response, ApiError> {
     let id = request.id()?;
     let change: TaskChange = request.json()?;
-    Ok(response::ok(user.tasks().update(&id, &change, &request.if_match()?).await?))
+    let (versions, key) = (request.if_match()?, request.idempotency_key()?);
+    Ok(response::ok(user.tasks().update(&id, &change, &versions, key.as_ref()).await?))
 }

@@ -1,12 +1,16 @@
 //! What the program can do with a database. Each command opens a session of its own.
 
+mod clean_up;
 mod down;
+mod new_epoch;
 mod plan;
 mod status;
 mod up;
 mod verify;
 
+pub use clean_up::{CleanUp, clean_up};
 pub use down::{down, down_discarding_data};
+pub use new_epoch::{NewEpoch, new_epoch};
 pub use plan::{Plan, PlannedChange, plan};
 pub use status::{MigrationStatus, State, status};
 pub use up::{up, up_with_lock_timeout};
@@ -24,6 +28,8 @@ mod tests {
         fn assert_send<F: Send>(_: F) {}
         assert_send(up("", &Options::default()));
         assert_send(down(""));
+        assert_send(new_epoch(""));
+        assert_send(clean_up(""));
         assert_send(plan("", &Options::default()));
         assert_send(status(""));
     }

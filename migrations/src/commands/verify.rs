@@ -12,6 +12,7 @@ use crate::schema::comparison;
 use crate::schema::difference::Difference;
 use crate::schema::orphans;
 use crate::schema::priority_check;
+use crate::schema::transaction_numbers;
 use crate::task_table;
 use crate::user_table;
 
@@ -71,6 +72,7 @@ async fn run(
     }
     let mut notes = notes::notes(database, &tasks, users.as_ref()).await?;
     if differences.is_empty() {
+        differences.extend(transaction_numbers::difference(database).await?);
         let proof = proof::prove(database, database_url, functions, &tasks, users.as_ref()).await?;
         differences.extend(proof.differences);
         notes.extend(proof.notes);

@@ -24,7 +24,10 @@ pub(super) async fn differences(
             select pg_class.oid, relnamespace, privileges
             from (values
                 ('tasks', array['select', 'insert', 'update', 'delete']),
-                ('tasks_api.task_fences', array['select', 'insert', 'delete'])
+                ('tasks_api.task_fences', array['select', 'insert', 'delete']),
+                ('tasks_api.task_tombstones', array['select']),
+                ('tasks_api.sync_epoch', array['select']),
+                ('tasks_api.idempotency_keys', array['select', 'insert'])
             ) as needed (name, privileges)
             join pg_class
                 on pg_class.oid = to_regclass(name)

@@ -3,7 +3,8 @@
 use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 
 use crate::bookkeeping::Bookkeeping;
-use crate::schema::change_trigger;
+use crate::schema::sync_tables::SyncTables;
+use crate::schema::triggers::Triggers;
 
 /// The table `tasks` that the search path finds, no matter which program created it.
 pub(crate) struct TasksTable {
@@ -17,13 +18,11 @@ pub(crate) struct TasksTable {
     pub(crate) indexes: Vec<Index>,
     /// The names in its schema that a new index cannot have, of those that begin with `idx_tasks_`.
     pub(crate) taken_names: Vec<String>,
-    /// The trigger that calls [`change_trigger::FUNCTION_NAME`].
-    pub(crate) trigger: Option<Trigger>,
-    /// The function [`change_trigger::FUNCTION_NAME`].
-    pub(crate) function: Option<Function>,
+    pub(crate) triggers: Triggers,
     /// The names of its rewrite rules, quoted for SQL.
     pub(crate) rules: Vec<String>,
     pub(crate) fences: FencesTable,
+    pub(crate) sync_tables: SyncTables,
     pub(crate) origin: Origin,
     pub(crate) bookkeeping: Bookkeeping,
 }
@@ -104,26 +103,6 @@ impl Index {
     }
 }
 
-#[derive(FromRow)]
-pub(crate) struct Trigger {
-    pub(crate) name: String,
-    pub(crate) enabled: bool,
-    /// `pg_trigger.tgtype`.
-    pub(crate) type_bits: i16,
-    /// Whether it fires for some rows only.
-    pub(crate) has_condition: bool,
-    /// The schema of the function that it calls, quoted for SQL.
-    pub(crate) function_schema: String,
-}
-
-#[derive(FromRow)]
-pub(crate) struct Function {
-    /// The body.
-    pub(crate) source: String,
-    /// `pg_proc.proconfig`.
-    pub(crate) settings: Vec<String>,
-}
-
 /// A table whose rows are users, as far as a foreign key needs to know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UserTable {
@@ -159,10 +138,10 @@ impl TasksTable {
             foreign_keys: foreign_keys(database).await?,
             indexes: indexes(database).await?,
             taken_names: taken_names(database).await?,
-            trigger: trigger(database).await?,
-            function: function(database).await?,
+            triggers: Triggers::read(database).await?,
             rules: rules(database).await?,
             fences: fences(database).await?,
+            sync_tables: SyncTables::read(database).await?,
             origin: origin(database, &bookkeeping).await?,
             bookkeeping,
         }))
@@ -289,45 +268,6 @@ async fn taken_names(database: &mut PgConnection) -> Result<Vec<String>, sqlx::E
         order by 1",
     )
     .fetch_all(database)
-    .await
-}
-
-async fn trigger(database: &mut PgConnection) -> Result<Option<Trigger>, sqlx::Error> {
-    sqlx::query_as(
-        "select
-            tgname::text as name,
-            tgenabled in ('O', 'A') as enabled,
-            tgtype as type_bits,
-            tgqual is not null as has_condition,
-            pronamespace::regnamespace::text as function_schema
-        from pg_trigger
-        join pg_proc
-            on pg_proc.oid = tgfoid
-        where tgrelid = to_regclass('tasks')
-            and proname = $1
-            and not tgisinternal
-        -- Beside a copy of an earlier release, ours is the one that counts.
-        order by pronamespace::regnamespace::text <> 'tasks_api'
-        limit 1",
-    )
-    .bind(change_trigger::FUNCTION_NAME)
-    .fetch_optional(database)
-    .await
-}
-
-async fn function(database: &mut PgConnection) -> Result<Option<Function>, sqlx::Error> {
-    sqlx::query_as(
-        "select
-            prosrc as source,
-            coalesce(proconfig, '{}') as settings
-        from pg_proc
-        join pg_namespace
-            on pg_namespace.oid = pronamespace
-        where nspname = 'tasks_api'
-            and proname = $1",
-    )
-    .bind(change_trigger::FUNCTION_NAME)
-    .fetch_optional(database)
     .await
 }
 

@@ -40,7 +40,7 @@ impl ExpectedColumn {
     }
 }
 
-pub(crate) static COLUMNS: [ExpectedColumn; 13] = [
+pub(crate) static COLUMNS: [ExpectedColumn; 14] = [
     existing("id", KEY_TYPES),
     existing("user_id", KEY_TYPES),
     existing("title", TEXT_TYPES),
@@ -54,6 +54,7 @@ pub(crate) static COLUMNS: [ExpectedColumn; 13] = [
     not_null("version", &["int8"], "bigint not null default 1"),
     nullable("idempotency_key", TEXT_TYPES, "text"),
     nullable("last_request", TEXT_TYPES, "text"),
+    nullable("changed_in", &["xid8"], "xid8"),
 ];
 
 /// The default that the functions rely on, for a column of this type. `None` where they need none, and where the program
@@ -118,7 +119,7 @@ const fn index(names: [&'static str; 2], definition: &'static str) -> ExpectedIn
 }
 
 /// Every write maintains them all, so there is none without a statement that needs it.
-pub(crate) static INDEXES: [ExpectedIndex; 6] = [
+pub(crate) static INDEXES: [ExpectedIndex; 7] = [
     index(["idx_tasks_created_at", "idx_tasks_user_newest"], "(user_id, created_at desc, id desc)"),
     index(
         ["idx_tasks_user_completed", "idx_tasks_user_done"],
@@ -130,6 +131,7 @@ pub(crate) static INDEXES: [ExpectedIndex; 6] = [
     ),
     index(["idx_tasks_updated_at", "idx_tasks_user_updated"], "(user_id, updated_at desc, id desc)"),
     index(["idx_tasks_due_date", "idx_tasks_user_due_date"], "(user_id, due_date, id)"),
+    index(["idx_tasks_user_id", "idx_tasks_user_changed"], "(user_id, changed_in, id)"),
     ExpectedIndex {
         names: ["idx_tasks_user_idempotency_key", "idx_tasks_idempotency_key"],
         unique: true,

@@ -6,7 +6,8 @@
 //! |---|---|
 //! | [`catalog`] | the table as PostgreSQL's catalog describes it |
 //! | [`expected_schema`] | the columns, checks and indexes that the functions need |
-//! | [`change_trigger`] | the trigger that maintains `updated_at` and `version` |
+//! | [`triggers`] | the triggers that maintain `updated_at`, `version` and `changed_in`, and record deleted tasks |
+//! | [`sync_tables`] | the tables of deleted tasks, of the epoch and of idempotency keys |
 //! | [`change`] | a change as SQL, with the SQL that undoes it |
 //! | [`difference`] | one difference between the two, and the changes that resolve it |
 //! | [`priority_check`] | the check on `priority`, which follows a setting |
@@ -17,11 +18,11 @@
 //! | [`other_tables`] | tables beside `tasks` that seem to have tasks |
 //! | [`soft_delete`] | rows that another back end marks as deleted |
 //! | [`synonyms`] | the names that other back ends give to columns and tables |
+//! | [`transaction_numbers`] | numbers that come from another server |
 //! | [`time_zones`] | defaults that store another time than UTC |
 
 pub(crate) mod catalog;
 pub(crate) mod change;
-pub(crate) mod change_trigger;
 pub(crate) mod comparison;
 pub(crate) mod completion;
 pub(crate) mod difference;
@@ -31,5 +32,8 @@ pub(crate) mod other_tables;
 pub(crate) mod priority_check;
 pub(crate) mod priority_spelling;
 pub(crate) mod soft_delete;
+pub(crate) mod sync_tables;
 pub(crate) mod synonyms;
 pub(crate) mod time_zones;
+pub(crate) mod transaction_numbers;
+pub(crate) mod triggers;

@@ -15,7 +15,7 @@ use super::prepared::{PreparedStatements, Preparing};
 use super::query::Query;
 use super::row::Row;
 use super::socket::{SocketProbe, Unread};
-use super::stats::{ConnectPhases, ConnectReason};
+use super::stats::{ConnectPhases, ConnectReason, StatsRecorder};
 use crate::time::FreezeAwareInstant;
 
 /// A signed-in connection and its socket.
@@ -118,15 +118,20 @@ impl Connection {
     pub(super) async fn execute<const N: usize>(
         &mut self,
         queries: &[Query<'_>; N],
+        stats: &StatsRecorder,
     ) -> Result<[Vec<Row>; N], ExecuteError> {
         for sql in std::mem::take(&mut self.to_prepare) {
             self.prepared.prepare(&self.client, &sql);
         }
+        let may_wait = queries.iter().any(|query| query.may_wait);
+        let guard = may_wait.then_some(WaitingGuard { probe: &self.probe, stats });
         let executions = queries.iter().map(|query| self.execute_one(query));
         let rows = tokio::select! {
-            rows = try_join_all(executions) => rows.map_err(ExecuteError::Driver)?,
-            () = dead_path(&self.probe) => return Err(ExecuteError::DeadPath),
+            rows = try_join_all(executions) => rows.map_err(ExecuteError::Driver),
+            () = dead_path(&self.probe) => Err(ExecuteError::DeadPath),
         };
+        guard.map(WaitingGuard::disarm);
+        let rows = rows?;
         self.last_used = FreezeAwareInstant::now();
         for query in queries.iter().filter(|query| query.is_prepared) {
             self.prepared.prepare(&self.client, &query.sql);
@@ -161,6 +166,27 @@ impl Connection {
 
     pub(super) fn is_closed(&self) -> bool {
         self.client.is_closed()
+    }
+}
+
+/// Records, when it is dropped, that a request ended while the server executed its statement. Not if the path is dead.
+struct WaitingGuard<'a> {
+    probe: &'a SocketProbe,
+    stats: &'a StatsRecorder,
+}
+
+impl WaitingGuard<'_> {
+    /// The statement has succeeded or failed.
+    fn disarm(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for WaitingGuard<'_> {
+    fn drop(&mut self) {
+        if !self.probe.has_unacked_data() {
+            self.stats.waiting_at_end();
+        }
     }
 }
 

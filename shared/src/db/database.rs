@@ -163,7 +163,7 @@ set constraints all immediate";
         let (bytes_sent, started) = (connection.bytes_sent(), Instant::now());
         let savepoint = if self.in_transaction { connection.batch(SAVEPOINT).await } else { Ok(()) };
         let result = match savepoint {
-            Ok(()) => connection.execute(queries).await,
+            Ok(()) => connection.execute(queries, &self.stats).await,
             Err(error) => Err(error),
         };
         let result = result.map_err(|error| {

@@ -157,6 +157,12 @@ impl DbError {
         driver.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE)
     }
 
+    /// Whether the statement was cancelled, as when it waits too long for a lock: 55P03, 57014.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        let Some(ExecuteError::Driver(driver)) = self.source.downcast_ref() else { return false };
+        driver.code().is_some_and(|code| [SqlState::LOCK_NOT_AVAILABLE, SqlState::QUERY_CANCELED].contains(code))
+    }
+
     /// What the server named. Empty unless the error is a [`DbErrorKind::Rejected`].
     pub(crate) fn rejected_by(&self) -> RejectedBy<'_> {
         let Some(ExecuteError::Driver(driver)) = self.source.downcast_ref() else { return RejectedBy::default() };

@@ -18,12 +18,15 @@ pub(crate) struct Query<'a> {
     /// Whether it is executed as a prepared statement where there is one. That needs one plan that fits all parameters, as
     /// for a look-up by key.
     pub(crate) is_prepared: bool,
+    /// Whether it may wait for a transaction of another request. [`DbStats::was_waiting`](super::DbStats) tells if that is
+    /// what a request was doing at its end.
+    pub(crate) may_wait: bool,
 }
 
 impl<'a> Query<'a> {
     /// A statement that is parsed and planned at each execution.
     pub(crate) fn new(name: &'static str, sql: impl Into<Cow<'a, str>>, params: Vec<SqlParam<'a>>) -> Self {
-        Self { name, sql: sql.into(), params, is_prepared: false }
+        Self { name, sql: sql.into(), params, is_prepared: false, may_wait: false }
     }
 
     /// A statement that is executed often enough to be prepared.

@@ -16,6 +16,8 @@ pub(crate) struct DbStats {
     pub(crate) retries: Vec<&'static str>,
     /// The names of statements that took longer than 100 ms.
     pub(crate) slow: Vec<&'static str>,
+    /// Whether the request ended while the database executed a statement that may wait for another transaction.
+    pub(crate) was_waiting: bool,
 }
 
 /// How long each phase of connecting took. Phases that were not needed are zero.
@@ -95,6 +97,11 @@ impl StatsRecorder {
     /// Measures the time until the guard is dropped, also by a request that is cancelled.
     pub(super) fn waiting(&self) -> WaitGuard<'_> {
         WaitGuard { recorder: self, since: Instant::now() }
+    }
+
+    /// Records that a request ended while it waited for another transaction.
+    pub(super) fn waiting_at_end(&self) {
+        self.lock().was_waiting = true;
     }
 
     fn lock(&self) -> MutexGuard<'_, DbStats> {

@@ -7,12 +7,14 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::error::ApiError;
 use crate::scope::Versions;
 
+const IF_MATCH_RULE: &str = "entity tags are quoted, as in If-Match: \"7\"";
+
 /// The versions that an `If-Match` header names. Weak tags and tags that no row can have match nothing.
 ///
 /// # Errors
 /// [`ApiError::MalformedHeader`] if the header is not a list of entity tags.
 pub(super) fn parse_if_match(header: &str) -> Result<Versions, ApiError> {
-    let tags = parse_tags(header).ok_or(ApiError::MalformedHeader("If-Match"))?;
+    let tags = parse_tags(header).ok_or(ApiError::MalformedHeader("If-Match", IF_MATCH_RULE))?;
     let version = |tag: &Tag<'_>| if tag.is_weak { None } else { tag.version() };
     Ok(tags.map_or(Versions::ANY, |tags| Versions::one_of(tags.iter().filter_map(version).collect())))
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use crate::auth::AuthError;
-use crate::db::{DbError, DbErrorKind};
+use crate::db::{DbError, DbErrorKind, RowId};
 use crate::input::{InvalidInput, InvalidQuery};
 use crate::noun::Noun;
 use crate::scope::StoreError;
@@ -42,8 +42,8 @@ pub enum ApiError {
     #[error("The request body is not valid JSON")]
     MalformedBody(#[source] serde_json::Error),
     /// 400: a header does not have the syntax of its standard.
-    #[error("The header {0} is malformed: entity tags are quoted, as in {0}: \"7\"")]
-    MalformedHeader(&'static str),
+    #[error("The header {0} is malformed: {1}")]
+    MalformedHeader(&'static str, &'static str),
     /// 400: a cursor is not one of ours, or belongs to another list.
     #[error("The cursor is malformed or belongs to a list with other parameters: read the list from its start")]
     InvalidCursor(#[source] Option<Source>),
@@ -65,6 +65,9 @@ pub enum ApiError {
     /// 409: the change conflicts with stored rows, as the sentence says.
     #[error("{0}")]
     Conflict(String, #[source] Source),
+    /// 409: another request with the same `Idempotency-Key` has not ended. `None` if this one ended first.
+    #[error("A request with this Idempotency-Key is still in progress")]
+    IdempotencyInProgress(#[source] Option<Source>),
     /// 412: the row has changed since the client read it.
     #[error("The {} has changed since you read it", .0.name)]
     PreconditionFailed(&'static Noun),
@@ -80,6 +83,9 @@ pub enum ApiError {
     /// 422: the input breaks rules of the database that are not ours.
     #[error("{0}")]
     DatabaseRule(InvalidInput, #[source] Source),
+    /// 422: the `Idempotency-Key` was used for another request. What that one made or changed, if that is one thing.
+    #[error("The Idempotency-Key was used before, for another request")]
+    IdempotencyKeyReused(Option<RowId>),
     /// 428: the deployment requires `If-Match`.
     #[error("The header If-Match is required: send the ETag of the task that you read")]
     PreconditionRequired,
@@ -125,7 +131,7 @@ impl ApiError {
     pub(crate) fn retry_after(&self) -> Option<u32> {
         match self {
             Self::DatabaseUnavailable { retry_after, .. } => Some(*retry_after),
-            Self::DeadlineExceeded | Self::AuthUnavailable(_) => Some(1),
+            Self::DeadlineExceeded | Self::AuthUnavailable(_) | Self::IdempotencyInProgress(_) => Some(1),
             _ => None,
         }
     }
@@ -134,7 +140,9 @@ impl ApiError {
     pub(crate) fn operator_action(&self) -> Option<OperatorAction> {
         match self {
             Self::DatabaseUnavailable { action, .. } => Some(*action),
-            Self::DeadlineExceeded | Self::AuthUnavailable(_) => Some(OperatorAction::Wait),
+            Self::DeadlineExceeded | Self::AuthUnavailable(_) | Self::IdempotencyInProgress(_) => {
+                Some(OperatorAction::Wait)
+            }
             Self::Misconfigured(_) | Self::Internal(_) => Some(OperatorAction::Fix),
             _ => None,
         }
@@ -142,7 +150,7 @@ impl ApiError {
 
     fn status_and_code(&self) -> (u16, &'static str) {
         match self {
-            Self::MalformedBody(_) | Self::MalformedHeader(_) => (400, "malformed_request"),
+            Self::MalformedBody(_) | Self::MalformedHeader(..) => (400, "malformed_request"),
             Self::InvalidCursor(_) => (400, "invalid_cursor"),
             Self::Unauthenticated(_) => (401, "unauthenticated"),
             Self::ForeignUser => (403, "foreign_user"),
@@ -150,10 +158,12 @@ impl ApiError {
             Self::RouteNotFound(_) => (404, "route_not_found"),
             Self::MethodNotAllowed(_) => (405, "method_not_allowed"),
             Self::Conflict(..) => (409, "conflict"),
+            Self::IdempotencyInProgress(_) => (409, "idempotency_in_progress"),
             Self::PreconditionFailed(_) => (412, "precondition_failed"),
             Self::BodyTooLarge => (413, "body_too_large"),
             Self::UnsupportedMediaType => (415, "unsupported_media_type"),
             Self::InvalidInput(_) | Self::DatabaseRule(..) => (422, "validation_failed"),
+            Self::IdempotencyKeyReused(_) => (422, "idempotency_key_reused"),
             Self::PreconditionRequired => (428, "precondition_required"),
             Self::DatabaseUnavailable { .. } | Self::DeadlineExceeded => (503, "database_unavailable"),
             Self::AuthUnavailable(_) => (503, "sign_in_unavailable"),
@@ -218,6 +228,9 @@ impl From<StoreError> for ApiError {
                 let table = error.rejected_by().table.unwrap_or("another table").to_owned();
                 Self::Conflict(format!("The {} is still used by {table}", noun.name), error.into())
             }
+            StoreError::KeyReused(id) => Self::IdempotencyKeyReused(id),
+            StoreError::KeyInProgress(error) => Self::IdempotencyInProgress(Some(error.into())),
+            StoreError::UnreadableAnswer => Self::Internal(error.into()),
             StoreError::UnknownUser(error) => Self::Unauthenticated(Some(error.into())),
             StoreError::Database(_, error) => error.into(),
         }

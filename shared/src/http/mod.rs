@@ -5,6 +5,7 @@
 mod conditional;
 mod error;
 mod event;
+mod idempotency;
 mod problem;
 mod request;
 pub mod response;

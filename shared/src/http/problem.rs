@@ -23,6 +23,9 @@ impl Serialize for Problem<'_> {
         if let ApiError::InvalidInput(input) | ApiError::DatabaseRule(input, _) = self.error {
             map.serialize_entry("errors", &input.0)?;
         }
+        if let ApiError::IdempotencyKeyReused(Some(id)) = self.error {
+            map.serialize_entry("id", id)?;
+        }
         map.end()
     }
 }

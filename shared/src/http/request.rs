@@ -6,11 +6,12 @@ use serde_json::Value;
 use super::conditional;
 use super::error::ApiError;
 use super::event::Event;
+use super::idempotency;
 use super::response::{self, Response};
 use super::routes;
 use crate::config::ApiConfig;
 use crate::input::{FromJson, FromPath, FromQuery, InvalidInput, ObjectReader, QueryReader};
-use crate::scope::Versions;
+use crate::scope::{IdempotencyKey, Versions};
 
 /// The largest body, in bytes after decoding.
 const BODY_MAX_BYTES: usize = 64 * 1024;
@@ -81,6 +82,14 @@ impl Request {
             None if self.config.require_if_match => Err(ApiError::PreconditionRequired),
             None => Ok(Versions::ANY),
         }
+    }
+
+    /// What the client calls this operation, so that it can repeat it: `Idempotency-Key`.
+    ///
+    /// # Errors
+    /// [`ApiError::MalformedHeader`]
+    pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, ApiError> {
+        self.header("idempotency-key").map(idempotency::parse_key).transpose()
     }
 
     /// The query string.

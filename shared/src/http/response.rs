@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::config::JsonFormat;
-use crate::output::{EntityTag, Representation, Resource, to_json};
+use crate::output::{EntityTag, Representation, Resource, Written, to_json};
 
 /// A handler's response, before the common headers.
 pub struct Response {
@@ -12,12 +12,15 @@ pub struct Response {
     pub(super) location: Option<Location>,
     /// The number of the transaction of a write. See [`Representation::transaction`].
     pub(super) transaction: Option<String>,
+    /// It is the answer to an earlier request. See [`Representation::is_replay`].
+    pub(super) is_replay: bool,
 }
 
 impl Response {
     fn new(status: u16, body: Option<Box<dyn Representation>>) -> Self {
         let transaction = body.as_ref().and_then(|body| body.transaction()).map(str::to_owned);
-        Self { status, body, location: None, transaction }
+        let is_replay = body.as_ref().is_some_and(|body| body.is_replay());
+        Self { status, body, location: None, transaction, is_replay }
     }
 }
 
@@ -42,10 +45,10 @@ pub fn ok(body: impl Representation + 'static) -> Response {
     Response::new(200, Some(Box::new(body)))
 }
 
-/// 204 after a write in this transaction.
+/// 204 after a write that returned its transaction.
 #[must_use]
-pub fn no_content(transaction: Option<String>) -> Response {
-    Response { transaction, ..Response::new(204, None) }
+pub fn no_content(Written { value: transaction, is_replay }: Written<Option<String>>) -> Response {
+    Response { transaction, is_replay, ..Response::new(204, None) }
 }
 
 /// 308: the same request, at another path.

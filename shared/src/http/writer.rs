@@ -72,6 +72,9 @@ impl<'a> ResponseWriter<'a> {
         if let Some(transaction) = &response.transaction {
             self.header("x-transaction-id", transaction);
         }
+        if response.is_replay {
+            self.header("idempotent-replayed", "true");
+        }
         let Some(representation) = &response.body else { return Ok(()) };
         if self.is_read {
             self.header("cache-control", "private, no-cache");

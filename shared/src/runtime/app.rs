@@ -77,6 +77,11 @@ impl App {
         };
         let outcome = result.and_then(|response| writer.respond(&response));
         let stats = self.database.take_stats();
+        let outcome = match outcome {
+            // It has reached the database, which may still do it: a repeat with the same key finds out.
+            Err(ApiError::DeadlineExceeded) if stats.was_waiting => Err(ApiError::IdempotencyInProgress(None)),
+            outcome => outcome,
+        };
         if let Some(metrics) = &self.metrics {
             metrics.write(&stats, outcome.as_ref().err(), context);
         }

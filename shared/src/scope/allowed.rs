@@ -35,6 +35,13 @@ pub(super) const FUNCTIONS_OF_SQL: [&str; 4] = ["_to_xml", "dblink", "ts_rewrite
 /// The last condition of each part that writes: the part has no effect once its attempt was given up.
 pub(super) const FENCE: &str = "not exists (select from tasks_api.task_fences where attempt = $2)";
 
+/// [`FENCE`] in a keyed write: the part has no effect either once something is stored under its key.
+pub(super) const KEYED_FENCE: &str =
+    "not exists (select from prior) and not exists (select from tasks_api.task_fences where attempt = $2)";
+
+/// The table of [`USER_TABLES`] that stores keys.
+pub(super) const KEYS: &str = "tasks_api.idempotency_keys";
+
 /// Whether a token is a keyword that can follow the conditions of a `where`.
 pub(super) const fn is_clause(sql: &[u8], token: Token) -> bool {
     const CLAUSES: [&str; 12] = [

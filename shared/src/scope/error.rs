@@ -1,6 +1,6 @@
 //! Failures of operations on a user's rows, before they are mapped to HTTP.
 
-use crate::db::{DbError, DbErrorKind, Rejection};
+use crate::db::{DbError, DbErrorKind, Rejection, RowId};
 use crate::input::InvalidInput;
 use crate::noun::Noun;
 
@@ -31,6 +31,15 @@ pub enum StoreError {
     /// Rows of another table refer to the row.
     #[error("another table refers to the {}", .0.name)]
     Referenced(&'static Noun, #[source] DbError),
+    /// The key was used for another input. The row that it made or changed, if there is one.
+    #[error("the key was used for another input")]
+    KeyReused(Option<RowId>),
+    /// Another request with the same key has not ended.
+    #[error("another request with the same key has not ended")]
+    KeyInProgress(#[source] DbError),
+    /// The answer that is stored under the key cannot be read.
+    #[error("the stored answer cannot be read")]
+    UnreadableAnswer,
     /// The user of the token does not exist any more.
     #[error("the user does not exist")]
     UnknownUser(#[source] DbError),

@@ -15,6 +15,34 @@ use super::tokens::{Token, contains};
 pub(crate) struct Insert {
     name: &'static str,
     sql: &'static str,
+    /// The number of the first parameter that belongs to a column.
+    first_param: usize,
+}
+
+/// An [`Insert`] that stores its answer under a key of the client, as a [`KeyedWrite`](super::KeyedWrite) does.
+#[derive(Debug)]
+pub(crate) struct KeyedInsert(Insert);
+
+impl KeyedInsert {
+    /// `name` is for logs and metrics. Fails the build unless `sql` is a keyed write of one insert.
+    pub(crate) const fn new(name: &'static str, sql: &'static str) -> Self {
+        let writes = check(sql, SqlKind::KeyedWrite);
+        assert!(writes == 2, "one insert beside that of the key");
+        check_form(sql);
+        Self(Insert { name, sql, first_param: 6 })
+    }
+
+    pub(super) fn as_insert(&self) -> &Insert {
+        &self.0
+    }
+}
+
+/// Fails the build if columns could not be left out of the first insert of `sql`.
+const fn check_form(sql: &str) {
+    let bytes = sql.as_bytes();
+    let all = Token { start: 0, end: bytes.len() };
+    let has_form = contains(bytes, all, COLUMNS_END) && contains(bytes, all, VALUES_END);
+    assert!(has_form, "the columns, the values and the `where` start on lines of their own");
 }
 
 impl Insert {
@@ -22,11 +50,8 @@ impl Insert {
     pub(crate) const fn new(name: &'static str, sql: &'static str) -> Self {
         let writes = check(sql, SqlKind::Write);
         assert!(writes == 1, "one insert");
-        let bytes = sql.as_bytes();
-        let all = Token { start: 0, end: bytes.len() };
-        let has_form = contains(bytes, all, COLUMNS_END) && contains(bytes, all, VALUES_END);
-        assert!(has_form, "the columns, the values and the `where` start on lines of their own");
-        Self { name, sql }
+        check_form(sql);
+        Self { name, sql, first_param: 3 }
     }
 
     /// The statement with all columns.
@@ -39,7 +64,7 @@ impl Insert {
     }
 
     /// The statement without the columns for which `is_left_out` is true, counted from zero after `user_id`. The other
-    /// parameters are numbered anew from `$3`.
+    /// parameters are numbered anew.
     pub(super) fn sql_without(&self, is_left_out: impl Fn(usize) -> bool) -> Cow<'static, str> {
         let Some(parts) = Parts::of(self.sql) else { return Cow::Borrowed(self.sql) };
         let kept: Vec<(&str, &str)> = parts
@@ -56,16 +81,18 @@ impl Insert {
         }
         let columns: Vec<&str> = kept.iter().map(|(column, _)| *column).collect();
         let mut sql = format!("{}{})\nselect ", parts.head, columns.join(", "));
-        let mut next = 3;
+        let mut next = self.first_param;
         for (index, (_, value)) in kept.iter().enumerate() {
             sql.push_str(if index > 0 { ", " } else { "" });
-            push_renumbered(&mut sql, value, &mut next);
+            push_renumbered(&mut sql, value, self.first_param, &mut next);
         }
         sql.push_str(parts.tail);
         Cow::Owned(sql)
     }
 }
 
+/// Before the name of the table. A keyed insert begins with a query.
+const INSERT: &str = "insert into ";
 /// Between the columns and the values.
 const COLUMNS_END: &str = ")\nselect ";
 /// Between the values and the conditions.
@@ -73,7 +100,7 @@ const VALUES_END: &str = "\nwhere ";
 
 /// The statement in pieces.
 struct Parts<'a> {
-    /// `insert into tasks (`
+    /// Up to `insert into tasks (`.
     head: &'a str,
     columns: Vec<&'a str>,
     values: Vec<&'a str>,
@@ -84,7 +111,8 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     /// `None` for another form, which [`Insert::new`] refuses.
     fn of(sql: &'a str) -> Option<Self> {
-        let (head, rest) = sql.split_at_checked(sql.find('(')? + 1)?;
+        let insert = sql.find(INSERT)?;
+        let (head, rest) = sql.split_at_checked(insert + sql.get(insert..)?.find('(')? + 1)?;
         let (columns, rest) = rest.split_once(COLUMNS_END)?;
         let (values, tail) = rest.split_at_checked(rest.find(VALUES_END)?)?;
         let (columns, values) = (split_list(columns), split_list(values));
@@ -107,14 +135,14 @@ fn split_list(list: &str) -> Vec<&str> {
     .collect()
 }
 
-/// Appends a value, with its parameters from `$3` on numbered from `next` on.
-fn push_renumbered(sql: &mut String, value: &str, next: &mut usize) {
+/// Appends a value, with its parameters from `first` on numbered from `next` on.
+fn push_renumbered(sql: &mut String, value: &str, first: usize, next: &mut usize) {
     let mut pieces = value.split('$');
     sql.push_str(pieces.next().unwrap_or_default());
     for piece in pieces {
         let digits = piece.bytes().take_while(u8::is_ascii_digit).count();
         let (number, rest) = piece.split_at(digits);
-        if matches!(number, "1" | "2") {
+        if number.parse().is_ok_and(|number: usize| number < first) {
             let _ = write!(sql, "${number}{rest}");
         } else {
             let _ = write!(sql, "${next}{rest}");
@@ -125,6 +153,7 @@ fn push_renumbered(sql: &mut String, value: &str, next: &mut usize) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::key_row::keyed_sql;
     use super::*;
 
     static INSERT: Insert = Insert::new(
@@ -136,6 +165,32 @@ where not exists (select from tasks_api.task_fences where attempt = $2)
 returning id
 ",
     );
+
+    static KEYED_INSERT: KeyedInsert = KeyedInsert::new(
+        "keyed insert",
+        keyed_sql!(
+            "create",
+            "\
+changed as (
+insert into tasks (user_id, title, description, done)
+select $1, $6, lower($7), case when $8 then $9 end
+where not exists (select from prior)
+  and not exists (select from tasks_api.task_fences where attempt = $2)
+returning id::text as task_id, '{}'::jsonb as answer
+)"
+        ),
+    );
+
+    #[test]
+    fn columns_are_left_out_of_keyed_inserts() {
+        let insert = KEYED_INSERT.as_insert();
+        assert_eq!(insert.sql_without(|_| false), insert.sql);
+        let (columns, values) =
+            ("(user_id, title, description, done)\nselect $1, $6, lower($7), case", "$8 then $9 end");
+        assert!(insert.sql.contains(columns) && insert.sql.contains(values), "{}", insert.sql);
+        let expected = insert.sql.replace(columns, "(user_id, title, done)\nselect $1, $6, case");
+        assert_eq!(insert.sql_without(|column| column == 1), expected.replace(values, "$7 then $8 end"));
+    }
 
     #[test]
     fn columns_are_left_out_and_parameters_renumbered() {

@@ -2,11 +2,13 @@
 //!
 //! [`UserScope`] is made from a [`VerifiedUser`](crate::VerifiedUser) and by nothing else. It sends [`Read`], [`Write`],
 //! [`Insert`] and [`Select`] statements, which compile only if they are confined to the rows of their user, and it fills in that
-//! user itself. Each noun is a module that adds a method to `UserScope`: `scope.tasks()`.
+//! user itself. [`KeyedWrite`] and [`KeyedInsert`] also store what they answer, for a client that repeats its request. Each noun is a module that adds a method to `UserScope`: `scope.tasks()`.
 
 mod allowed;
 mod error;
 mod insert;
+mod key_row;
+mod keyed;
 mod owner;
 mod rules;
 mod select;
@@ -18,10 +20,15 @@ mod values;
 mod versions;
 
 pub use error::StoreError;
-pub(crate) use insert::Insert;
+pub(crate) use insert::{Insert, KeyedInsert};
+pub(crate) use key_row::keyed_sql;
+pub use keyed::IdempotencyKey;
+#[cfg(test)]
+pub(crate) use keyed::fingerprint;
+pub(crate) use keyed::{KeyedRequest, StoredAnswer};
 pub(crate) use select::{Select, SelectStatement, SqlFragment};
 pub use statement::StartStatement;
-pub(crate) use statement::{Read, Write};
+pub(crate) use statement::{KeyedWrite, Read, Write};
 pub(crate) use table_check::{TABLE_CHECK, table_problems};
 pub use user_scope::UserScope;
 pub use versions::Versions;

@@ -10,20 +10,27 @@
 //! - Each `insert` is a `select` with `user_id` as its first column and `$1` as its first value; `on conflict` names
 //!   `user_id` first or does nothing.
 //! - No row changes its owner: `set user_id = …` is refused, and columns are assigned one at a time.
-//! - The `where` of each part that writes ends with the [`FENCE`].
+//! - The `where` of each part that writes ends with the [`FENCE`], in a keyed write with the [`KEYED_FENCE`].
+//! - Only a keyed write stores a key, and it has the form of [`keyed_sql`](super::key_row::keyed_sql).
 //!
 //! [`SOURCE_FUNCTIONS`] and earlier queries of the statement's own `with` need no owner. Functions in expressions are
 //! trusted not to read rows of other users, except [`FUNCTIONS_OF_SQL`].
 //!
-//! `tests/owner.rs` compiles this file, `allowed`, `statement`, `tokens` and `values` without the rest of the crate.
+//! `tests/owner.rs` compiles this file, `allowed`, `key_row`, `statement`, `tokens` and `values` without the rest of the
+//! crate.
 
-use super::allowed::{FENCE, FUNCTIONS_OF_SQL, SHARED_TABLES, SOURCE_FUNCTIONS, USER_TABLES, is_clause};
+use super::allowed::{
+    FENCE, FUNCTIONS_OF_SQL, KEYED_FENCE, KEYS, SHARED_TABLES, SOURCE_FUNCTIONS, USER_TABLES, is_clause,
+};
+use super::key_row::check_key_row;
 use super::tokens::{
     Token, check_tokens, contains, count_bytes, equal, equal_str, is_one_of, next_token, skip_parentheses, skip_tokens,
 };
 use super::values::check_values;
 
 const NO_FENCE: &str = "a write must have the condition `not exists (select from tasks_api.task_fences where attempt = $2)`, the last of its `where`";
+const NO_KEYED_FENCE: &str =
+    "a keyed write must have the condition `not exists (select from prior)`, directly before the fence";
 const UNKNOWN_TABLE: &str =
     "not one of USER_TABLES, SHARED_TABLES, SOURCE_FUNCTIONS or the earlier queries of the `with`";
 
@@ -37,6 +44,8 @@ pub(crate) enum SqlKind {
     Read,
     /// A statement that writes.
     Write,
+    /// A statement that writes and stores what it did under a key of the client.
+    KeyedWrite,
     /// A `select` that ends with its owner's condition, so that conditions can be appended.
     SelectPrefix,
     /// A part of a query. It is appended to a [`SqlKind::SelectPrefix`] and cannot end its `where`.
@@ -47,6 +56,9 @@ pub(crate) enum SqlKind {
 /// write.
 pub(crate) const fn check(sql: &str, kind: SqlKind) -> usize {
     check_tokens(sql.as_bytes());
+    if matches!(kind, SqlKind::KeyedWrite) {
+        check_key_row(sql);
+    }
     let mut checker = Checker::new(sql, kind);
     checker.check_kind();
     while !checker.token.is_empty() {
@@ -67,14 +79,23 @@ struct Query {
     in_from: bool,
     /// It writes, and its fence has not come yet.
     needs_fence: bool,
+    /// It writes what a key stands for, so its fence is the [`KEYED_FENCE`].
+    is_keyed: bool,
     /// The `where` of the owner or of the fence has begun.
     in_where: bool,
     is_insert: bool,
 }
 
 impl Query {
-    const NONE: Self =
-        Self { tables: 0, needs_owner: false, in_from: false, needs_fence: false, in_where: false, is_insert: false };
+    const NONE: Self = Self {
+        tables: 0,
+        needs_owner: false,
+        in_from: false,
+        needs_fence: false,
+        is_keyed: false,
+        in_where: false,
+        is_insert: false,
+    };
 }
 
 struct Checker<'a> {
@@ -174,7 +195,7 @@ impl<'a> Checker<'a> {
             let is_refused = is_one_of(self.sql, self.token, &["table", "truncate", "merge", "copy", "window"]);
             assert!(!is_refused, "only select, insert, update and delete are allowed, without named windows");
             assert!(!self.is("using"), "a second table in a query: write a subquery, or `on` for a join");
-            assert!(!self.is("tasks_api.task_fences"), "{}", NO_FENCE);
+            assert!(!self.is("tasks_api.task_fences"), "{}", self.no_fence());
             self.check_function();
         }
         self.advance();
@@ -184,7 +205,7 @@ impl<'a> Checker<'a> {
     const fn read_source(&mut self) {
         let distance = if self.is_at(1, "lateral") { 2 } else { 1 };
         let name = self.peek(distance);
-        assert!(!equal_str(self.sql, name, "tasks_api.task_fences"), "{}", NO_FENCE);
+        assert!(!equal_str(self.sql, name, "tasks_api.task_fences"), "{}", self.no_fence());
         if equal_str(self.sql, name, "(") {
             // A subquery is checked at its own level; a parenthesized join would hide its tables.
             assert!(self.is_at(distance + 1, "select"), "only a subquery can be in parentheses after `from`");
@@ -215,11 +236,16 @@ impl<'a> Checker<'a> {
 
     /// At a part that writes to the table `distance` tokens ahead.
     const fn read_target(&mut self, distance: usize) {
-        assert!(matches!(self.kind, SqlKind::Write), "a read must not write: make it a Write");
+        let is_keyed = matches!(self.kind, SqlKind::KeyedWrite);
+        assert!(is_keyed || matches!(self.kind, SqlKind::Write), "a read must not write: make it a Write");
         // Even if a query of the `with` has its name, the target is a table.
         assert!(is_one_of(self.sql, self.peek(distance), &USER_TABLES), "{}", UNKNOWN_TABLE);
+        let stores_key = equal_str(self.sql, self.peek(distance), KEYS);
+        // The form of a keyed write has one, which is fenced after the others.
+        assert!(!stores_key || (is_keyed && self.is("insert")), "only a KeyedWrite stores a key, in its query `kept`");
         self.writes += 1;
         self.query().needs_fence = true;
+        self.query().is_keyed = is_keyed && !stores_key;
     }
 
     /// At `insert`: `insert into t (user_id, …) select $1, …`.
@@ -261,7 +287,8 @@ impl<'a> Checker<'a> {
         if !(query.needs_fence && query.in_where && (self.after("and") || self.after("where"))) {
             return;
         }
-        if let Some(last) = skip_tokens(self.sql, self.token, FENCE) {
+        let fence = if query.is_keyed { KEYED_FENCE } else { FENCE };
+        if let Some(last) = skip_tokens(self.sql, self.token, fence) {
             let after = next_token(self.sql, last.end);
             // Anything else could make it an operand, or produce a row where it allows none, as `having` does.
             let is_last = after.is_empty() || is_one_of(self.sql, after, &[")", "on", "returning"]);
@@ -289,7 +316,11 @@ impl<'a> Checker<'a> {
     /// At a token after which the query can no longer have a `where`.
     const fn check_conditions(&self) {
         assert!(!self.queries[self.depth].needs_owner, "a table is used without `where user_id = $1`");
-        assert!(!self.queries[self.depth].needs_fence, "{}", NO_FENCE);
+        assert!(!self.queries[self.depth].needs_fence, "{}", self.no_fence());
+    }
+
+    const fn no_fence(&self) -> &'static str {
+        if matches!(self.kind, SqlKind::KeyedWrite) { NO_KEYED_FENCE } else { NO_FENCE }
     }
 
     const fn end_query(&mut self) {
@@ -305,7 +336,7 @@ impl<'a> Checker<'a> {
             let is_known = is_one_of(self.sql, self.token, &["select", "with", "insert", "update", "delete"]);
             assert!(is_known, "only select, insert, update and delete are allowed");
         }
-        if matches!(self.kind, SqlKind::Read | SqlKind::Write) {
+        if matches!(self.kind, SqlKind::Read | SqlKind::Write | SqlKind::KeyedWrite) {
             return;
         }
         let is_fragment = matches!(self.kind, SqlKind::Fragment);
@@ -325,7 +356,9 @@ impl<'a> Checker<'a> {
         self.end_query();
         match self.kind {
             SqlKind::Fragment => {}
-            SqlKind::Read | SqlKind::Write => assert!(self.owned > 0, "the statement must name its user as $1"),
+            SqlKind::Read | SqlKind::Write | SqlKind::KeyedWrite => {
+                assert!(self.owned > 0, "the statement must name its user as $1")
+            }
             SqlKind::SelectPrefix => {
                 let mut end = self.sql.len();
                 while end > 0 && self.sql[end - 1].is_ascii_whitespace() {

@@ -19,6 +19,15 @@ pub(crate) struct Write {
     sql: &'static str,
 }
 
+/// A [`Write`] that stores its answer under a key of the client, and changes nothing if there is one already. It has the
+/// form of [`keyed_sql`](super::key_row::keyed_sql): `$3` to `$5` belong to the key, and its further parameters start at
+/// `$6`.
+#[derive(Debug)]
+pub(crate) struct KeyedWrite {
+    name: &'static str,
+    sql: &'static str,
+}
+
 /// A statement that a function prepares while it starts. Any other is prepared after it was first executed.
 #[derive(Debug, Clone, Copy)]
 pub struct StartStatement(&'static str);
@@ -64,6 +73,23 @@ impl Write {
 
     pub(crate) const fn at_start(&self) -> StartStatement {
         StartStatement::new(self.sql)
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(super) fn sql(&self) -> &'static str {
+        self.sql
+    }
+}
+
+impl KeyedWrite {
+    /// `name` is for logs and metrics. Fails the build unless `sql` is a [`Write`] of that form.
+    pub(crate) const fn new(name: &'static str, sql: &'static str) -> Self {
+        let writes = check(sql, SqlKind::KeyedWrite);
+        assert!(writes > 1, "a keyed write must write more than its key");
+        Self { name, sql }
     }
 
     pub(super) fn name(&self) -> &'static str {

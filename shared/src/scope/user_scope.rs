@@ -1,6 +1,5 @@
 //! One verified user.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::insert::Insert;
@@ -62,7 +61,7 @@ impl UserScope {
         statement: &'static Write,
         params: Vec<SqlParam<'a>>,
     ) -> Result<QueryResult<Vec<Row>>, DbError> {
-        self.send_write(statement.name(), Cow::Borrowed(statement.sql()), &params).await
+        self.send_write(|params| Query::prepared(statement.name(), statement.sql(), params), &params).await
     }
 
     /// Executes an insert: one round trip. `columns` are the parameters of each column after `user_id`; `None` leaves the
@@ -74,7 +73,7 @@ impl UserScope {
     ) -> Result<QueryResult<Vec<Row>>, DbError> {
         let sql = statement.sql_without(|column| columns.get(column).is_some_and(Option::is_none));
         let params: Vec<SqlParam<'a>> = columns.into_iter().flatten().flatten().collect();
-        self.send_write(statement.name(), sql, &params).await
+        self.send_write(|params| Query::prepared(statement.name(), sql.clone(), params), &params).await
     }
 
     /// Starts a statement that lists rows.
@@ -87,18 +86,17 @@ impl UserScope {
         Ok(self.database.query(query).await?.rows)
     }
 
-    async fn send_write<'a>(
+    /// Sends a write. `query` makes it from its parameters, of which `params` are `$3` and following.
+    pub(super) async fn send_write<'a>(
         &'a self,
-        name: &'static str,
-        sql: Cow<'static, str>,
+        query: impl Fn(Vec<SqlParam<'a>>) -> Query<'a>,
         params: &[SqlParam<'a>],
     ) -> Result<QueryResult<Vec<Row>>, DbError> {
-        let query = |attempt| {
+        let with_attempt = |attempt| {
             let owner_and_attempt = [SqlParam::from_str(self.user.id()), attempt];
-            let params = owner_and_attempt.into_iter().chain(params.iter().cloned()).collect();
-            Query::prepared(name, sql.clone(), params)
+            query(owner_and_attempt.into_iter().chain(params.iter().cloned()).collect())
         };
-        self.database.write(&FENCE, query).await
+        self.database.write(&FENCE, with_attempt).await
     }
 
     /// Executes statements that list rows, together: one round trip.

@@ -5,7 +5,7 @@
 use serde::Deserialize;
 
 use super::due_date::DueDate;
-use super::model::{Task, TaskId};
+use super::model::{Deleted, Task, TaskId};
 use crate::db::RowId;
 use crate::time::Timestamp;
 
@@ -63,6 +63,11 @@ struct Answer {
     updated_at: Option<i64>,
     version: i64,
     transaction: Option<String>,
+}
+
+/// Reads the answer to a delete, which has the member `transaction` alone.
+pub(super) fn deleted(json: &str) -> Option<Deleted> {
+    serde_json::from_str(json).ok()
 }
 
 /// Reads [`answer`]. `None` if it is another JSON value.

@@ -16,6 +16,8 @@ pub struct NewTask {
     pub(crate) description: Option<String>,
     pub(crate) completed: Option<bool>,
     pub(crate) priority: Option<&'static str>,
+    /// The priority is not given, but that of `TASK_PRIORITY_DEFAULT`.
+    pub(crate) has_default_priority: bool,
     pub(crate) due_date: Option<DueDate>,
 }
 
@@ -42,6 +44,18 @@ pub(crate) struct InvalidValue {
     failure: Failure,
     /// Where the failure belongs among all failures.
     position: usize,
+}
+
+impl InvalidValue {
+    /// The name of the field.
+    pub(super) fn field(&self) -> &'static str {
+        self.field.name()
+    }
+
+    /// As the client has sent it.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,14 +100,16 @@ impl FromJson for NewTask {
         if object.non_null("title").is_none() {
             object.fail::<()>("title", "title is required");
         }
+        let title = invalid_values.title(object, config.limits).unwrap_or_default();
+        let description = invalid_values.description(object, config.limits).flatten();
+        let completed = object.boolean("completed");
+        let priority = invalid_values.priority(object, &config.priorities).flatten();
         let new = Self {
-            title: invalid_values.title(object, config.limits).unwrap_or_default(),
-            description: invalid_values.description(object, config.limits).flatten(),
-            completed: object.boolean("completed"),
-            priority: invalid_values
-                .priority(object, &config.priorities)
-                .flatten()
-                .or(config.priorities.default_word()),
+            title,
+            description,
+            completed,
+            priority: priority.or(config.priorities.default_word()),
+            has_default_priority: priority.is_none(),
             // As if nothing had been stored before.
             due_date: due_date(object, config.json).and_then(|change| change.value.or(change.otherwise)),
         };

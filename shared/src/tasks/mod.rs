@@ -1,10 +1,15 @@
 //! Tasks: the model, the input, the JSON and the SQL.
 
 mod answer;
+mod change;
 mod columns;
+mod complete;
+mod create;
 mod cursor;
+mod delete;
 mod due_date;
 mod filter;
+mod fingerprint;
 mod input;
 mod json;
 mod list;
@@ -16,6 +21,7 @@ mod query;
 mod repository;
 mod rules;
 mod stats;
+mod update;
 
 pub use due_date::DueDate;
 pub use input::{Completion, NewTask, TaskChange};

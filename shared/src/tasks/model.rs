@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::due_date::DueDate;
 use crate::db::RowId;
@@ -43,7 +43,7 @@ pub struct Task {
 }
 
 /// What remains of a task that was deleted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Deleted {
     /// The number of the transaction that deleted it. `None` if its response was lost.
     pub transaction: Option<String>,

@@ -5,6 +5,28 @@ use crate::db::SqlParam;
 use crate::scope::Versions;
 use crate::time::Timestamp;
 
+/// The condition of a task that is as the client expects. The first parameter are the versions, null for any. The second is
+/// the `updated_at`, null for any; clients in JavaScript send it with milliseconds only.
+macro_rules! is_as_expected {
+    ($versions:literal, $updated_at:literal) => {
+        concat!(
+            "((",
+            $versions,
+            "::bigint[] is null or version = any (",
+            $versions,
+            "::bigint[]))
+      and (coalesce(updated_at, created_at) = ",
+            $updated_at,
+            "
+           or date_trunc('milliseconds', coalesce(updated_at, created_at)) = ",
+            $updated_at,
+            ") is not false)"
+        )
+    };
+}
+
+pub(super) use is_as_expected;
+
 /// What the client expects of the task before the change.
 pub(super) struct Precondition<'a> {
     pub(super) versions: &'a Versions,

@@ -20,14 +20,19 @@ pub struct TestResponse {
     pub headers: HeaderMap,
     /// The body as bytes.
     pub body: Bytes,
-    /// The body as JSON. Null if there is no body, or if it is not JSON.
+    /// The body as JSON. Null if there is no body, or if it is not JSON. A task that a write answers is as reads answer it,
+    /// without `txid`.
     pub json: Value,
+    /// The member `txid` of a task that a write answers.
+    pub transaction: Option<String>,
 }
 
 impl TestResponse {
     pub(super) fn new(request: String, status: u16, headers: HeaderMap, body: Bytes) -> Self {
-        let json = serde_json::from_slice(&body).unwrap_or_default();
-        Self { request, status, headers, body, json }
+        let mut json: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let task = json.as_object_mut().filter(|members| members.contains_key("user_id"));
+        let transaction = task.and_then(|task| task.remove("txid")?.as_str().map(str::to_owned));
+        Self { request, status, headers, body, json, transaction }
     }
 
     /// Parses what a function returns to API Gateway. A status that is missing is 0.
@@ -96,16 +101,6 @@ impl TestResponse {
             Some(tasks) => tasks.iter().collect(),
             None => Some(&self.json).filter(|value| value.get("user_id").is_some()).into_iter().collect(),
         }
-    }
-
-    /// The task that a write answers, as reads answer it: without the number of its transaction.
-    #[must_use]
-    pub fn task(&self) -> Value {
-        let mut task = self.json.clone();
-        if let Some(members) = task.as_object_mut() {
-            members.remove("txid");
-        }
-        task
     }
 
     /// The ids of the tasks, in order.

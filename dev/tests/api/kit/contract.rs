@@ -211,7 +211,14 @@ mod tests {
             map.insert(*name, value.parse().expect("a header value"));
         }
         let body = if json.is_null() { String::new() } else { json.to_string() };
-        TestResponse { request: String::new(), status, headers: map, body: body.into(), json: json.clone() }
+        TestResponse {
+            request: String::new(),
+            status,
+            headers: map,
+            body: body.into(),
+            json: json.clone(),
+            transaction: None,
+        }
     }
 
     const READ: [(&str, &str); 4] = [

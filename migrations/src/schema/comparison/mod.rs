@@ -13,7 +13,8 @@ mod fences;
 mod foreign_keys;
 mod indexes;
 mod other_names;
-mod trigger;
+mod sync_tables;
+mod triggers;
 mod type_changes;
 
 /// All differences, in an order in which they can be resolved: checks and indexes need the columns before them. `users`
@@ -47,11 +48,13 @@ pub(crate) async fn differences(
     differences.extend(columns::differences(database, tasks).await?);
     differences.extend(soft_delete::differences(database, tasks).await?);
     differences.extend(priority_spelling::difference(database, tasks).await?);
-    differences.extend(trigger::differences(tasks));
+    differences.extend(sync_tables::tables_of_triggers(tasks));
+    differences.extend(triggers::differences(tasks));
     differences.extend(checks::differences(database, tasks).await?);
     if let Some(users) = users {
         differences.extend(foreign_keys::differences(database, tasks, users).await?);
     }
+    differences.extend(sync_tables::idempotency_keys(tasks));
     differences.extend(indexes::differences(tasks));
     differences.extend(fences::differences(tasks));
     Ok(differences)
