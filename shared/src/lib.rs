@@ -64,13 +64,14 @@ mod tls;
 pub use auth::VerifiedUser;
 pub use config::{ApiConfig, Config, InputLimits, JsonFormat, Priorities, StartError};
 pub use db::{DbError, Readiness, RowId};
-pub use http::{ApiError, OperatorAction, Request, Response, response, routes};
+pub use http::{ApiError, OperatorAction, RefusedOperation, Request, Response, response, routes};
 pub use input::{Failure, FromJson, FromPath, FromQuery, InvalidInput, InvalidQuery, ObjectReader, QueryReader};
 pub use noun::Noun;
 pub use output::{EntityTag, Representation, Resource, Written};
 pub use runtime::{serve, serve_public};
 pub use scope::{IdempotencyKey, StartStatement, StoreError, UserScope, Versions};
 pub use tasks::{
-    ChangePage, ChangesQuery, Completion, Deleted, DueDate, ListQuery, NewTask, Task, TaskChange, TaskId, TaskPage, UserTasks,
+    Bulk, BulkOutcome, ChangePage, ChangesQuery, Completion, Deleted, DueDate, ListQuery, NewTask, OperationFailure,
+    OperationOutcome, ShortForm, StatsQuery, Task, TaskChange, TaskId, TaskPage, TaskStats, UserTasks,
 };
 pub use time::Timestamp;

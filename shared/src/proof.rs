@@ -15,7 +15,7 @@ use crate::config::{ApiConfig, Config, JsonFormat, StartError};
 use crate::db::{Database, DbError, Query, cause_chain};
 use crate::input::{FromJson, FromPath, FromQuery, ObjectReader, QueryReader};
 use crate::scope::{IdempotencyKey, StoreError, UserScope, Versions};
-use crate::tasks::{Completion, ListQuery, NewTask, Task, TaskChange, TaskId};
+use crate::tasks::{Completion, ListQuery, NewTask, StatsQuery, Task, TaskChange, TaskId, TaskPage};
 
 /// A transaction of the role of the functions.
 pub struct Proof {
@@ -125,6 +125,7 @@ left join pg_namespace on pg_namespace.oid = relnamespace";
         };
         let mut trial = Trial { proof: self, user, errors: Vec::new() };
         let existing = trial.lists().await;
+        trial.stats().await;
         if let Some(task) = existing {
             trial.changes_of_existing(&task).await;
         }
@@ -245,7 +246,7 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// Lists in every order and with every filter. Returns the newest task.
+    /// Lists in every order and with every filter, the first page and the next. Returns the newest task.
     async fn lists(&mut self) -> Option<Task> {
         let json = JsonFormat { list_object: true, ..self.proof.config.json };
         let config = ApiConfig { json, ..self.proof.config };
@@ -257,19 +258,33 @@ impl Trial<'_> {
         let filters = FILTERS.iter().map(|filter| (*filter).to_owned());
         let mut newest = None;
         for query in filters.chain(priority).chain(orders) {
-            let listed = match self.proof.list_query_with(&format!("limit=1&{query}"), config) {
-                Ok(parsed) => self.user.tasks().list(&parsed).await,
-                Err(error) => {
-                    self.errors.push(error);
-                    continue;
-                }
-            };
-            let listed = self.note("listing tasks", listed);
+            let Some(page) = self.list(&format!("limit=1&{query}"), config).await else { continue };
+            if let Some(cursor) = &page.next_cursor {
+                self.list(&format!("limit=1&cursor={cursor}"), config).await;
+            }
             if query.is_empty() {
-                newest = listed.and_then(|page| page.tasks.into_iter().next());
+                newest = page.tasks.into_iter().next();
             }
         }
         newest
+    }
+
+    async fn list(&mut self, query: &str, config: ApiConfig) -> Option<TaskPage> {
+        let page = match self.proof.list_query_with(query, config) {
+            Ok(parsed) => self.user.tasks().list(&parsed).await,
+            Err(error) => {
+                self.errors.push(error);
+                return None;
+            }
+        };
+        self.note("listing tasks", page)
+    }
+
+    async fn stats(&mut self) {
+        let mut reader = QueryReader::new("tz=Europe/Berlin");
+        let query = StatsQuery::from_query(&mut reader, &self.proof.config);
+        let stats = self.user.tasks().stats(&query).await;
+        self.note("counting tasks", stats);
     }
 
     /// Sends a task back as a form does, and completes it.

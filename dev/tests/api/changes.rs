@@ -47,7 +47,8 @@ async fn insert(sql: &Client, user: &TestUser, id: Option<&TaskId>) -> TaskId {
 }
 
 async fn run(sql: &Client, statement: &str, id: &TaskId) {
-    let rows = sql.execute(statement, &[&id.to_string()]).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+    let rows =
+        sql.execute(statement, &[&id.to_string()]).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
     assert_eq!(rows, 1, "{statement}");
 }
 
@@ -98,7 +99,12 @@ async fn write_that_changes_nothing_is_no_change() {
     let unchanged = ada.patch(&location, &json!({"title": "Buy milk"})).await.expect_status(200);
     assert_eq!(unchanged.transaction, created.transaction);
     let sql = database::connect().await;
-    run(&sql, "update tasks set version = version + 1, changed_in = null where id::text = $1", &TaskId::from_task(&created.json)).await;
+    run(
+        &sql,
+        "update tasks set version = version + 1, changed_in = null where id::text = $1",
+        &TaskId::from_task(&created.json),
+    )
+    .await;
     ada.patch(&location, &json!({"title": ""})).await.expect_status(422);
     let conditional = ada.request("DELETE", &location).header("if-match", "\"99\"");
     ada.send(conditional).await.expect_status(412);
@@ -214,7 +220,8 @@ async fn change_between_two_pages_comes_with_the_next_token() {
         assert_eq!(follower.catch_up(2).await, Vec::<Value>::new());
         let mut next = summary(&follower.catch_up(2).await);
         next.sort();
-        let mut expected = [("delete", 1), ("delete", 3), ("put", 0), ("put", 2)].map(|(op, at)| format!("{op} {}", ids[at])).to_vec();
+        let mut expected =
+            [("delete", 1), ("delete", 3), ("put", 0), ("put", 2)].map(|(op, at)| format!("{op} {}", ids[at])).to_vec();
         expected.push(format!("put {new}"));
         expected.sort();
         assert_eq!(next, expected);
@@ -333,10 +340,13 @@ async fn writes_of_another_back_end_are_changes() {
         assert_eq!(follower.catch_up(40).await.len(), 150, "{}", layout.name);
         assert_same(&follower, &tasks_of(&ada).await);
         let sql = connect(&database.url).await.expect("the database");
-        for (name, statement) in [("old_insert", layout.insert), ("old_update", layout.update), ("old_delete", layout.delete)] {
+        for (name, statement) in
+            [("old_insert", layout.insert), ("old_update", layout.update), ("old_delete", layout.delete)]
+        {
             sql.batch_execute(&format!("prepare {name} as {statement}")).await.expect(statement);
         }
-        let run = async |statement: &str| sql.batch_execute(statement).await.unwrap_or_else(|error| panic!("{error:?}"));
+        let run =
+            async |statement: &str| sql.batch_execute(statement).await.unwrap_or_else(|error| panic!("{error:?}"));
         let own_id = if layout.makes_ids { ", 'made by it'" } else { "" };
         run(&format!("execute old_insert('{}', 'Written', '2026-11-21 02:51'{own_id})", layout.user)).await;
         let inserted = follower.catch_up(1).await;

@@ -8,8 +8,7 @@ use serde_json::json;
 
 use crate::kit::{Api, api, schema};
 
-const EXPIRED: (u16, &str, &str) =
-    (410, "sync_token_expired", "The sync token has expired: start again without one");
+const EXPIRED: (u16, &str, &str) = (410, "sync_token_expired", "The sync token has expired: start again without one");
 const DAY: u64 = 24 * 60 * 60 * 1_000_000;
 
 fn text_of(token: &str) -> String {
@@ -50,7 +49,8 @@ async fn invalid_tokens_are_refused() {
     let token = follower.token.clone().expect("a token");
     let encode = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
     let text = text_of(&token);
-    let mut invalid: Vec<String> = ["0", "abc", "%00", "%20", "*", "-", "....", "%F0%9F%99%82", "MQ", "MQ=="].map(str::to_owned).to_vec();
+    let mut invalid: Vec<String> =
+        ["0", "abc", "%00", "%20", "*", "-", "....", "%F0%9F%99%82", "MQ", "MQ=="].map(str::to_owned).to_vec();
     invalid.extend([
         token[1..].to_owned(),
         format!("{token}="),

@@ -8,6 +8,7 @@
 mod kit;
 
 mod authentication;
+mod bulk;
 mod changes;
 mod changes_model;
 mod changes_tokens;
@@ -22,6 +23,7 @@ mod due_dates;
 mod front_ends;
 mod get;
 mod health;
+mod idempotency;
 mod input;
 mod invalid_cursors;
 mod isolation;
@@ -36,6 +38,7 @@ mod round_trips;
 mod routes;
 mod settings;
 mod start;
+mod stats;
 mod tls;
 mod update;
 mod watch;

@@ -60,6 +60,50 @@ async fn warm_operation_takes_one_round_trip() {
     }
 }
 
+/// Creates, changes, completes and deletes a task, each with a key and then again with the same key. The requests take these
+/// round trips and statements, if that is given.
+async fn send_with_key(proxy: &FaultProxy, ada: &TestUser, key: &str, cost: Option<(usize, usize)>) {
+    let keyed = |method: &str, path: &str| ada.request(method, path).header("idempotency-key", key);
+    let send = async |request: TestRequest, status: u16| match cost {
+        Some(cost) => send_costs(proxy, ada, request, status, cost).await,
+        None => ada.send(request).await.expect_status(status),
+    };
+    let create = keyed("POST", "/api/tasks").json(&json!({"title": "t"}));
+    let task = send(create.clone(), 201).await;
+    let path = format!("/api/tasks/{}", TaskId::from_task(&task.json));
+    let requests = [
+        (keyed("PUT", &path).json(&json!({"title": "Changed"})), 200),
+        (keyed("PATCH", &format!("{path}/complete")), 200),
+        (keyed("DELETE", &path), 204),
+    ];
+    for (request, status) in requests.clone().into_iter().chain([(create, 201)]).chain(requests) {
+        send(request, status).await;
+    }
+}
+
+#[tokio::test]
+async fn request_with_a_key_takes_one_round_trip() {
+    let (proxy, _api, ada) = warm_stack(&[]).await;
+    let parsed = proxy.parsed_statements();
+    send_with_key(&proxy, &ada, "first", None).await;
+    // Each of the four statements is sent unnamed, and prepared after that.
+    wait_until("the statements are prepared", async || proxy.parsed_statements() - parsed >= 2 * 4).await;
+    for round in 0..3 {
+        send_with_key(&proxy, &ada, &format!("round {round}"), Some((1, 1))).await;
+    }
+}
+
+#[tokio::test]
+async fn failure_with_a_key_takes_two_round_trips() {
+    let (proxy, _api, ada) = warm_stack(&[]).await;
+    let change = ada.request("PUT", "/api/tasks/0").header("idempotency-key", "k").json(&json!({"title": "t"}));
+    let parsed = proxy.parsed_statements();
+    ada.send(change.clone()).await.expect_status(404);
+    wait_until("the statements are prepared", async || proxy.parsed_statements() - parsed >= 2 * 2).await;
+    // The key is looked up once more.
+    send_costs(&proxy, &ada, change, 404, (2, 2)).await;
+}
+
 #[tokio::test]
 async fn refused_request_does_not_reach_the_database() {
     let (proxy, _api, ada) = warm_stack(&[]).await;
@@ -69,6 +113,7 @@ async fn refused_request_does_not_reach_the_database() {
         (ada.request("GET", "/api/somebody/tasks"), 403),
         (ada.request("POST", "/api/tasks").json(&json!({"title": ""})), 422),
         (ada.request("POST", "/api/tasks").body("{"), 400),
+        (ada.request("POST", "/api/tasks").json(&json!({"title": "t"})).header("idempotency-key", ""), 400),
         (ada.request("PUT", "/api/tasks/1").json(&json!({})), 422),
         (ada.request("GET", "/api/tasks/%00"), 404),
         (ada.request("GET", "/api/tasks?limit=0"), 422),

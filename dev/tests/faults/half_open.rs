@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dev::testing::client::TestResponse;
 use dev::testing::database::TestServer;
 use dev::testing::fault_proxy::End;
 use dev::testing::stack::{Settings, Stack};
@@ -14,7 +15,7 @@ use dev::testing::wait::wait_until;
 use tokio::io::{copy, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
-use crate::env::{FaultDatabase, ONE_OF_EACH_FUNCTION, Operation, TestEnv};
+use crate::env::{FaultDatabase, ONE_OF_EACH_FUNCTION, ONE_WRITE_OF_EACH_FUNCTION, Operation, TaskCase, TestEnv};
 
 /// Set in the process inside the namespace: the path of the socket, and the address to listen on.
 const RELAY: &str = "FAULTS_RELAY";
@@ -161,16 +162,33 @@ async fn assert_survives(number: u8, failure: PathFailure, repaired_after: Durat
     let (env, namespace) = start_in_namespace(number).await;
     for operations in [&ONE_OF_EACH_FUNCTION[..], &[Operation::Complete]] {
         let cases = env.prepare_all(operations).await;
-        match failure {
-            PathFailure::BothDirections => namespace.interrupt(),
-            PathFailure::ResponsesOnly => namespace.lose_responses(),
-        }
-        let responses = TestEnv::send_together(&cases);
-        tokio::time::sleep(repaired_after).await;
-        assert!(!responses.is_finished(), "{failure:?}: a response on a failed path");
-        namespace.repair();
-        env.assert_all_done(&cases, &responses.await.unwrap()).await;
+        let responses = send_on_failed_path(&namespace, &cases, failure, repaired_after).await;
+        env.assert_all_done(&cases, &responses).await;
     }
+    for operations in [&ONE_WRITE_OF_EACH_FUNCTION[..], &[Operation::Complete]] {
+        let cases = env.prepare_keyed(operations).await;
+        let responses = send_on_failed_path(&namespace, &cases, failure, repaired_after).await;
+        for (case, response) in cases.iter().zip(&responses) {
+            env.assert_done_and_kept(case, response).await;
+        }
+    }
+}
+
+async fn send_on_failed_path(
+    namespace: &NetworkNamespace,
+    cases: &[Arc<TaskCase>],
+    failure: PathFailure,
+    repaired_after: Duration,
+) -> Vec<TestResponse> {
+    match failure {
+        PathFailure::BothDirections => namespace.interrupt(),
+        PathFailure::ResponsesOnly => namespace.lose_responses(),
+    }
+    let responses = TestEnv::send_together(cases);
+    tokio::time::sleep(repaired_after).await;
+    assert!(!responses.is_finished(), "{failure:?}: a response on a failed path");
+    namespace.repair();
+    responses.await.unwrap()
 }
 
 #[tokio::test]
@@ -200,6 +218,17 @@ async fn dead_network_path_returns_503_before_the_timeout() {
     assert!(start.elapsed() < Duration::from_secs(12), "{:?}", start.elapsed());
     namespace.repair();
     env.assert_works(&ONE_OF_EACH_FUNCTION).await;
+
+    // A repeat with the same key finds what was done.
+    let cases = env.prepare_keyed(&ONE_WRITE_OF_EACH_FUNCTION).await;
+    namespace.lose_responses();
+    let responses = TestEnv::send_together(&cases).await.unwrap();
+    namespace.repair();
+    for (case, response) in cases.iter().zip(&responses) {
+        env.assert_unavailable(response);
+        env.assert_executed_once(case).await;
+        env.assert_repeat_is_done(case).await;
+    }
 }
 
 /// The server closes all connections while the path is interrupted. After the repair it resets the connection, as soon

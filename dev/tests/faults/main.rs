@@ -7,6 +7,7 @@ mod connecting;
 mod deadlines;
 mod env;
 mod half_open;
+mod idempotency;
 mod idle;
 mod life_cycle;
 mod lost_responses;

@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 use crate::env::{Operation, TaskCase, TestEnv};
 
 /// The server process of a function. It continues when this is dropped.
-struct Backend(Pid);
+pub(crate) struct Backend(Pid);
 
 impl Backend {
     /// Stops it, so that it does not read what it is sent.
-    async fn stop(env: &TestEnv, function: &str) -> Self {
+    pub(crate) async fn stop(env: &TestEnv, function: &str) -> Self {
         let of_the_function = format!(
             "select pid::bigint from pg_stat_activity where usename = '{}' and application_name = '{function}'",
             env.database.name
@@ -28,7 +28,7 @@ impl Backend {
     }
 
     /// Lets it read what it was sent, and waits until it exits.
-    async fn resume(self) {
+    pub(crate) async fn resume(self) {
         let pid = self.0;
         drop(self);
         wait_until("the server process has ended", async || !std::fs::exists(format!("/proc/{pid}")).unwrap()).await;
@@ -53,7 +53,7 @@ fn has_unread_bytes(port: u16) -> bool {
 }
 
 /// The response to a request whose first attempt is in the stopped process, and whose second attempt was executed.
-async fn send_with_delayed_attempt(
+pub(crate) async fn send_with_delayed_attempt(
     env: &TestEnv,
     case: &TaskCase,
     method: &str,

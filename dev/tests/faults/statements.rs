@@ -8,13 +8,11 @@ use dev::testing::database::TestServer;
 use dev::testing::fault_proxy::End;
 use dev::testing::wait::wait_until;
 
-use crate::env::{ALL_OPERATIONS, FaultDatabase, ONE_OF_EACH_FUNCTION, Operation, TaskCase, TestEnv};
+use crate::env::{
+    ALL_OPERATIONS, FaultDatabase, ONE_OF_EACH_FUNCTION, ONE_WRITE_OF_EACH_FUNCTION, Operation, TaskCase, TestEnv,
+    WRITES,
+};
 
-/// One operation of each function that writes.
-const WRITES: [Operation; 4] = [Operation::Create, Operation::Update, Operation::Toggle, Operation::Delete];
-/// The operations that need a writable database.
-const CHANGING: [Operation; 5] =
-    [Operation::Create, Operation::Update, Operation::Toggle, Operation::Complete, Operation::Delete];
 /// The operations that change an existing row.
 const CHANGES: [Operation; 3] = [Operation::Update, Operation::Complete, Operation::Delete];
 
@@ -45,7 +43,7 @@ async fn statement_of_a_terminated_backend_executes_once() {
 #[tokio::test]
 async fn deadlock_victim_is_retried() {
     let env = Arc::new(TestEnv::start().await);
-    for others in [&WRITES[..], &[Operation::Complete]] {
+    for others in [&ONE_WRITE_OF_EACH_FUNCTION[..], &[Operation::Complete]] {
         let cases = env.prepare_all(others).await;
         let connections = env.proxy.accepted_connections();
         // The owner never checks for deadlocks, so that the victim is always a function. A new task locks the row of
@@ -116,7 +114,7 @@ async fn read_only_database_is_left_after_one_retry() {
     env.close_connections(End::Close).await;
     env.assert_works(&[Operation::List, Operation::Get]).await;
     let open = env.proxy.open_connections();
-    for operation in CHANGING {
+    for operation in WRITES {
         let case = env.prepare(operation).await;
         let connections = env.proxy.accepted_connections();
         let response = case.send().await;
@@ -134,7 +132,7 @@ async fn read_only_database_is_left_after_one_retry() {
 async fn retry_on_a_new_primary_executes_once() {
     let env = Arc::new(TestEnv::start().await);
     let role = &env.database.name;
-    for operation in CHANGING {
+    for operation in WRITES {
         env.database.run(&format!("alter role {role} set default_transaction_read_only = on")).await;
         env.close_connections(End::Close).await;
         // Time to make the role writable again.

@@ -15,7 +15,7 @@ use std::io::Write as _;
 
 use dev::testing::client::TaskId;
 use dev::testing::database::LAYOUTS;
-use million::{MillionTasks, TASKS_OF_USER};
+use million::{DATED_TASKS, MillionTasks, TASKS_OF_USER};
 use plan::Plan;
 use serde_json::json;
 
@@ -35,6 +35,17 @@ const SORTS: [&str; 5] = ["created", "updated", "due_date", "title", "priority"]
 
 /// The number of tasks of a page.
 const PAGE: u64 = 50;
+/// One task more tells whether there is a next page.
+const READ_FOR_PAGE: u64 = PAGE + 1;
+/// After how many tasks a page by cursor starts, and how many it reads: in the middle, around the end of the tasks with a
+/// due date, right there, among those without, and the last page.
+const PAGE_STARTS: [(u64, u64); 5] = [
+    (TASKS_OF_USER / 2, READ_FOR_PAGE),
+    (DATED_TASKS - PAGE / 2, READ_FOR_PAGE),
+    (DATED_TASKS, READ_FOR_PAGE),
+    (TASKS_OF_USER - 2 * PAGE, READ_FOR_PAGE),
+    (TASKS_OF_USER - PAGE, PAGE),
+];
 /// The maximum number of blocks for a page of 50 tasks from an index in the order of the page. Each task may be in a
 /// block of its own, and finding the first takes a few. An index over all users would add the tasks of other users.
 const MAX_PAGE_BLOCKS: u64 = 200;
@@ -59,6 +70,7 @@ async fn every_statement_uses_an_index() {
         let million = MillionTasks::with_layout(layout).await;
         check_task_statements(&million, &mut findings).await;
         check_list_statements(&million, &mut findings).await;
+        check_pages_by_cursor(&million, &mut findings).await;
         // As the plan of a statement that is prepared once for all users.
         million.force_generic_plans().await;
         check_task_statements(&million, &mut findings).await;
@@ -97,7 +109,8 @@ async fn check_task_statements(million: &MillionTasks, findings: &mut Findings) 
 }
 
 async fn check_prepared_lists(million: &MillionTasks, findings: &mut Findings) {
-    let requirements = [Requirement::MaxBlocks(MAX_PAGE_BLOCKS), Requirement::NoSort, Requirement::ReadsPageOnly];
+    let requirements =
+        [Requirement::MaxBlocks(MAX_PAGE_BLOCKS), Requirement::NoSort, Requirement::ReadsOnly(READ_FOR_PAGE)];
     for list in [
         "sort=created&order=asc",
         "sort=created&order=desc",
@@ -113,7 +126,40 @@ async fn check_prepared_lists(million: &MillionTasks, findings: &mut Findings) {
         let [list_plan, total] = plans.as_slice() else { unreachable!("a list and its total") };
         findings.check(&format!("prepared list, {list}"), million, list_plan, &requirements);
         findings.check(&format!("prepared total, {list}"), million, total, &[]);
+        if list.contains("status") {
+            // A third of the tasks is completed.
+            check_page_by_cursor(million, findings, list, TASKS_OF_USER / 4, READ_FOR_PAGE).await;
+        } else {
+            for (start, read) in PAGE_STARTS {
+                check_page_by_cursor(million, findings, list, start, read).await;
+            }
+        }
     }
+}
+
+/// A page by cursor reads as much at the end as at the start.
+async fn check_pages_by_cursor(million: &MillionTasks, findings: &mut Findings) {
+    for sort in SORTS {
+        for order in ["asc", "desc"] {
+            for (start, read) in PAGE_STARTS {
+                check_page_by_cursor(million, findings, &format!("sort={sort}&order={order}"), start, read).await;
+            }
+        }
+    }
+}
+
+/// The page after the first `start` tasks of a list, which must read that many tasks; by title and priority, all of the user.
+async fn check_page_by_cursor(million: &MillionTasks, findings: &mut Findings, list: &str, start: u64, read: u64) {
+    let before = format!("/api/tasks?{list}&limit={PAGE}&offset={}", start - PAGE);
+    let (page, _) = million.send("GET", &before, None, 2).await;
+    let cursor = page["next_cursor"].as_str().expect("a next page");
+    let (_, plans) = million.send("GET", &format!("/api/tasks?limit={PAGE}&cursor={cursor}"), None, 2).await;
+    let requirements = if list.contains("title") || list.contains("priority") {
+        &[Requirement::ReadsTasksOnce][..]
+    } else {
+        &[Requirement::MaxBlocks(MAX_PAGE_BLOCKS), Requirement::ReadsOnly(read)]
+    };
+    findings.check(&format!("page by cursor, {list}"), million, &plans[0], requirements);
 }
 
 async fn check_list_statements(million: &MillionTasks, findings: &mut Findings) {
@@ -128,10 +174,14 @@ async fn check_list_statements(million: &MillionTasks, findings: &mut Findings) 
                 let requirements = match (filter, sort) {
                     ("", "title" | "priority") => &[Requirement::ReadsTasksOnce][..],
                     // The latest first: what is sorted are two parts of the page.
-                    ("", "due_date") => &[Requirement::MaxBlocks(MAX_PAGE_BLOCKS), Requirement::ReadsPageOnly],
-                    ("", _) | ("&status=pending" | "&status=completed", "created") => {
-                        &[Requirement::MaxBlocks(MAX_PAGE_BLOCKS), Requirement::NoSort, Requirement::ReadsPageOnly]
+                    ("", "due_date") => {
+                        &[Requirement::MaxBlocks(MAX_PAGE_BLOCKS), Requirement::ReadsOnly(READ_FOR_PAGE)]
                     }
+                    ("", _) | ("&status=pending" | "&status=completed", "created") => &[
+                        Requirement::MaxBlocks(MAX_PAGE_BLOCKS),
+                        Requirement::NoSort,
+                        Requirement::ReadsOnly(READ_FOR_PAGE),
+                    ],
                     _ => &[],
                 };
                 findings.check(&format!("{operation} by {sort}"), million, list, requirements);
@@ -162,8 +212,8 @@ enum Requirement {
     MaxBlocks(u64),
     /// Tasks are read by the primary key.
     ByKey,
-    /// Each scan reads the rows that are returned and no others.
-    ReadsPageOnly,
+    /// The scans read this number of tasks in all.
+    ReadsOnly(u64),
     /// Each task of the user is read once. Where several processes read them, PostgreSQL rounds the numbers.
     ReadsTasksOnce,
 }
@@ -174,7 +224,7 @@ impl Findings {
             Requirement::NoSort => !plan.sorts(),
             Requirement::MaxBlocks(blocks) => plan.blocks() <= *blocks,
             Requirement::ByKey => plan.indexes_of_tasks().iter().all(|index| index.ends_with("_pkey")),
-            Requirement::ReadsPageOnly => plan.rows_read() == PAGE,
+            Requirement::ReadsOnly(rows) => plan.rows_read() == *rows,
             Requirement::ReadsTasksOnce => plan.rows_read().abs_diff(TASKS_OF_USER) < 10,
         };
         let is_fast = plan.milliseconds() < MAX_TIME;

@@ -12,6 +12,8 @@ use crate::plan::Plan;
 
 /// The number of tasks of the user.
 pub(crate) const TASKS_OF_USER: u64 = 100_000;
+/// The number of those that have a due date.
+pub(crate) const DATED_TASKS: u64 = 66_666;
 
 pub(crate) struct MillionTasks {
     /// The name of the layout.

@@ -3,6 +3,7 @@
 /// The functions that answer routes, in every deployment.
 #[rustfmt::skip] // One function per line.
 pub(crate) const FUNCTIONS: &[&str] = &[
+    "bulk-tasks",
     "complete-task",
     "create-task",
     "delete-task",
@@ -10,6 +11,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "health",
     "list-changes",
     "list-tasks",
+    "task-stats",
     "update-task",
 ];
 

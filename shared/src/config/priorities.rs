@@ -57,6 +57,11 @@ impl Priorities {
         self.words.iter().copied().find(|word| word.to_lowercase() == lower_case)
     }
 
+    /// The words in the order of urgency.
+    pub(crate) fn words(&self) -> &'static [&'static str] {
+        self.words
+    }
+
     /// The words in lower case, in the order of urgency.
     pub(crate) fn ranks(&self) -> impl Iterator<Item = String> + use<> {
         self.words.iter().map(|word| word.to_lowercase())

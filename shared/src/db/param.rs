@@ -25,10 +25,22 @@ impl<'a> SqlParam<'a> {
 
     /// An array literal of texts: `{"7","a \"b\""}`.
     pub(crate) fn from_texts<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Self {
-        let quote = |text: T| format!("\"{}\"", text.as_ref().replace('\\', r"\\").replace('"', "\\\""));
-        let elements: Vec<String> = texts.into_iter().map(quote).collect();
+        Self::from_elements(texts.into_iter().map(|text| quoted(text.as_ref())))
+    }
+
+    /// An array literal of texts and nulls: `{"7",NULL}`.
+    pub(crate) fn from_optional_texts(texts: &[Option<String>]) -> Self {
+        Self::from_elements(texts.iter().map(|text| text.as_deref().map_or_else(|| "NULL".to_owned(), quoted)))
+    }
+
+    fn from_elements(elements: impl Iterator<Item = String>) -> Self {
+        let elements: Vec<String> = elements.collect();
         Self::from_display(format_args!("{{{}}}", elements.join(",")))
     }
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""))
 }
 
 impl ToSql for SqlParam<'_> {

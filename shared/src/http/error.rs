@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use super::bulk::RefusedOperation;
 use crate::auth::AuthError;
 use crate::db::{DbError, DbErrorKind, RowId};
 use crate::input::{InvalidInput, InvalidQuery};
@@ -77,9 +78,9 @@ pub enum ApiError {
     /// 412: the row has changed since the client read it.
     #[error("The {} has changed since you read it", .0.name)]
     PreconditionFailed(&'static Noun),
-    /// 413: the body is larger than 64 KiB.
-    #[error("The request body is larger than 64 KiB")]
-    BodyTooLarge,
+    /// 413: the body is larger than this, in KiB.
+    #[error("The request body is larger than {0} KiB")]
+    BodyTooLarge(usize),
     /// 415: the content type is not JSON.
     #[error("The request body must be application/json")]
     UnsupportedMediaType,
@@ -92,6 +93,12 @@ pub enum ApiError {
     /// 422: the `Idempotency-Key` was used for another request. What that one made or changed, if that is one thing.
     #[error("The Idempotency-Key was used before, for another request")]
     IdempotencyKeyReused(Option<RowId>),
+    /// 422: nothing was done, because these operations of an atomic bulk request cannot be done.
+    #[error("Nothing was done: {}", sentences(.0))]
+    BulkRefused(Vec<RefusedOperation>),
+    /// 428: the deployment requires `version` of an operation, as `If-Match` of a request.
+    #[error("version is required: send that of the task that you read")]
+    VersionRequired,
     /// 428: the deployment requires `If-Match`.
     #[error("The header If-Match is required: send the ETag of the task that you read")]
     PreconditionRequired,
@@ -168,17 +175,24 @@ impl ApiError {
             Self::IdempotencyInProgress(_) => (409, "idempotency_in_progress"),
             Self::SyncTokenExpired => (410, "sync_token_expired"),
             Self::PreconditionFailed(_) => (412, "precondition_failed"),
-            Self::BodyTooLarge => (413, "body_too_large"),
+            Self::BodyTooLarge(_) => (413, "body_too_large"),
             Self::UnsupportedMediaType => (415, "unsupported_media_type"),
             Self::InvalidInput(_) | Self::DatabaseRule(..) => (422, "validation_failed"),
             Self::IdempotencyKeyReused(_) => (422, "idempotency_key_reused"),
-            Self::PreconditionRequired => (428, "precondition_required"),
+            Self::BulkRefused(_) => (422, "bulk_refused"),
+            Self::PreconditionRequired | Self::VersionRequired => (428, "precondition_required"),
             Self::DatabaseUnavailable { .. } | Self::DeadlineExceeded => (503, "database_unavailable"),
             Self::AuthUnavailable(_) => (503, "sign_in_unavailable"),
             Self::Misconfigured(_) => (500, "misconfigured"),
             Self::Internal(_) => (500, "internal_error"),
         }
     }
+}
+
+/// The sentence of each operation.
+fn sentences(refused: &[RefusedOperation]) -> String {
+    let sentences: Vec<String> = refused.iter().map(|operation| operation.error.to_string()).collect();
+    sentences.join("; ")
 }
 
 impl From<InvalidInput> for ApiError {

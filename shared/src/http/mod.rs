@@ -2,6 +2,7 @@
 //!
 //! What the layers below report as domain errors is mapped to status and code in `error`, and nowhere else.
 
+mod bulk;
 mod conditional;
 mod error;
 mod event;
@@ -13,6 +14,7 @@ mod route_table;
 pub mod routes;
 mod writer;
 
+pub use bulk::RefusedOperation;
 pub use error::{ApiError, OperatorAction};
 pub(crate) use event::Event;
 pub use request::Request;

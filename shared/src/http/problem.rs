@@ -2,12 +2,14 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::bulk::RefusedOperation;
 use super::error::ApiError;
 
 /// An [`ApiError`] as a response body.
 pub(super) struct Problem<'a> {
     pub(super) error: &'a ApiError,
-    pub(super) request_id: &'a str,
+    /// `None` in a body that has the documents of several operations.
+    pub(super) request_id: Option<&'a str>,
 }
 
 impl Serialize for Problem<'_> {
@@ -19,9 +21,15 @@ impl Serialize for Problem<'_> {
         map.serialize_entry("status", &status)?;
         map.serialize_entry("detail", &self.error.to_string())?;
         map.serialize_entry("code", code)?;
-        map.serialize_entry("request_id", self.request_id)?;
+        if let Some(request_id) = self.request_id {
+            map.serialize_entry("request_id", request_id)?;
+        }
         if let ApiError::InvalidInput(input) | ApiError::DatabaseRule(input, _) = self.error {
             map.serialize_entry("errors", &input.0)?;
+        }
+        if let ApiError::BulkRefused(refused) = self.error {
+            let errors: Vec<_> = refused.iter().flat_map(RefusedOperation::failures).collect();
+            map.serialize_entry("errors", &errors)?;
         }
         if let ApiError::IdempotencyKeyReused(Some(id)) = self.error {
             map.serialize_entry("id", id)?;
@@ -62,7 +70,8 @@ mod tests {
             failure("/title", "title must not be empty"),
             failure("/priority", "priority must be low, medium or high"),
         ]));
-        let problem = serde_json::to_value(Problem { error: &error, request_id: "r-1" }).expect("a map of strings");
+        let problem =
+            serde_json::to_value(Problem { error: &error, request_id: Some("r-1") }).expect("a map of strings");
         assert_eq!(
             problem,
             serde_json::json!({
@@ -80,7 +89,8 @@ mod tests {
     #[test]
     fn the_cause_of_a_server_error_is_not_sent() {
         let error = ApiError::Internal("relation \"tasks\" does not exist".into());
-        let problem = serde_json::to_string(&Problem { error: &error, request_id: "r-1" }).expect("a map of strings");
+        let problem =
+            serde_json::to_string(&Problem { error: &error, request_id: Some("r-1") }).expect("a map of strings");
         assert!(!problem.contains("relation"), "{problem}");
     }
 }

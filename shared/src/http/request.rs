@@ -1,7 +1,7 @@
 //! What a handler can read of a request.
 
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::conditional;
 use super::error::ApiError;
@@ -12,9 +12,6 @@ use super::routes;
 use crate::config::ApiConfig;
 use crate::input::{FromJson, FromPath, FromQuery, InvalidInput, ObjectReader, QueryReader};
 use crate::scope::{IdempotencyKey, Versions};
-
-/// The largest body, in bytes after decoding.
-const BODY_MAX_BYTES: usize = 64 * 1024;
 
 /// `/api/v1/tasks` matches `/api/{user_id}/tasks`, and no user has this id.
 const API_VERSION: &str = "v1";
@@ -107,7 +104,7 @@ impl Request {
     /// # Errors
     /// 400, 403, 413, 415 or 422, as the contract says.
     pub fn json<T: FromJson>(&self) -> Result<T, ApiError> {
-        self.parse_object(self.parse_json(&self.event.body_bytes())?)
+        self.parse_object(self.parse_json(&self.event.body_bytes(), T::BODY_MAX_KIB)?)
     }
 
     /// As [`Request::json`], with the default for no body, `null` and `""`, which clients send when they have none.
@@ -119,7 +116,7 @@ impl Request {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Ok(T::default());
         }
-        match self.parse_json(&body)? {
+        match self.parse_json(&body, T::BODY_MAX_KIB)? {
             Value::Null => Ok(T::default()),
             Value::String(text) if text.is_empty() => Ok(T::default()),
             value => self.parse_object(value),
@@ -143,9 +140,9 @@ impl Request {
         Err(ApiError::MethodNotAllowed(methods.join(", ")))
     }
 
-    fn parse_json(&self, body: &[u8]) -> Result<Value, ApiError> {
-        if body.len() > BODY_MAX_BYTES {
-            return Err(ApiError::BodyTooLarge);
+    fn parse_json(&self, body: &[u8], max_kib: usize) -> Result<Value, ApiError> {
+        if body.len() > max_kib * 1024 {
+            return Err(ApiError::BodyTooLarge(max_kib));
         }
         if !body.is_empty() && !self.has_json_type() {
             return Err(ApiError::UnsupportedMediaType);
@@ -157,19 +154,24 @@ impl Request {
         let Value::Object(object) = value else {
             return Err(InvalidInput::of_body("the request body must be a JSON object").into());
         };
-        let user_id = self.user_id.as_deref();
-        let is_foreign = |name| match object.get(name) {
-            None | Some(Value::Null) => false,
-            // Front ends with integer ids send the caller's id as a number.
-            Some(Value::Number(number)) => Some(number.to_string().as_str()) != user_id,
-            Some(value) => value.as_str() != user_id,
-        };
-        if is_foreign("user_id") || is_foreign("userId") {
+        let lists = T::LISTS_OF_OBJECTS.iter().filter_map(|name| object.get(*name)?.as_array());
+        let listed = lists.flatten().filter_map(Value::as_object);
+        if self.names_another_user(&object) || listed.into_iter().any(|object| self.names_another_user(object)) {
             return Err(ApiError::ForeignUser);
         }
         let mut reader = ObjectReader::new(&object, "");
         let value = T::from_json(&mut reader, &self.config);
         Ok(reader.finish(value)?)
+    }
+
+    fn names_another_user(&self, object: &Map<String, Value>) -> bool {
+        let user_id = self.user_id.as_deref();
+        ["user_id", "userId"].into_iter().any(|name| match object.get(name) {
+            None | Some(Value::Null) => false,
+            // Front ends with integer ids send the caller's id as a number.
+            Some(Value::Number(number)) => Some(number.to_string().as_str()) != user_id,
+            Some(value) => value.as_str() != user_id,
+        })
     }
 
     /// A decoded path parameter. The gateway decodes them, `cargo lambda watch` does not; no id contains `%`.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+pub use super::bulk::bulk;
 use crate::config::JsonFormat;
 use crate::output::{EntityTag, Representation, Resource, Written, to_json};
 

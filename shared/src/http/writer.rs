@@ -106,7 +106,7 @@ impl<'a> ResponseWriter<'a> {
     /// Writes a problem document.
     pub(crate) fn fail(&mut self, error: &ApiError) {
         self.status = error.status();
-        self.body("application/problem+json", to_json(&Problem { error, request_id: self.request_id }));
+        self.body("application/problem+json", to_json(&Problem { error, request_id: Some(self.request_id) }));
         match error {
             ApiError::Unauthenticated(_) => self.header("www-authenticate", "Bearer"),
             ApiError::MethodNotAllowed(methods) => self.header("allow", methods),

@@ -9,6 +9,11 @@ use crate::config::ApiConfig;
 ///
 /// Reading does not stop at a failure: the response lists all of them.
 pub trait FromJson: Sized {
+    /// The largest body, in KiB after decoding.
+    const BODY_MAX_KIB: usize = 64;
+    /// Members with lists of objects that must not name another user, as the body itself must not.
+    const LISTS_OF_OBJECTS: &'static [&'static str] = &[];
+
     /// Reads the known members. What is wrong with them is recorded in `object`; the value is used only if nothing is.
     fn from_json(object: &mut ObjectReader<'_>, config: &ApiConfig) -> Self;
 }
@@ -91,6 +96,11 @@ impl<'a> ObjectReader<'a> {
     /// Records a failure before the one at `position`, or as the last one.
     pub(crate) fn insert_failure(&mut self, position: usize, failure: Failure) {
         self.failures.insert(position.min(self.failures.len()), failure);
+    }
+
+    /// Records a failure as the last one.
+    pub(crate) fn push_failure(&mut self, failure: Failure) {
+        self.failures.push(failure);
     }
 
     /// How many failures were recorded.

@@ -38,7 +38,7 @@ impl KeyedInsert {
 }
 
 /// Fails the build if columns could not be left out of the first insert of `sql`.
-const fn check_form(sql: &str) {
+pub(super) const fn check_form(sql: &str) {
     let bytes = sql.as_bytes();
     let all = Token { start: 0, end: bytes.len() };
     let has_form = contains(bytes, all, COLUMNS_END) && contains(bytes, all, VALUES_END);
@@ -66,29 +66,38 @@ impl Insert {
     /// The statement without the columns for which `is_left_out` is true, counted from zero after `user_id`. The other
     /// parameters are numbered anew.
     pub(super) fn sql_without(&self, is_left_out: impl Fn(usize) -> bool) -> Cow<'static, str> {
-        let Some(parts) = Parts::of(self.sql) else { return Cow::Borrowed(self.sql) };
-        let kept: Vec<(&str, &str)> = parts
-            .columns
-            .iter()
-            .copied()
-            .zip(parts.values.iter().copied())
-            .enumerate()
-            .filter(|(index, _)| !index.checked_sub(1).is_some_and(&is_left_out))
-            .map(|(_, pair)| pair)
-            .collect();
-        if kept.len() == parts.columns.len() {
-            return Cow::Borrowed(self.sql);
-        }
-        let columns: Vec<&str> = kept.iter().map(|(column, _)| *column).collect();
-        let mut sql = format!("{}{})\nselect ", parts.head, columns.join(", "));
-        let mut next = self.first_param;
-        for (index, (_, value)) in kept.iter().enumerate() {
-            sql.push_str(if index > 0 { ", " } else { "" });
-            push_renumbered(&mut sql, value, self.first_param, &mut next);
-        }
-        sql.push_str(parts.tail);
-        Cow::Owned(sql)
+        without_columns(self.sql, self.first_param, is_left_out)
     }
+}
+
+/// See [`Insert::sql_without`]. `first_param` is the number of the first parameter that belongs to a column.
+pub(super) fn without_columns(
+    sql: &'static str,
+    first_param: usize,
+    is_left_out: impl Fn(usize) -> bool,
+) -> Cow<'static, str> {
+    let Some(parts) = Parts::of(sql) else { return Cow::Borrowed(sql) };
+    let kept: Vec<(&str, &str)> = parts
+        .columns
+        .iter()
+        .copied()
+        .zip(parts.values.iter().copied())
+        .enumerate()
+        .filter(|(index, _)| !index.checked_sub(1).is_some_and(&is_left_out))
+        .map(|(_, pair)| pair)
+        .collect();
+    if kept.len() == parts.columns.len() {
+        return Cow::Borrowed(sql);
+    }
+    let columns: Vec<&str> = kept.iter().map(|(column, _)| *column).collect();
+    let mut sql = format!("{}{})\nselect ", parts.head, columns.join(", "));
+    let mut next = first_param;
+    for (index, (_, value)) in kept.iter().enumerate() {
+        sql.push_str(if index > 0 { ", " } else { "" });
+        push_renumbered(&mut sql, value, first_param, &mut next);
+    }
+    sql.push_str(parts.tail);
+    Cow::Owned(sql)
 }
 
 /// Before the name of the table. A keyed insert begins with a query.

@@ -12,6 +12,9 @@ use super::tokens::{Token, equal, equal_str, next_token, skip_tokens};
 /// which returns null as the fingerprint if nothing was done.
 macro_rules! keyed_sql {
     ($operation:literal, $($queries:tt)+) => {
+        concat!(keyed_sql!(before $operation), $($queries)+, keyed_sql!(after $operation))
+    };
+    (before $operation:literal) => {
         concat!(
             "\
 with prior as (
@@ -22,9 +25,13 @@ with prior as (
             $operation,
             "'
       and key = $3
-), ",
-            $($queries)+,
-            ", kept as (
+), "
+        )
+    };
+    (after $operation:literal) => {
+        concat!(
+            "\
+, kept as (
     insert into tasks_api.idempotency_keys (user_id, operation, key, fingerprint, request, task_id, answer)
     select $1, '",
             $operation,

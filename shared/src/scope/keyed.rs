@@ -2,10 +2,13 @@
 //!
 //! Only successes are stored. Nothing is stored before the write, so there is no key whose outcome is unknown.
 
+use std::fmt::Display;
+
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::error::StoreError;
+use super::grouped_insert::GroupedInsert;
 use super::insert::KeyedInsert;
 use super::statement::{KeyedWrite, Read};
 use super::user_scope::UserScope;
@@ -26,7 +29,20 @@ impl IdempotencyKey {
         let is_valid = is_printable && (1..=KEY_MAX_BYTES).contains(&text.len()) && text.trim() == text;
         is_valid.then(|| Self(text.to_owned()))
     }
+
+    /// The key of a request to which the client gave none. No client can send it.
+    pub(crate) fn of_request(request_id: &str) -> Self {
+        Self(format!("{SEPARATOR}{request_id}"))
+    }
+
+    /// The key of a part of the request with this key. No client can send it.
+    pub(crate) fn of_part(&self, part: impl Display) -> Self {
+        Self(format!("{}{SEPARATOR}{part}", self.0))
+    }
 }
+
+/// Not printable, so that no key of a client has it.
+const SEPARATOR: char = '\u{1f}';
 
 /// A write with a key.
 #[derive(Debug)]
@@ -150,6 +166,20 @@ impl UserScope {
         let sql = statement.sql_without(|column| columns.get(column).is_some_and(Option::is_none));
         let columns = columns.into_iter().flatten().flatten();
         let params: Vec<SqlParam<'a>> = self.key_params(request).into_iter().chain(columns).collect();
+        let query = |params| Query { may_wait: true, ..Query::prepared(statement.name(), sql.clone(), params) };
+        self.outcome(request, self.send_write(query, &params).await.map(|result| result.rows))
+    }
+
+    /// Executes a keyed write with an insert for each of these groups: one round trip. `params` are `$6` and following.
+    pub(crate) async fn insert_groups_keyed<'a>(
+        &'a self,
+        statement: &'static GroupedInsert,
+        request: &'a KeyedRequest<'a>,
+        groups: &[Vec<bool>],
+        params: Vec<SqlParam<'a>>,
+    ) -> Result<KeyedOutcome, DbError> {
+        let sql = statement.sql_with(groups);
+        let params: Vec<SqlParam<'a>> = self.key_params(request).into_iter().chain(params).collect();
         let query = |params| Query { may_wait: true, ..Query::prepared(statement.name(), sql.clone(), params) };
         self.outcome(request, self.send_write(query, &params).await.map(|result| result.rows))
     }

@@ -6,6 +6,7 @@
 
 mod allowed;
 mod error;
+mod grouped_insert;
 mod insert;
 mod key_row;
 mod keyed;
@@ -20,12 +21,13 @@ mod values;
 mod versions;
 
 pub use error::StoreError;
+pub(crate) use grouped_insert::GroupedInsert;
 pub(crate) use insert::{Insert, KeyedInsert};
 pub(crate) use key_row::keyed_sql;
 pub use keyed::IdempotencyKey;
 #[cfg(test)]
 pub(crate) use keyed::fingerprint;
-pub(crate) use keyed::{KeyedRequest, StoredAnswer};
+pub(crate) use keyed::{KeyedOutcome, KeyedRequest, StoredAnswer};
 pub(crate) use select::{Select, SelectStatement, SqlFragment};
 pub use statement::StartStatement;
 pub(crate) use statement::{KeyedWrite, Read, Write};

@@ -37,6 +37,11 @@ const UNKNOWN_TABLE: &str =
 /// The deepest nesting of parentheses.
 const MAX_DEPTH: usize = 16;
 
+/// The most queries of a `with`.
+const MAX_QUERIES: usize = 16;
+
+const NO_TOKEN: Token = Token { start: 0, end: 0 };
+
 /// What kind of SQL is checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SqlKind {
@@ -101,10 +106,16 @@ impl Query {
 struct Checker<'a> {
     sql: &'a [u8],
     kind: SqlKind,
+    before_previous: Token,
     previous: Token,
     token: Token,
     depth: usize,
     queries: [Query; MAX_DEPTH],
+    /// The names of the queries of the `with` that have ended.
+    earlier_queries: [Token; MAX_QUERIES],
+    earlier_count: usize,
+    /// The name of the one that has begun.
+    open_query: Token,
     /// Queries and inserts that name their owner.
     owned: usize,
     /// Parts that insert, update or delete rows of users.
@@ -117,8 +128,20 @@ impl<'a> Checker<'a> {
         let mut queries = [Query::NONE; MAX_DEPTH];
         // A fragment continues the `where` of its prefix.
         queries[0].in_where = matches!(kind, SqlKind::Fragment);
-        let (previous, token) = (Token { start: 0, end: 0 }, next_token(sql, 0));
-        Self { sql, kind, previous, token, depth: 0, queries, owned: 0, writes: 0 }
+        Self {
+            sql,
+            kind,
+            before_previous: NO_TOKEN,
+            previous: NO_TOKEN,
+            token: next_token(sql, 0),
+            depth: 0,
+            queries,
+            earlier_queries: [NO_TOKEN; MAX_QUERIES],
+            earlier_count: 0,
+            open_query: NO_TOKEN,
+            owned: 0,
+            writes: 0,
+        }
     }
 
     const fn step(&mut self) {
@@ -128,12 +151,16 @@ impl<'a> Checker<'a> {
         if self.is("(") {
             self.check_assignment(skip_parentheses(self.sql, self.peek(1)), "assign one column at a time");
             assert!(self.depth + 1 < MAX_DEPTH, "parentheses are nested too deeply");
+            self.begin_query();
             self.depth += 1;
             self.queries[self.depth] = Query::NONE;
         } else if self.is(")") {
             self.end_query();
             assert!(self.depth > 0, "a parenthesis is closed that was not opened");
             self.depth -= 1;
+            if self.depth == 0 {
+                self.end_earlier_query();
+            }
         } else if self.is(",") {
             assert!(!self.queries[self.depth].in_from, "a second table in `from`: write a subquery");
         } else if self.is("distinct") {
@@ -376,27 +403,31 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// At an opening parenthesis: whether it opens a query of the statement's own `with`.
+    const fn begin_query(&mut self) {
+        if self.depth == 0 && self.after("as") {
+            self.open_query = self.before_previous;
+        }
+    }
+
+    /// At a closing parenthesis, outside of all others.
+    const fn end_earlier_query(&mut self) {
+        if !self.open_query.is_empty() {
+            assert!(self.earlier_count < MAX_QUERIES, "too many queries in a `with`");
+            self.earlier_queries[self.earlier_count] = self.open_query;
+            self.earlier_count += 1;
+            self.open_query = NO_TOKEN;
+        }
+    }
+
     /// Whether a query of the statement's own `with` has this name and has ended before the current token.
     const fn is_earlier_query(&self, name: Token) -> bool {
-        let mut token = next_token(self.sql, 0);
-        let mut depth = 0;
-        while token.start < self.token.start {
-            let keyword = next_token(self.sql, token.end);
-            let opening = next_token(self.sql, keyword.end);
-            if equal_str(self.sql, token, "(") {
-                depth += 1;
-            } else if equal_str(self.sql, token, ")") {
-                depth -= 1;
+        let mut index = 0;
+        while index < self.earlier_count {
+            if equal(self.sql, self.earlier_queries[index], self.sql, name) {
+                return true;
             }
-            if depth == 0
-                && equal(self.sql, token, self.sql, name)
-                && equal_str(self.sql, keyword, "as")
-                && equal_str(self.sql, opening, "(")
-            {
-                let end = skip_parentheses(self.sql, next_token(self.sql, opening.end));
-                return end.start <= self.token.start;
-            }
-            token = keyword;
+            index += 1;
         }
         false
     }
@@ -430,6 +461,7 @@ impl<'a> Checker<'a> {
     }
 
     const fn advance(&mut self) {
+        self.before_previous = self.previous;
         self.previous = self.token;
         self.token = next_token(self.sql, self.token.end);
     }

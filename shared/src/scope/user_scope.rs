@@ -86,6 +86,17 @@ impl UserScope {
         Ok(self.database.query(query).await?.rows)
     }
 
+    /// The type of a column, as PostgreSQL calls it: `integer`.
+    pub(crate) async fn type_of(&self, table: &'static str, column: &'static str) -> Result<String, DbError> {
+        const TYPE: &str = "\
+select format_type(atttypid, null)
+from pg_attribute
+where attrelid = to_regclass($1)
+  and attname = $2";
+        let rows = self.catalog(Query::new("type", TYPE, [table, column].map(SqlParam::from_str).into())).await?;
+        rows.first().map_or_else(|| Ok(String::new()), |row| row.get(0))
+    }
+
     /// Sends a write. `query` makes it from its parameters, of which `params` are `$3` and following.
     pub(super) async fn send_write<'a>(
         &'a self,

@@ -74,14 +74,19 @@ impl DueDate {
 
     /// Three parameters: `due_date`; whether it is floating; the `due_date_marker` if the column has the other kind.
     pub(super) fn params(due_date: Option<Self>) -> [SqlParam<'static>; 3] {
-        let Some(Self { time, kind }) = due_date else {
-            return [SqlParam::NULL, SqlParam::from_display(false), SqlParam::NULL];
-        };
-        let marker = match kind {
-            Kind::OfColumn => SqlParam::NULL,
-            Kind::Floating | Kind::Instant => SqlParam::from_display(time.to_civil_text()),
-        };
-        [SqlParam::from_display(time), SqlParam::from_display(kind == Kind::Floating), marker]
+        let (is_floating, marker) = Self::kind_columns(due_date);
+        [
+            due_date.map_or(SqlParam::NULL, |due_date| SqlParam::from_display(due_date.time)),
+            SqlParam::from_display(is_floating),
+            marker.map_or(SqlParam::NULL, SqlParam::from_display),
+        ]
+    }
+
+    /// Whether it is floating, and the `due_date_marker` if the column has the other kind.
+    pub(super) fn kind_columns(due_date: Option<Self>) -> (bool, Option<String>) {
+        let Some(Self { time, kind }) = due_date else { return (false, None) };
+        let marker = (kind != Kind::OfColumn).then(|| time.to_civil_text());
+        (kind == Kind::Floating, marker)
     }
 }
 

@@ -239,7 +239,7 @@ fn parse_time(text: &str, format: JsonFormat) -> Option<DueDate> {
 pub(super) const TIME_ZONE_RULE: &str = "tz must be the name of a time zone such as Europe/Berlin";
 
 /// A name of the IANA database, as far as its form tells; PostgreSQL knows which exist. The inner `None` is UTC.
-fn parse_time_zone(text: &str) -> Option<Option<String>> {
+pub(super) fn parse_time_zone(text: &str) -> Option<Option<String>> {
     if ["utc", "gmt", "etc/utc"].contains(&&*text.to_ascii_lowercase()) {
         return Some(None);
     }

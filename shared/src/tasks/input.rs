@@ -41,7 +41,7 @@ pub struct TaskChange {
 pub(crate) struct InvalidValue {
     field: Field,
     text: String,
-    failure: Failure,
+    pub(super) failure: Failure,
     /// Where the failure belongs among all failures.
     position: usize,
 }
@@ -148,6 +148,22 @@ impl FromJson for Completion {
 }
 
 impl TaskChange {
+    /// No change.
+    pub(super) const NONE: Self = Self {
+        title: None,
+        description: None,
+        completed: None,
+        priority: None,
+        due_date: None,
+        expected_updated_at: None,
+        invalid_values: Vec::new(),
+    };
+
+    /// See [`TaskChange::invalid_values`].
+    pub(super) fn invalid_values(&self) -> impl Iterator<Item = &InvalidValue> {
+        self.invalid_values.iter()
+    }
+
     fn is_empty(&self) -> bool {
         self.title.is_none()
             && self.description.is_none()

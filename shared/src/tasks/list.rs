@@ -5,6 +5,7 @@ use super::cursor::{Cursor, Position, SortKey};
 use super::due_date::DueDate;
 use super::filter::{Filter, Order, Overdue, Sort, TIME_ZONE_RULE};
 use super::model::{TASK, TaskPage};
+use super::overdue::{MAX_OFFSET_HOURS, is_floating, is_overdue, overdue_params};
 use super::pages::select_page;
 use super::query::ListQuery;
 use super::repository::UserTasks;
@@ -44,29 +45,6 @@ static DUE_AFTER: SqlFragment<1> = SqlFragment::new("due_date > ?");
 static OVERDUE: SqlFragment<1> = SqlFragment::new("due_date < ? and completed is not true");
 static NOT_OVERDUE: SqlFragment<1> = SqlFragment::new("(due_date < ? and completed is not true) is not true");
 
-/// Whether a due date is floating; see the module `due_date`. `date_part` reads a time without a zone as UTC.
-macro_rules! is_floating {
-    () => {
-        "((abs(date_part('epoch', due_date_marker) - date_part('epoch', due_date)) < 1) is true) \
-         <> (pg_typeof(due_date) = 'timestamp'::regtype)"
-    };
-}
-
-/// The time until which a task is not overdue: now, on the clock of a zone for floating due dates. A floating midnight is
-/// a date, which lasts until its end.
-macro_rules! is_overdue {
-    () => {
-        concat!(
-            "due_date < ? and completed is not true and date_part('epoch', due_date) < case when ",
-            is_floating!(),
-            " then date_part('epoch', ?::timestamptz at time zone ?::text) \
-             - case when date_part('epoch', due_date) / 86400 = floor(date_part('epoch', due_date) / 86400) \
-             then 86400 else 0 end \
-             else date_part('epoch', ?::timestamptz) end"
-        )
-    };
-}
-
 // Where due dates have two kinds and the clock of the zone differs from UTC. The first parameter lets an index bound what
 // is read: no clock differs from UTC by more than `MAX_OFFSET_HOURS`.
 static DUE_BEFORE_FLOATING: SqlFragment<4> = SqlFragment::new(concat!(
@@ -89,11 +67,9 @@ static DUE_AFTER_INSTANT: SqlFragment<4> = SqlFragment::new(concat!(
     is_floating!(),
     ") then date_part('epoch', ?::timestamptz) else date_part('epoch', ?::timestamptz at time zone ?::text) end"
 ));
-static OVERDUE_IN_ZONE: SqlFragment<4> = SqlFragment::new(is_overdue!());
-static NOT_OVERDUE_IN_ZONE: SqlFragment<4> = SqlFragment::new(concat!("(", is_overdue!(), ") is not true"));
-
-/// The clocks of all zones are within this of UTC.
-const MAX_OFFSET_HOURS: i64 = 16;
+static OVERDUE_IN_ZONE: SqlFragment<4> = SqlFragment::new(is_overdue!("?", "?", "?"));
+static NOT_OVERDUE_IN_ZONE: SqlFragment<4> =
+    SqlFragment::new(concat!("(", is_overdue!("?", "?", "?"), ") is not true"));
 
 static ALL_WORDS: SqlFragment<1> = SqlFragment::new("concat_ws(' ', title, description) ilike all (?::text[])");
 
@@ -229,9 +205,8 @@ fn apply_overdue(select: &mut Select<'_>, filter: &Filter, Overdue { is_overdue,
     if !filter.has_floating_due_dates {
         return select.and(if is_overdue { &OVERDUE } else { &NOT_OVERDUE }, [SqlParam::from_display(now)]);
     }
-    let zone = filter.time_zone.as_deref().unwrap_or("UTC");
-    let bound = SqlParam::from_display(now.saturating_add_hours(MAX_OFFSET_HOURS));
-    let params = [bound, SqlParam::from_display(now), SqlParam::from_display(zone), SqlParam::from_display(now)];
+    let [bound, now, zone] = overdue_params(now, filter.time_zone.as_deref());
+    let params = [bound, now.clone(), zone, now];
     select.and(if is_overdue { &OVERDUE_IN_ZONE } else { &NOT_OVERDUE_IN_ZONE }, params);
 }
 

@@ -1,6 +1,7 @@
 //! Tasks: the model, the input, the JSON and the SQL.
 
 mod answer;
+mod bulk;
 mod change;
 mod changes;
 mod columns;
@@ -15,16 +16,20 @@ mod input;
 mod json;
 mod list;
 mod model;
+mod overdue;
 mod pages;
 mod precondition;
 mod query;
 mod repository;
 mod rules;
+mod stats;
 mod update;
 
+pub use bulk::{Bulk, BulkOutcome, OperationFailure, OperationOutcome, ShortForm};
 pub use changes::{ChangePage, ChangesQuery};
 pub use due_date::DueDate;
 pub use input::{Completion, NewTask, TaskChange};
 pub use model::{Deleted, Task, TaskId, TaskPage};
 pub use query::ListQuery;
 pub use repository::UserTasks;
+pub use stats::{StatsQuery, TaskStats};

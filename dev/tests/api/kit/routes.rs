@@ -25,6 +25,7 @@ pub(crate) fn task_routes() -> Vec<(String, String)> {
 /// A valid body for a route. `None` if the route reads no body.
 pub(crate) fn valid_body(method: &str, path: &str) -> Option<Value> {
     match method {
+        "POST" if path.ends_with("/bulk") => Some(json!({"operations": [{"op": "create", "title": "Buy milk"}]})),
         "POST" | "PUT" => Some(json!({"title": "Buy milk"})),
         "PATCH" if path.ends_with("{id}") => Some(json!({"title": "Buy milk"})),
         "PATCH" => Some(json!({"completed": true})),

@@ -53,6 +53,42 @@ impl TestEnv {
         rows
     }
 
+    /// Sends the request of a case with a key again, which was answered so, and asserts that it gets the same answer and is
+    /// not executed again.
+    pub(crate) async fn assert_replayed(&self, case: &TaskCase, first: &TestResponse) {
+        let mut response = case.send().await;
+        assert_eq!(response.header("idempotent-replayed"), Some("true"), "{response:?}\n{}", self.stack.logs());
+        let mut first = first.clone();
+        for response in [&mut response, &mut first] {
+            response.headers.remove("idempotent-replayed");
+        }
+        assert_eq!(response.without_request_id(), first.without_request_id(), "{:?}", case.operation);
+        self.assert_executed_once(case).await;
+        let keys = format!("select count(*) from tasks_api.idempotency_keys where user_id = '{}'", case.user.id);
+        assert_eq!(self.database.number(&keys).await, 1, "{:?}", case.operation);
+    }
+
+    /// Asserts that a request with a key was done by itself, and that a repeat gets the same answer.
+    pub(crate) async fn assert_done_and_kept(&self, case: &TaskCase, response: &TestResponse) {
+        self.assert_done(case, response).await;
+        assert_eq!(response.header("idempotent-replayed"), None, "{:?}: {response:?}", case.operation);
+        self.assert_replayed(case, response).await;
+    }
+
+    /// Asserts that a request with a key, of which this response is not the answer, is done once when it is repeated.
+    pub(crate) async fn assert_repeat_is_done(&self, case: &TaskCase) {
+        let response = case.send().await;
+        self.assert_done(case, &response).await;
+        self.assert_replayed(case, &response).await;
+    }
+
+    /// Asserts that the response is 409 because another request may be in progress.
+    pub(crate) fn assert_in_progress(&self, response: &TestResponse) {
+        let message = format!("{response:?}\n{}", self.stack.logs());
+        assert_eq!((response.status, &response["code"]), (409, &json!("idempotency_in_progress")), "{message}");
+        assert_eq!(response.retry_after(), Some(1), "{message}");
+    }
+
     /// Whether the operation was executed. Asserts that it was not executed twice.
     pub(crate) async fn was_executed(&self, case: &TaskCase) -> bool {
         if self.database.rows_of(&case.user).await == Vec::from_iter(case.row_before()) {

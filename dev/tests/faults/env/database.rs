@@ -42,7 +42,9 @@ impl FaultDatabase {
             "create role {name} login password '{PASSWORD}';
              grant select, insert, update, delete on tasks to {name};
              grant usage on schema tasks_api to {name};
-             grant select, insert, delete on tasks_api.task_fences to {name}"
+             grant select, insert, delete on tasks_api.task_fences to {name};
+             grant select, insert on tasks_api.idempotency_keys to {name};
+             grant select on tasks_api.task_tombstones, tasks_api.sync_epoch to {name}"
         );
         owner.run(&role).await;
         Self { owner, name, port }

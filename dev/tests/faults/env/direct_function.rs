@@ -40,6 +40,9 @@ impl DirectFunction {
             event["headers"]["content-type"] = "application/json".into();
             event["body"] = body.to_string().into();
         }
+        if let Some(key) = &case.key {
+            event["headers"]["idempotency-key"] = key.as_str().into();
+        }
         let response = self.0.invoke_by(deadline, &event).await;
         response.unwrap_or_else(|error| unreachable!("{error}: {}", self.0.output()))
     }

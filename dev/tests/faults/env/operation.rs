@@ -26,6 +26,13 @@ pub(crate) const ALL_OPERATIONS: [Operation; 7] = [
 pub(crate) const ONE_OF_EACH_FUNCTION: [Operation; 6] =
     [Operation::List, Operation::Get, Operation::Create, Operation::Update, Operation::Toggle, Operation::Delete];
 
+/// The writes among them.
+pub(crate) const ONE_WRITE_OF_EACH_FUNCTION: [Operation; 4] =
+    [Operation::Create, Operation::Update, Operation::Toggle, Operation::Delete];
+/// The operations that take a key.
+pub(crate) const WRITES: [Operation; 5] =
+    [Operation::Create, Operation::Update, Operation::Toggle, Operation::Complete, Operation::Delete];
+
 impl Operation {
     /// Whether it writes. A retry of a write first fences off the earlier attempt, with a statement of its own.
     pub(crate) fn is_fenced(self) -> bool {

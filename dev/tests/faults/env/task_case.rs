@@ -15,6 +15,8 @@ pub(crate) struct TaskCase {
     title: String,
     /// The value of `If-Match`.
     if_match: Option<&'static str>,
+    /// The value of `Idempotency-Key`.
+    pub(super) key: Option<String>,
 }
 
 impl TaskCase {
@@ -27,12 +29,18 @@ impl TaskCase {
             let insert = "insert into tasks (user_id, title) values ($1, $2) returning id";
             Some(database.owner.client.query_one(insert, &[&user.id, &title]).await.unwrap().get(0))
         };
-        Self { operation, user, task, title, if_match: None }
+        Self { operation, user, task, title, if_match: None, key: None }
     }
 
     /// Requires the task to be unchanged.
     pub(crate) fn if_unchanged(mut self) -> Self {
         self.if_match = Some("\"1\"");
+        self
+    }
+
+    /// Gives the request a key, so that it can be repeated.
+    pub(crate) fn with_key(mut self) -> Self {
+        self.key = Some(format!("key of {}", self.user.id));
         self
     }
 
@@ -42,10 +50,11 @@ impl TaskCase {
         self.send_request(method, &path, body.as_ref()).await
     }
 
-    /// Sends another request as the same user, with the same `If-Match`.
+    /// Sends another request as the same user, with the same `If-Match` and `Idempotency-Key`.
     pub(crate) async fn send_request(&self, method: &str, path: &str, body: Option<&Value>) -> TestResponse {
         let request = self.user.request(method, path).maybe_json(body);
         let request = self.if_match.iter().fold(request, |request: TestRequest, tag| request.header("if-match", tag));
+        let request = self.key.iter().fold(request, |request, key| request.header("idempotency-key", key));
         self.user.send(request).await
     }
 

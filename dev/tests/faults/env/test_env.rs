@@ -97,6 +97,15 @@ impl TestEnv {
         TaskCase::new(operation, self.new_user().await, &self.database).await
     }
 
+    /// A case of each operation, with a key.
+    pub(crate) async fn prepare_keyed(&self, operations: &[Operation]) -> Vec<Arc<TaskCase>> {
+        let mut cases = Vec::new();
+        for operation in operations {
+            cases.push(Arc::new(self.prepare(*operation).await.with_key()));
+        }
+        cases
+    }
+
     /// A case of each operation.
     pub(crate) async fn prepare_all(&self, operations: &[Operation]) -> Vec<Arc<TaskCase>> {
         let mut cases = Vec::new();

@@ -285,7 +285,8 @@ impl UserTasks<'_> {
         }
         let limit = query.limit as usize;
         let page = &rows[..rows.len().min(limit)];
-        let changes = page.iter().map(|row| self.listed_change(row, database.has_number_ids)).collect::<Result<Vec<_>, _>>()?;
+        let changes =
+            page.iter().map(|row| self.listed_change(row, database.has_number_ids)).collect::<Result<Vec<_>, _>>()?;
         let pages = database.pages(token.as_ref());
         let last_token = (rows.len() <= limit).then(|| database.last_token(token, &pages, changes.is_empty()));
         Ok(ChangePage { changes, epoch: database.epoch, pages, last_token })
@@ -308,8 +309,7 @@ impl DatabaseState {
     /// Whether it does not know any more what has changed since a token.
     fn has_outlived(&self, token: &SyncToken) -> bool {
         let is_lost = |moment: &Moment| {
-            moment.snapshot.is_ahead_of(&self.now.snapshot)
-                || self.now.time.saturating_sub(moment.time) > TOKEN_MAX_AGE
+            moment.snapshot.is_ahead_of(&self.now.snapshot) || self.now.time.saturating_sub(moment.time) > TOKEN_MAX_AGE
         };
         token.epoch != self.epoch || token.moments().any(is_lost)
     }
@@ -330,10 +330,9 @@ impl DatabaseState {
             Progress::Until(moment) => is_empty && self.now.time.saturating_sub(moment.time) < DAY,
             Progress::Within(..) => false,
         };
-        token.filter(is_current).unwrap_or_else(|| SyncToken {
-            epoch: self.epoch.clone(),
-            progress: Progress::Until(pages.until.clone()),
-        })
+        token
+            .filter(is_current)
+            .unwrap_or_else(|| SyncToken { epoch: self.epoch.clone(), progress: Progress::Until(pages.until.clone()) })
     }
 }
 

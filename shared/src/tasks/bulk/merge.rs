@@ -1,0 +1,232 @@
+//! A statement can write a row once. Atomic operations on the same task become one write, and the task gets one version;
+//! others are written one after the other.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use super::input::{Operation, TaskWrite};
+use super::outcome::OperationFailure;
+use crate::input::InvalidInput;
+use crate::tasks::input::{Completion, NewTask, TaskChange};
+use crate::tasks::model::TaskId;
+use crate::time::Timestamp;
+
+/// A write of one task.
+#[derive(Debug)]
+pub(super) struct Write {
+    pub(super) kind: WriteKind,
+    /// The operations that it does, as indexes in the request.
+    pub(super) operations: Vec<usize>,
+}
+
+#[derive(Debug)]
+pub(super) enum WriteKind {
+    Create(NewTask),
+    OnTask { id: TaskId, expected: Expected, change: Change },
+}
+
+/// What the client has read. It is compared with the task as it was before the request.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Expected {
+    pub(super) version: Option<i64>,
+    pub(super) updated_at: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+pub(super) enum Change {
+    Set(Box<TaskChange>, Toggle),
+    Delete,
+}
+
+/// Whether `completed` is toggled. Then the change sets no value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Toggle {
+    No,
+    Yes,
+}
+
+/// The writes, and the operations that fail before anything is sent.
+pub(super) type Merged<W> = (W, Vec<(usize, OperationFailure)>);
+
+/// Merges operations on the same task, in their order.
+pub(super) fn merge(operations: Vec<Result<Operation, OperationFailure>>) -> Merged<Vec<Write>> {
+    let (mut writes, mut failures) = (Vec::<Write>::new(), Vec::new());
+    let mut by_id = HashMap::<String, usize>::new();
+    for (index, operation) in operations.into_iter().enumerate() {
+        let merged = operation.and_then(|operation| {
+            let write = Write::of(index, operation);
+            match write.id().map(|id| by_id.entry(id)) {
+                Some(Entry::Occupied(earlier)) => {
+                    writes.get_mut(*earlier.get()).map_or(Ok(()), |earlier| earlier.add(write))
+                }
+                Some(Entry::Vacant(entry)) => {
+                    entry.insert(writes.len());
+                    writes.push(write);
+                    Ok(())
+                }
+                None => {
+                    writes.push(write);
+                    Ok(())
+                }
+            }
+        });
+        if let Err(failure) = merged {
+            failures.push((index, failure));
+        }
+    }
+    (writes, failures)
+}
+
+/// Rounds of writes that are done one after the other: in each, a task is written once.
+pub(super) fn separate(operations: Vec<Result<Operation, OperationFailure>>) -> Merged<Vec<Vec<Write>>> {
+    let (mut rounds, mut failures) = (Vec::<Vec<Write>>::new(), Vec::new());
+    let mut writes_of = HashMap::<String, usize>::new();
+    for (index, operation) in operations.into_iter().enumerate() {
+        let write = match operation {
+            Ok(operation) => Write::of(index, operation),
+            Err(failure) => {
+                failures.push((index, failure));
+                continue;
+            }
+        };
+        let round = write.id().map_or(0, |id| {
+            let writes = writes_of.entry(id).or_default();
+            *writes += 1;
+            *writes - 1
+        });
+        match rounds.get_mut(round) {
+            Some(writes) => writes.push(write),
+            None => rounds.push(vec![write]),
+        }
+    }
+    (rounds, failures)
+}
+
+impl Write {
+    fn of(index: usize, operation: Operation) -> Self {
+        let kind = match operation {
+            Operation::Create(new) => WriteKind::Create(new),
+            Operation::OnTask { id, version, write } => {
+                let (expected, change) = Change::of(version, write);
+                WriteKind::OnTask { id, expected, change }
+            }
+        };
+        Self { kind, operations: vec![index] }
+    }
+
+    fn id(&self) -> Option<String> {
+        match &self.kind {
+            WriteKind::Create(_) => None,
+            WriteKind::OnTask { id, .. } => Some(id.to_string()),
+        }
+    }
+
+    /// The texts that it stores, for the rules of the database: title, description, priority.
+    pub(super) fn texts(&self) -> [Option<&str>; 3] {
+        match &self.kind {
+            WriteKind::Create(new) => [Some(&new.title), new.description.as_deref(), new.priority],
+            WriteKind::OnTask { change: Change::Set(change, _), .. } => {
+                let description = change.description.as_ref().and_then(Option::as_deref);
+                [change.title.as_deref(), description, change.priority.flatten()]
+            }
+            WriteKind::OnTask { change: Change::Delete, .. } => [None; 3],
+        }
+    }
+
+    /// The failure that the statement calls `problem`.
+    pub(super) fn failure(&self, problem: &str) -> OperationFailure {
+        match (problem, &self.kind) {
+            ("not_found", _) => OperationFailure::not_found(),
+            (columns, WriteKind::OnTask { change: Change::Set(change, _), .. }) if columns != "precondition_failed" => {
+                let is_failing = |column: &str| columns.split(' ').any(|failing| failing == column);
+                let values = change.invalid_values().filter(|value| is_failing(value.field()));
+                OperationFailure::Invalid(InvalidInput(values.map(|value| value.failure.clone()).collect()))
+            }
+            _ => OperationFailure::precondition_failed(),
+        }
+    }
+
+    /// Adds a later write of the same task.
+    fn add(&mut self, later: Self) -> Result<(), OperationFailure> {
+        let WriteKind::OnTask { expected: later_expected, change: later_change, .. } = later.kind else {
+            return Err(OperationFailure::not_found());
+        };
+        let WriteKind::OnTask { expected, change, .. } = &mut self.kind else {
+            return Err(OperationFailure::not_found());
+        };
+        if matches!(change, Change::Delete) {
+            return Err(OperationFailure::not_found());
+        }
+        let both = expected.and(later_expected)?;
+        change.add(later_change)?;
+        *expected = both;
+        self.operations.extend(later.operations);
+        Ok(())
+    }
+}
+
+impl Expected {
+    /// Both.
+    fn and(self, other: Self) -> Result<Self, OperationFailure> {
+        fn both<T: PartialEq>(one: Option<T>, other: Option<T>) -> Result<Option<T>, OperationFailure> {
+            match (one, other) {
+                (Some(one), Some(other)) if one != other => Err(OperationFailure::precondition_failed()),
+                (one, other) => Ok(one.or(other)),
+            }
+        }
+        Ok(Self { version: both(self.version, other.version)?, updated_at: both(self.updated_at, other.updated_at)? })
+    }
+}
+
+impl Change {
+    fn of(version: Option<i64>, write: TaskWrite) -> (Expected, Self) {
+        let expected = |updated_at| Expected { version, updated_at };
+        match write {
+            TaskWrite::Change(change) => {
+                (expected(change.expected_updated_at), Self::Set(Box::new(change), Toggle::No))
+            }
+            TaskWrite::Complete(Completion { completed, expected_updated_at }) => {
+                let change = TaskChange { completed, ..TaskChange::NONE };
+                let toggle = if completed.is_none() { Toggle::Yes } else { Toggle::No };
+                (expected(expected_updated_at), Self::Set(Box::new(change), toggle))
+            }
+            TaskWrite::Delete => (expected(None), Self::Delete),
+        }
+    }
+
+    /// What a later operation on the same task adds.
+    fn add(&mut self, later: Self) -> Result<(), OperationFailure> {
+        match (&mut *self, later) {
+            (_, Self::Delete) => *self = Self::Delete,
+            (Self::Delete, _) => return Err(OperationFailure::not_found()),
+            (Self::Set(change, toggle), Self::Set(later, later_toggle)) => {
+                // A value that breaks a rule can be what is stored before the request only.
+                let failures: Vec<_> = later.invalid_values().map(|value| value.failure.clone()).collect();
+                if !failures.is_empty() {
+                    return Err(OperationFailure::Invalid(InvalidInput(failures)));
+                }
+                match (later_toggle, later.completed, change.completed) {
+                    (Toggle::Yes, _, Some(completed)) => change.completed = Some(!completed),
+                    (Toggle::Yes, _, None) => *toggle = toggle.flipped(),
+                    (Toggle::No, Some(completed), _) => (change.completed, *toggle) = (Some(completed), Toggle::No),
+                    (Toggle::No, None, _) => {}
+                }
+                let later = *later;
+                change.title = later.title.or(change.title.take());
+                change.description = later.description.or(change.description.take());
+                change.priority = later.priority.or(change.priority);
+                change.due_date = later.due_date.or(change.due_date);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Toggle {
+    fn flipped(self) -> Self {
+        match self {
+            Self::No => Self::Yes,
+            Self::Yes => Self::No,
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Sends the writes and reads what became of them.
+
+use std::cell::{Cell, RefCell};
+
+use serde_json::Value;
+
+use super::input::Bulk;
+use super::merge::{Change, Write, WriteKind, merge, separate};
+use super::outcome::{BulkOutcome, OperationFailure, OperationOutcome, WriteAnswer};
+use super::statement::{BULK, Parameters};
+use crate::db::{DbErrorKind, Rejection, cause_chain};
+
+use crate::output::Written;
+use crate::scope::{IdempotencyKey, KeyedOutcome, KeyedRequest, StartStatement, StoreError, StoredAnswer};
+use crate::tasks::answer;
+
+use crate::tasks::model::TASK;
+use crate::tasks::repository::{UserTasks, fields};
+
+/// How the writes of a request are done.
+struct Request {
+    input: Value,
+    is_atomic: bool,
+    /// Whether anything is done. Otherwise it is only found out what would fail.
+    may_apply: bool,
+}
+
+/// What became of each write, in their order, and whether an earlier request did them.
+struct Done {
+    results: Vec<WriteResult>,
+    is_replay: bool,
+}
+
+/// What became of a write.
+enum WriteResult {
+    Answer(WriteAnswer),
+    Failed(StoreError),
+}
+
+/// How often writes are sent while the database assigns ids that are in use.
+const ID_ATTEMPTS: usize = 10;
+
+impl UserTasks<'_> {
+    /// The statement of [`UserTasks::bulk`] if no created task leaves out a field.
+    pub const BULK: StartStatement = BULK.at_start();
+
+    /// Does several operations: one statement, and one round trip. Only where operations that are not atomic name the same
+    /// task more than once, or the database refuses one of them, there are more.
+    ///
+    /// A request without a key of the client has one of its own, so that it is done once even if its response is lost.
+    ///
+    /// # Errors
+    /// [`StoreError::BrokenRule`] or [`StoreError::Conflict`] if the operations are atomic and the database does not tell
+    /// which of them it refuses; those of a key; failures of the database.
+    pub async fn bulk(&self, bulk: Bulk, key: Option<&IdempotencyKey>) -> Result<Written<BulkOutcome>, StoreError> {
+        let Bulk { operations, is_atomic, short_form, input } = bulk;
+        let mut outcome = BulkOutcome::new(operations.len(), is_atomic, short_form);
+        let (rounds, failures) = if is_atomic || short_form.is_some() {
+            let (writes, failures) = merge(operations);
+            (vec![writes], failures)
+        } else {
+            separate(operations)
+        };
+        let request = Request { input, is_atomic, may_apply: !is_atomic || failures.is_empty() };
+        for (index, failure) in failures {
+            outcome.set(index, Err(failure));
+        }
+        let own_key = IdempotencyKey::of_request(self.scope.request_id());
+        let request_key = key.unwrap_or(&own_key);
+        let mut is_replay = true;
+        for (number, writes) in rounds.iter().filter(|writes| !writes.is_empty()).enumerate() {
+            let key_of_round = if number == 0 { request_key.clone() } else { request_key.of_part(number) };
+            let all: Vec<&Write> = writes.iter().collect();
+            let done = match self.write(&request, &key_of_round, &all).await {
+                // Nobody else has this key.
+                Err(StoreError::KeyInProgress(error)) if key.is_none() => {
+                    return Err(StoreError::Database(&TASK, error));
+                }
+                done => done?,
+            };
+            is_replay &= done.is_replay;
+            for (write, result) in writes.iter().zip(done.results) {
+                self.note(&mut outcome, write, result)?;
+            }
+        }
+        Ok(Written { value: outcome, is_replay: is_replay && key.is_some() })
+    }
+
+    /// If the database refuses a row, the others are done without it, unless the request is atomic.
+    async fn write(&self, request: &Request, key: &IdempotencyKey, writes: &[&Write]) -> Result<Done, StoreError> {
+        let error = match self.write_together(request, key, writes).await {
+            Err(error) if is_about_a_row(&error) && !request.is_atomic => error,
+            done => return done,
+        };
+        if writes.len() < 2 {
+            return Ok(Done { results: vec![WriteResult::Failed(error)], is_replay: false });
+        }
+        let (one, other) = writes.split_at(writes.len() / 2);
+        let (one_key, other_key) = (key.of_part("first"), key.of_part("second"));
+        let mut done = Box::pin(self.write(request, &one_key, one)).await?;
+        let other = Box::pin(self.write(request, &other_key, other)).await?;
+        done.results.extend(other.results);
+        done.is_replay &= other.is_replay;
+        Ok(done)
+    }
+
+    /// All writes in one statement.
+    async fn write_together(
+        &self,
+        request: &Request,
+        key: &IdempotencyKey,
+        writes: &[&Write],
+    ) -> Result<Done, StoreError> {
+        for _ in 1..ID_ATTEMPTS {
+            match self.send(request, key, writes).await {
+                // The attempt has used up numbers.
+                Err(StoreError::IdInUse(_, error)) => {
+                    tracing::warn!(
+                        cause = cause_chain(&error),
+                        "the sequence of tasks.id is behind: `migrate verify` has the fix"
+                    );
+                }
+                outcome => return outcome,
+            }
+        }
+        self.send(request, key, writes).await
+    }
+
+    async fn send(&self, request: &Request, key: &IdempotencyKey, writes: &[&Write]) -> Result<Done, StoreError> {
+        let keyed = KeyedRequest::new(&TASK, "bulk", key, &request.input);
+        let parameters = Parameters::new(writes, request.is_atomic, request.may_apply);
+        let (refusals, has_impossible_id) = (RefCell::new(None), Cell::new(false));
+        let attempt = async || {
+            let params = parameters.params.clone();
+            match self.scope.insert_groups_keyed(&BULK, &keyed, &parameters.groups, params).await {
+                Ok(KeyedOutcome::NotApplied(rows)) => {
+                    let json = rows.first().map(|row| row.last::<String>()).transpose();
+                    *refusals.borrow_mut() = json.map_err(|error| StoreError::Database(&TASK, error))?;
+                    Err(StoreError::NotFound(&TASK))
+                }
+                Ok(outcome) => outcome.answer_or(|_| StoreError::UnreadableAnswer),
+                Err(error) if error.kind() == DbErrorKind::Rejected(Rejection::Literal) => {
+                    has_impossible_id.set(true);
+                    Err(StoreError::about_user(&TASK, error))
+                }
+                Err(error) => {
+                    let [title, description, priority] = match writes {
+                        [write] => write.texts(),
+                        _ => [None; 3],
+                    };
+                    Err(self.scope.explain(&TASK, &fields(title, description, priority), error).await)
+                }
+            }
+        };
+        let outcome = self.scope.once(&keyed, attempt).await;
+        let StoredAnswer { json, is_replay } = match outcome {
+            Err(error) if has_impossible_id.get() => return self.send_possible(request, key, writes, error).await,
+            Err(error) => match refusals.take() {
+                Some(json) => StoredAnswer { json, is_replay: false },
+                None => return Err(error),
+            },
+            Ok(answer) => answer,
+        };
+        let answers: Vec<WriteAnswer> = serde_json::from_str(&json).map_err(|_| StoreError::UnreadableAnswer)?;
+        if answers.len() != writes.len() {
+            return Err(StoreError::UnreadableAnswer);
+        }
+        Ok(Done { results: answers.into_iter().map(WriteResult::Answer).collect(), is_replay })
+    }
+
+    /// The type of the ids cannot represent one of them. The statement is sent again without the writes of such tasks, which
+    /// do not exist.
+    async fn send_possible(
+        &self,
+        request: &Request,
+        key: &IdempotencyKey,
+        writes: &[&Write],
+        error: StoreError,
+    ) -> Result<Done, StoreError> {
+        let id_type = self.scope.type_of(TASK.table, "id").await.map_err(|error| StoreError::Database(&TASK, error))?;
+        let is_possible = |write: &Write| match &write.kind {
+            WriteKind::OnTask { id, .. } => can_represent(&id_type, &id.to_string()),
+            WriteKind::Create(_) => true,
+        };
+        let possible: Vec<&Write> = writes.iter().copied().filter(|write| is_possible(write)).collect();
+        if possible.len() == writes.len() {
+            return Err(error);
+        }
+        let request =
+            Request { input: request.input.clone(), may_apply: request.may_apply && !request.is_atomic, ..*request };
+        let mut done = if possible.is_empty() {
+            Done { results: Vec::new(), is_replay: false }
+        } else {
+            Box::pin(self.send(&request, key, &possible)).await?
+        };
+        let mut results = done.results.into_iter();
+        let not_found = || Some(WriteResult::Failed(StoreError::NotFound(&TASK)));
+        let all = writes.iter().map_while(|write| if is_possible(write) { results.next() } else { not_found() });
+        done.results = all.collect();
+        Ok(done)
+    }
+
+    /// Records what became of the operations of a write.
+    fn note(&self, outcome: &mut BulkOutcome, write: &Write, result: WriteResult) -> Result<(), StoreError> {
+        let answer = match result {
+            WriteResult::Failed(error) => {
+                outcome.set_all(&write.operations, Err(OperationFailure::Refused(error)));
+                return Ok(());
+            }
+            WriteResult::Answer(answer) => answer,
+        };
+        if let Some(problem) = &answer.problem {
+            outcome.set_all(&write.operations, Err(write.failure(problem)));
+            return Ok(());
+        }
+        // Nothing was done, because another write fails.
+        let Some(task) = answer.task else { return Ok(()) };
+        outcome.tasks_written += 1;
+        if matches!(write.kind, WriteKind::OnTask { change: Change::Delete, .. }) {
+            outcome.note_transaction(answer::deleted(&task.to_string()).and_then(|deleted| deleted.transaction));
+            outcome.set_all(&write.operations, Ok(OperationOutcome::Deleted));
+            return Ok(());
+        }
+        let task = answer::task(&task.to_string(), self.scope.user_id()).ok_or(StoreError::UnreadableAnswer)?;
+        outcome.note_transaction(task.transaction.clone());
+        outcome.set_all(&write.operations, Ok(OperationOutcome::Changed(task.clone())));
+        if let (WriteKind::Create(_), Some(first)) = (&write.kind, write.operations.first()) {
+            outcome.set(*first, Ok(OperationOutcome::Created(task)));
+        }
+        Ok(())
+    }
+}
+
+/// Whether the reason for the failure is one of the rows.
+fn is_about_a_row(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::BrokenRule(..) | StoreError::Conflict(..) | StoreError::Referenced(..) | StoreError::IdInUse(..)
+    )
+}
+
+/// Whether a type of PostgreSQL can represent an id.
+fn can_represent(id_type: &str, id: &str) -> bool {
+    match id_type {
+        "smallint" => id.parse::<i16>().is_ok(),
+        "integer" => id.parse::<i32>().is_ok(),
+        "bigint" => id.parse::<i64>().is_ok(),
+        // PostgreSQL also accepts other places of the hyphens.
+        "uuid" => id.bytes().filter(u8::is_ascii_hexdigit).count() == 32 && id.bytes().all(is_of_uuid),
+        _ => true,
+    }
+}
+
+fn is_of_uuid(byte: u8) -> bool {
+    byte.is_ascii_hexdigit() || byte == b'-'
+}

@@ -1,0 +1,340 @@
+//! The statement, and its parameters.
+//!
+//! The due dates are parameters of their own, because only a parameter takes the type of the column, with or without a time
+//! zone; so are the times that clients expect, and the ids.
+
+use serde::Serialize;
+
+use super::merge::{Change, Expected, Toggle, Write, WriteKind};
+use crate::db::SqlParam;
+use crate::output::to_json;
+use crate::scope::{GroupedInsert, keyed_sql};
+use crate::tasks::answer::{answer, microseconds};
+use crate::tasks::due_date::DueDate;
+use crate::tasks::input::{NewTask, TaskChange};
+
+/// Finds the tasks and locks them, in one order so that two requests do not wait for each other, and decides what fails.
+///
+/// `$6` are the ids of tasks and `$7` the [`Item`]s. `$8` to `$10` are the due dates, their other spellings and the expected
+/// times. All have an element for each write. `$11`: whether nothing is done if one write fails. `$12`: whether anything is
+/// done at all.
+macro_rules! decide_and_change {
+    () => {
+        concat!(
+            "\
+item as (
+    select *
+    from jsonb_to_recordset($7::jsonb) as item (
+        n integer, kind text, columns integer, expected_version bigint, new_title text, new_completed boolean,
+        toggles boolean, sets_description boolean, new_description text, sets_priority boolean, new_priority text,
+        sets_due_date boolean, is_floating boolean, marker timestamp, other_is_floating boolean,
+        other_marker timestamp, same_title text, same_description text, same_priority text
+    )
+    where not exists (select from prior)
+), found as (
+    select
+        array_position($6, id) as found_n,
+        version as found_version,
+        title as found_title,
+        description as found_description,
+        priority as found_priority,
+        coalesce(updated_at, created_at) as found_time,
+        (array_append($10, coalesce(updated_at, created_at)))[array_position($6, id)] as expected_time
+    from tasks
+    where user_id = $1
+      and id = any ($6)
+      and not exists (select from prior)
+    order by id
+    for update
+), verdict as (
+    select
+        item.*,
+        (array_append($8, (null::tasks).due_date))[n] as new_due_date,
+        (array_append($9, (null::tasks).due_date))[n] as other_due_date,
+        'request:' || $5 || '/' || n as row_key,
+        case
+            when kind = 'create' then null
+            when found_n is null then 'not_found'
+            when found_version <> expected_version
+                or (found_time = expected_time or date_trunc('milliseconds', found_time) = expected_time) is false
+            then 'precondition_failed'
+            else nullif(concat_ws(
+                ' ',
+                case when same_title <> found_title then 'title' end,
+                case when same_description is not null and same_description is distinct from found_description
+                then 'description' end,
+                case when same_priority is not null and same_priority is distinct from found_priority
+                then 'priority' end
+            ), '')
+        end as problem
+    from item
+    left join found
+        on found_n = n
+), gate as (
+    select $12::boolean and not ($11::boolean and exists (select from verdict where problem is not null)) as is_open
+), updated as (
+    update tasks
+    set title = coalesce(new_title, title),
+        description = case when sets_description then new_description else description end,
+        completed = case when toggles then not coalesce(completed, false) else coalesce(new_completed, completed) end,
+        priority = case
+            when not sets_priority or lower(new_priority) = lower(priority) then priority
+            else new_priority
+        end,
+        due_date = case
+            when not sets_due_date then due_date
+            when new_due_date is distinct from due_date then new_due_date
+            else other_due_date
+        end,
+        due_date_marker = case
+            when not sets_due_date then due_date_marker
+            when new_due_date is distinct from due_date
+            then case when is_floating <> (pg_typeof(due_date) = 'timestamp'::regtype) then marker end
+            else case when other_is_floating <> (pg_typeof(due_date) = 'timestamp'::regtype) then other_marker end
+        end
+    from verdict
+    where user_id = $1
+      and id = any ($6)
+      and array_position($6, id) = n
+      and kind = 'change'
+      and problem is null
+      and (select is_open from gate)
+      and not exists (select from prior)
+      and not exists (select from tasks_api.task_fences where attempt = $2)
+    returning n as written_n, ",
+            answer!(),
+            " as task
+), deleted as (
+    delete from tasks
+    where user_id = $1
+      and id = any ($6)
+      and array_position($6, id) in (select n from verdict where kind = 'delete' and problem is null)
+      and (select is_open from gate)
+      and not exists (select from prior)
+      and not exists (select from tasks_api.task_fences where attempt = $2)
+    returning array_position($6, id) as written_n, jsonb_build_object('transaction', pg_current_xact_id()::text) as task
+), "
+        )
+    };
+}
+
+/// The optional columns are those of [`columns_left_out`].
+macro_rules! create {
+    () => {
+        concat!(
+            "\
+created as (
+insert into tasks (user_id, title, description, completed, priority, due_date, due_date_marker, idempotency_key)
+select $1, new_title, new_description, new_completed, new_priority, new_due_date, case when is_floating <> (pg_typeof(new_due_date) = 'timestamp'::regtype) then marker end, row_key
+from verdict
+where kind = 'create'
+  and columns = 0
+  and (select is_open from gate)
+  and not exists (select from prior)
+  and not exists (select from tasks_api.task_fences where attempt = $2)
+returning idempotency_key as created_key, ",
+            answer!(),
+            " as task
+)"
+        )
+    };
+}
+
+macro_rules! collect {
+    () => {
+        "\
+, written as (
+    select written_n, task
+    from updated
+    union all
+    select written_n, task
+    from deleted
+    union all
+    select n, task
+    from created
+    join verdict
+        on row_key = created_key
+), result as (
+    select
+        jsonb_agg(jsonb_build_object('n', n, 'problem', problem, 'task', task) order by n) as answer,
+        count(task) as writes
+    from verdict
+    left join written
+        on written_n = n
+), changed as (
+    select null::text as task_id, answer
+    from result
+    where writes > 0
+)"
+    };
+}
+
+/// Without a write, the last part says why. Then nothing is stored.
+macro_rules! refusals {
+    () => {
+        "\
+union all
+select null, null, null, answer::text
+from result
+where writes = 0
+  and not exists (select from prior)
+"
+    };
+}
+
+pub(super) static BULK: GroupedInsert = GroupedInsert::new(
+    "bulk",
+    [
+        concat!(keyed_sql!(before "bulk"), decide_and_change!()),
+        create!(),
+        concat!(collect!(), keyed_sql!(after "bulk"), refusals!()),
+    ],
+    concat!(
+        keyed_sql!(before "bulk"),
+        decide_and_change!(),
+        create!(),
+        collect!(),
+        keyed_sql!(after "bulk"),
+        refusals!()
+    ),
+);
+
+/// A write as JSON: a row of the query `item`. A member that is absent is null.
+#[derive(Debug, Default, Serialize)]
+struct Item<'a> {
+    n: usize,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    columns: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected_version: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_title: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_completed: Option<bool>,
+    toggles: bool,
+    sets_description: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_description: Option<&'a str>,
+    sets_priority: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_priority: Option<&'a str>,
+    sets_due_date: bool,
+    is_floating: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    marker: Option<String>,
+    other_is_floating: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_marker: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same_title: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same_description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same_priority: Option<&'a str>,
+}
+
+/// What the statement is sent with.
+pub(super) struct Parameters {
+    /// See [`GroupedInsert`].
+    pub(super) groups: Vec<Vec<bool>>,
+    /// `$6` and following.
+    pub(super) params: Vec<SqlParam<'static>>,
+}
+
+impl Parameters {
+    pub(super) fn new(writes: &[&Write], is_atomic: bool, may_apply: bool) -> Self {
+        let mut groups: Vec<Vec<bool>> = Vec::new();
+        let (mut ids, mut due_dates, mut other_due_dates, mut times) = (vec![], vec![], vec![], vec![]);
+        let mut items = Vec::new();
+        for (index, write) in writes.iter().enumerate() {
+            let mut item = Item { n: index + 1, ..Item::default() };
+            let (mut id, mut time, mut due_date, mut other) = (None, None, None, None);
+            match &write.kind {
+                WriteKind::Create(new) => {
+                    let left_out = columns_left_out(new);
+                    let group = groups.iter().position(|group| *group == left_out).unwrap_or_else(|| {
+                        groups.push(left_out);
+                        groups.len() - 1
+                    });
+                    item.create(group, new);
+                    due_date = new.due_date;
+                }
+                WriteKind::OnTask { id: of_task, expected: Expected { version, updated_at }, change } => {
+                    id = Some(of_task.to_string());
+                    time = updated_at.map(|time| time.to_string());
+                    item.expected_version = *version;
+                    item.kind = "delete";
+                    if let Change::Set(change, toggle) = change {
+                        item.change(change, *toggle);
+                        due_date = change.due_date.and_then(|change| change.value);
+                        other = change.due_date.and_then(|change| change.otherwise);
+                    }
+                }
+            }
+            (item.is_floating, item.marker) = DueDate::kind_columns(due_date);
+            (item.other_is_floating, item.other_marker) = DueDate::kind_columns(other);
+            ids.push(id);
+            times.push(time);
+            due_dates.push(due_date.map(|due_date| due_date.time.to_string()));
+            other_due_dates.push(other.map(|due_date| due_date.time.to_string()));
+            items.push(item);
+        }
+        let params = vec![
+            SqlParam::from_optional_texts(&ids),
+            SqlParam::from_display(to_json(&items)),
+            SqlParam::from_optional_texts(&due_dates),
+            SqlParam::from_optional_texts(&other_due_dates),
+            SqlParam::from_optional_texts(&times),
+            SqlParam::from_display(is_atomic),
+            SqlParam::from_display(may_apply),
+        ];
+        Self { groups, params }
+    }
+}
+
+impl<'a> Item<'a> {
+    fn create(&mut self, group: usize, new: &'a NewTask) {
+        self.kind = "create";
+        self.columns = Some(group);
+        self.new_title = Some(&new.title);
+        self.new_description = new.description.as_deref();
+        self.new_completed = new.completed;
+        self.new_priority = new.priority;
+    }
+
+    fn change(&mut self, change: &'a TaskChange, toggle: Toggle) {
+        self.kind = "change";
+        self.toggles = toggle == Toggle::Yes;
+        self.new_title = change.title.as_deref();
+        self.new_completed = change.completed;
+        self.sets_description = change.description.is_some();
+        self.new_description = change.description.as_ref().and_then(Option::as_deref);
+        self.sets_priority = change.priority.is_some();
+        self.new_priority = change.priority.flatten();
+        self.sets_due_date = change.due_date.is_some();
+        for value in change.invalid_values() {
+            let same = match value.field() {
+                "title" => &mut self.same_title,
+                "description" => &mut self.same_description,
+                _ => &mut self.same_priority,
+            };
+            *same = Some(value.text());
+        }
+    }
+}
+
+/// Whether each column after `user_id` of the insert is left out.
+fn columns_left_out(new: &NewTask) -> Vec<bool> {
+    let has_due_date = new.due_date.is_some();
+    let is_given = [
+        true,
+        new.description.is_some(),
+        new.completed.is_some(),
+        new.priority.is_some(),
+        has_due_date,
+        has_due_date,
+        true,
+    ];
+    is_given.map(|is_given| !is_given).to_vec()
+}
