@@ -18,7 +18,7 @@ const WRITERS: u64 = 8;
 const READERS: u64 = 3;
 const USERS: usize = 3;
 /// Enough for some hundred transactions that overlap.
-const WRITES: u64 = 60;
+const WRITES: u64 = 40;
 
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|value| value.parse().expect("a number"))

@@ -71,10 +71,12 @@ async fn every_statement_uses_an_index() {
         check_task_statements(&million, &mut findings).await;
         check_list_statements(&million, &mut findings).await;
         check_pages_by_cursor(&million, &mut findings).await;
+        check_changes(&million, &mut findings).await;
         // As the plan of a statement that is prepared once for all users.
         million.force_generic_plans().await;
         check_task_statements(&million, &mut findings).await;
         check_prepared_lists(&million, &mut findings).await;
+        check_changes(&million, &mut findings).await;
         million.drop().await;
     }
     // Written directly, because the test harness hides what a test prints.
@@ -160,6 +162,47 @@ async fn check_page_by_cursor(million: &MillionTasks, findings: &mut Findings, l
         &[Requirement::MaxBlocks(MAX_PAGE_BLOCKS), Requirement::ReadsOnly(read)]
     };
     findings.check(&format!("page by cursor, {list}"), million, &plans[0], requirements);
+}
+
+/// Each page reads its own changes and one more, whatever else has changed, before or since.
+async fn check_changes(million: &MillionTasks, findings: &mut Findings) {
+    let start = million.send("GET", "/api/tasks/changes?limit=1", None, 1).await.0;
+    let before = million.token_now(&start);
+    // In one transaction, so that the numbers of the rows are equal.
+    million.change_tasks(5000).await;
+    let since = million.token_now(&million.send("GET", "/api/tasks/changes?limit=1", None, 1).await.0);
+    million.change_tasks(120).await;
+    million.delete_tasks(120).await;
+    let mut requests = vec![("load", String::new()), ("changes of 5000", before), ("changes of 240", since)];
+    for (operation, since) in &mut requests {
+        let mut returned = 0;
+        for page in 0..6 {
+            let path = format!("/api/tasks/changes?limit={PAGE}&since={since}");
+            let (response, plans) = million.send("GET", &path, None, 1).await;
+            let changes = response["changes"].as_array().expect("an array").len() as u64;
+            let read = changes + u64::from(response["has_more"] == true);
+            let requirements = [Requirement::MaxBlocks(MAX_PAGE_BLOCKS), Requirement::ReadsOnly(read)];
+            findings.check(&format!("{operation}, page {page}"), million, &plans[0], &requirements);
+            returned += changes;
+            *since = response["next"].as_str().expect("a token").to_owned();
+            if response["has_more"] == false {
+                break;
+            }
+        }
+        let expected = if *operation == "changes of 240" { 240 } else { 6 * PAGE };
+        assert_eq!(returned, expected, "{}: {operation}", million.name);
+    }
+    // The tasks of which no transaction is known, after the last one that has one.
+    let start = million.send("GET", "/api/tasks/changes?limit=1", None, 1).await.0;
+    let token = million.token_before_last_number(&start).await;
+    let (response, plans) = million.send("GET", &format!("/api/tasks/changes?limit={PAGE}&since={token}"), None, 1).await;
+    let numbered = response["changes"].as_array().expect("an array").iter().filter(|change| change["txid"].is_string());
+    assert_eq!(numbered.count(), 1, "{}", million.name);
+    let requirements = [Requirement::MaxBlocks(MAX_PAGE_BLOCKS), Requirement::ReadsOnly(READ_FOR_PAGE)];
+    findings.check("load, where numbers end", million, &plans[0], &requirements);
+    let next = response["next"].as_str().expect("a token");
+    let (_, plans) = million.send("GET", &format!("/api/tasks/changes?limit={PAGE}&since={next}"), None, 1).await;
+    findings.check("load, without numbers", million, &plans[0], &requirements);
 }
 
 async fn check_list_statements(million: &MillionTasks, findings: &mut Findings) {

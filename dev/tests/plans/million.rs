@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use dev::services::database::{USER_TABLE, connect};
 use dev::testing::client::{ApiClient, TestUser};
 use dev::testing::database::{Layout, TestDatabase};
@@ -148,6 +150,45 @@ impl MillionTasks {
         self.database.run(other_sessions).await;
     }
 
+    /// Changes this many tasks of the user in one transaction, as another program does.
+    pub(crate) async fn change_tasks(&self, number: u32) {
+        self.write(&format!("update tasks set title = md5(random()::text) where id in ({})", self.tasks(number))).await;
+    }
+
+    /// Deletes this many tasks of the user in one transaction.
+    pub(crate) async fn delete_tasks(&self, number: u32) {
+        self.write(&format!("delete from tasks where id in ({})", self.tasks(number))).await;
+    }
+
+    /// With triggers. Removes the dead index entries, as autovacuum does.
+    async fn write(&self, statement: &str) {
+        self.database.run(&format!("set session_replication_role = origin; {statement}")).await;
+        self.database.run("vacuum (index_cleanup on) tasks").await;
+    }
+
+    /// Selects the tasks with the largest ids.
+    fn tasks(&self, number: u32) -> String {
+        format!("select id from tasks where user_id = '{}' order by id desc limit {number}", self.user.id)
+    }
+
+    /// The token of a client that had got everything at the time of this response, which is the first page of a load.
+    pub(crate) fn token_now(&self, response: &Value) -> String {
+        let [format, epoch, until] = token_parts(response);
+        BASE64_URL_SAFE_NO_PAD.encode(format!("{format} {epoch} {until}"))
+    }
+
+    /// A token within a load, which begins with this response: before the last task that names a transaction.
+    pub(crate) async fn token_before_last_number(&self, response: &Value) -> String {
+        let last = format!(
+            "select changed_in || ':' || id from tasks where user_id = '{}' and changed_in is not null
+             order by changed_in desc, id desc offset 1 limit 1",
+            self.user.id
+        );
+        let last = self.database.client.query_one(&last, &[]).await.expect("a task");
+        let [format, epoch, until] = token_parts(response);
+        BASE64_URL_SAFE_NO_PAD.encode(format!("{format} {epoch} - {until} stored:{}", last.get::<_, &str>(0)))
+    }
+
     async fn log_size(&self) -> i64 {
         let size = "select size from pg_stat_file(current_setting('data_directory') || $1)";
         self.database.client.query_one(size, &[&LOG]).await.expect("the log").get(0)
@@ -162,6 +203,14 @@ impl MillionTasks {
         drop(database);
         server.batch_execute(&format!("drop database {name} with (force)")).await.expect("no database");
     }
+}
+
+/// The format, the epoch and the moment in the token of the first page of a load.
+fn token_parts(response: &Value) -> [String; 3] {
+    let token = BASE64_URL_SAFE_NO_PAD.decode(response["next"].as_str().expect("a token")).expect("base64url");
+    let text = String::from_utf8(token).expect("a text");
+    let parts: Vec<&str> = text.split(' ').collect();
+    [0, 1, 3].map(|at| parts[at].to_owned())
 }
 
 /// The log of the server, relative to its data folder.
