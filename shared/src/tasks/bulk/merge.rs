@@ -230,3 +230,68 @@ impl Toggle {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::config::ApiConfig;
+    use crate::input::{FromJson, ObjectReader};
+    use crate::tasks::bulk::input::Bulk;
+
+    fn operations(operations: &Value) -> Vec<Result<Operation, OperationFailure>> {
+        let body = json!({"operations": operations});
+        let mut reader = ObjectReader::new(body.as_object().expect("an object"), "");
+        let bulk = Bulk::from_json(&mut reader, &ApiConfig::default());
+        reader.finish(bulk).expect("operations").operations
+    }
+
+    /// The title and the completion that each write sets, and its operations.
+    fn merged(value: &Value) -> (Vec<(Option<String>, Option<bool>, bool, Vec<usize>)>, Vec<usize>) {
+        let (writes, failures) = merge(operations(value));
+        let write = |write: Write| match write.kind {
+            WriteKind::OnTask { change: Change::Set(change, toggle), .. } => {
+                (change.title, change.completed, toggle == Toggle::Yes, write.operations)
+            }
+            _ => (None, None, false, write.operations),
+        };
+        (writes.into_iter().map(write).collect(), failures.into_iter().map(|(index, _)| index).collect())
+    }
+
+    #[test]
+    fn operations_on_a_task_become_one_write() {
+        let toggle = json!({"op": "complete", "id": 1});
+        let complete = json!({"op": "complete", "id": "1", "completed": true});
+        let rename = json!({"op": "update", "id": 1, "title": "t"});
+        let title = Some("t".to_owned());
+        for (list, write) in [
+            (json!([toggle, toggle]), (None, None, false, vec![0, 1])),
+            (json!([toggle, toggle, toggle]), (None, None, true, vec![0, 1, 2])),
+            (json!([complete, toggle, rename]), (title.clone(), Some(false), false, vec![0, 1, 2])),
+            (json!([toggle, complete]), (None, Some(true), false, vec![0, 1])),
+            (json!([toggle, rename, toggle, toggle]), (title, None, true, vec![0, 1, 2, 3])),
+        ] {
+            assert_eq!(merged(&list), (vec![write], vec![]), "{list}");
+        }
+    }
+
+    #[test]
+    fn nothing_can_follow_a_delete() {
+        let delete = json!({"op": "delete", "id": 1});
+        let list = json!([delete, {"op": "complete", "id": 1}, delete, {"op": "create", "title": "t"}]);
+        assert_eq!(merged(&list).1, [1, 2]);
+        let versions = json!([{"op": "complete", "id": 1, "version": 1}, {"op": "delete", "id": 1, "version": 2}]);
+        assert_eq!(merged(&versions), (vec![(None, None, true, vec![0])], vec![1]));
+    }
+
+    #[test]
+    fn each_round_has_a_task_once() {
+        let on = |id: u8| json!({"op": "complete", "id": id});
+        let list = json!([on(1), on(2), on(1), {"op": "create", "title": "t"}, on(1), {"op": "rename"}]);
+        let (rounds, failures) = separate(operations(&list));
+        let indexes = |round: &Vec<Write>| round.iter().flat_map(|write| write.operations.clone()).collect();
+        assert_eq!(rounds.iter().map(indexes).collect::<Vec<Vec<usize>>>(), [vec![0, 1, 3], vec![2], vec![4]]);
+        assert_eq!(failures.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [5]);
+    }
+}
