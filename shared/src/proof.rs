@@ -15,7 +15,7 @@ use crate::config::{ApiConfig, Config, JsonFormat, StartError};
 use crate::db::{Database, DbError, Query, cause_chain};
 use crate::input::{FromJson, FromPath, FromQuery, ObjectReader, QueryReader};
 use crate::scope::{IdempotencyKey, StoreError, UserScope, Versions};
-use crate::tasks::{Completion, ListQuery, NewTask, StatsQuery, Task, TaskChange, TaskId, TaskPage};
+use crate::tasks::{ChangesQuery, Completion, ListQuery, NewTask, StatsQuery, Task, TaskChange, TaskId, TaskPage};
 
 /// A transaction of the role of the functions.
 pub struct Proof {
@@ -125,6 +125,7 @@ left join pg_namespace on pg_namespace.oid = relnamespace";
         };
         let mut trial = Trial { proof: self, user, errors: Vec::new() };
         let existing = trial.lists().await;
+        trial.changes().await;
         trial.stats().await;
         if let Some(task) = existing {
             trial.changes_of_existing(&task).await;
@@ -297,6 +298,16 @@ impl Trial<'_> {
         if let Some(toggle) = self.proof.input::<Completion>(&json!({})) {
             let toggled = self.user.tasks().complete(&task.id, &toggle, &Versions::ANY, None).await;
             self.note("completing a task", toggled);
+        }
+    }
+
+    /// Lists what has changed: all tasks, and since a token.
+    async fn changes(&mut self) {
+        let mut since = None;
+        for _ in 0..3 {
+            let page = self.user.tasks().changes(&ChangesQuery { since, limit: 1 }).await;
+            let Some(page) = self.note("listing changes", page) else { return };
+            since = page.next_token(1);
         }
     }
 
