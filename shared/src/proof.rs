@@ -14,7 +14,6 @@ use crate::auth::{VerifiedUser, check_tables};
 use crate::config::{ApiConfig, Config, JsonFormat, StartError};
 use crate::db::{Database, DbError, Query, cause_chain};
 use crate::input::{FromJson, FromPath, FromQuery, ObjectReader, QueryReader};
-use crate::output::Representation;
 use crate::scope::{IdempotencyKey, StoreError, UserScope, Versions};
 use crate::tasks::{
     Bulk, ChangesQuery, Completion, ListQuery, NewTask, OperationFailure, OperationOutcome, StatsQuery, Task,
@@ -129,13 +128,13 @@ left join pg_namespace on pg_namespace.oid = relnamespace";
         };
         let mut trial = Trial { proof: self, user, errors: Vec::new() };
         let existing = trial.lists().await;
+        trial.changes().await;
         trial.stats().await;
         if let Some(task) = existing {
             trial.changes_of_existing(&task).await;
         }
         trial.life_of_a_task().await;
         trial.several_tasks().await;
-        trial.changes().await;
         trial.errors
     }
 
@@ -201,12 +200,6 @@ from tasks";
             sqlstate: None,
             message: error.to_string(),
         })
-    }
-
-    fn query<T: FromQuery>(&self, query: &str) -> Option<T> {
-        let mut reader = QueryReader::new(query);
-        let value = T::from_query(&mut reader, &self.config);
-        reader.finish(value).ok()
     }
 
     fn input<T: FromJson>(&self, body: &Value) -> Option<T> {
@@ -312,6 +305,16 @@ impl Trial<'_> {
         }
     }
 
+    /// Lists what has changed: all tasks, and since a token.
+    async fn changes(&mut self) {
+        let mut since = None;
+        for _ in 0..3 {
+            let page = self.user.tasks().changes(&ChangesQuery { since, limit: 1 }).await;
+            let Some(page) = self.note("listing changes", page) else { return };
+            since = page.next_token(1);
+        }
+    }
+
     /// Creates tasks, changes and deletes them, without and with keys.
     async fn life_of_a_task(&mut self) {
         let word = self.proof.config.priorities.most_urgent();
@@ -378,18 +381,6 @@ impl Trial<'_> {
             }
         }
         tasks
-    }
-
-    /// Reads what has changed, and from there what has changed since.
-    async fn changes(&mut self) {
-        let mut query = "limit=1000".to_owned();
-        for _ in 0..2 {
-            let Some(read) = self.proof.query::<ChangesQuery>(&query) else { return };
-            let page = self.user.tasks().changes(&read).await;
-            let Some(page) = self.note("listing changes", page) else { return };
-            let page: Value = serde_json::from_str(&page.to_json(self.proof.config.json)).unwrap_or_default();
-            query = format!("since={}", page["next"].as_str().unwrap_or_default());
-        }
     }
 
     async fn delete(&mut self, id: &TaskId, versions: &Versions, key: Option<&IdempotencyKey>) {

@@ -12,6 +12,7 @@ mod bulk;
 mod changes;
 mod changes_model;
 mod changes_tokens;
+mod client_ids;
 mod complete;
 mod conditional;
 mod cors;

@@ -152,12 +152,12 @@ impl MillionTasks {
 
     /// Changes this many tasks of the user in one transaction, as another program does.
     pub(crate) async fn change_tasks(&self, number: u32) {
-        self.write(&format!("update tasks set title = md5(random()::text) where id in ({})", self.tasks(number))).await;
+        self.write(&format!("update tasks set title = md5(random()::text) where id in ({})", self.tasks("desc", number))).await;
     }
 
-    /// Deletes this many tasks of the user in one transaction.
+    /// Deletes this many others in one transaction.
     pub(crate) async fn delete_tasks(&self, number: u32) {
-        self.write(&format!("delete from tasks where id in ({})", self.tasks(number))).await;
+        self.write(&format!("delete from tasks where id in ({})", self.tasks("asc", number))).await;
     }
 
     /// With triggers. Removes the dead index entries, as autovacuum does.
@@ -166,9 +166,9 @@ impl MillionTasks {
         self.database.run("vacuum (index_cleanup on) tasks").await;
     }
 
-    /// Selects the tasks with the largest ids.
-    fn tasks(&self, number: u32) -> String {
-        format!("select id from tasks where user_id = '{}' order by id desc limit {number}", self.user.id)
+    /// Selects the tasks at one end of the ids.
+    fn tasks(&self, order: &str, number: u32) -> String {
+        format!("select id from tasks where user_id = '{}' order by id {order} limit {number}", self.user.id)
     }
 
     /// The token of a client that had got everything at the time of this response, which is the first page of a load.

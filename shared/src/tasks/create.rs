@@ -6,45 +6,72 @@ use super::due_date::DueDate;
 use super::input::NewTask;
 use super::model::{TASK, Task};
 use super::repository::{UserTasks, fields};
-use crate::db::{DbError, SqlParam, cause_chain};
+use crate::db::{DbError, DbErrorKind, Rejection, SqlParam, cause_chain};
+use crate::input::{Failure, InvalidInput};
 use crate::output::Written;
 use crate::scope::{
-    IdempotencyKey, Insert, KeyedInsert, KeyedRequest, StartStatement, StoreError, StoredAnswer, keyed_sql,
+    IdempotencyKey, Insert, KeyedInsert, KeyedRequest, Read, StartStatement, StoreError, StoredAnswer, keyed_sql,
 };
 
 /// If the user has stored a task with this key before, the statement returns that task. `$8` says whether the due date is
-/// floating; `$9` is its marker if the column has the other kind.
-static CREATE: Insert = Insert::new(
-    "create",
-    concat!(
-        "\
-insert into tasks (user_id, title, description, completed, priority, due_date, due_date_marker, idempotency_key)
-select $1, $3, $4, $5, $6, $7, case when $8::boolean <> (pg_typeof((null::tasks).due_date) = 'timestamp'::regtype) then $9::timestamp end, $10
+/// floating; `$9` is its marker if the column has the other kind. `$id` are a further column and its value.
+macro_rules! create {
+    ($name:literal, $id_column:literal, $id_value:literal) => {
+        Insert::new(
+            $name,
+            concat!(
+                "\
+insert into tasks (user_id, title, description, completed, priority, due_date, due_date_marker, idempotency_key",
+                $id_column,
+                ")
+select $1, $3, $4, $5, $6, $7, case when $8::boolean <> (pg_typeof((null::tasks).due_date) = 'timestamp'::regtype) then $9::timestamp end, $10",
+                $id_value,
+                "
 where not exists (select from tasks_api.task_fences where attempt = $2)
 on conflict (user_id, idempotency_key) do update
 set idempotency_key = excluded.idempotency_key
 returning ",
-        written_columns!(),
-    ),
-);
+                written_columns!(),
+            ),
+        )
+    };
+}
 
-/// [`CREATE`] with a key of the client. The parameters of the columns start at `$6`.
-static KEYED_CREATE: KeyedInsert = KeyedInsert::new(
-    "keyed create",
-    keyed_sql!(
-        "create",
-        "\
+/// [`create`] with a key of the client. The parameters of the columns start at `$6`.
+macro_rules! keyed_create {
+    ($name:literal, $id_column:literal, $id_value:literal) => {
+        KeyedInsert::new(
+            $name,
+            keyed_sql!(
+                "create",
+                concat!(
+                    "\
 changed as (
-insert into tasks (user_id, title, description, completed, priority, due_date, due_date_marker)
-select $1, $6, $7, $8, $9, $10, case when $11::boolean <> (pg_typeof((null::tasks).due_date) = 'timestamp'::regtype) then $12::timestamp end
+insert into tasks (user_id, title, description, completed, priority, due_date, due_date_marker",
+                    $id_column,
+                    ")
+select $1, $6, $7, $8, $9, $10, case when $11::boolean <> (pg_typeof((null::tasks).due_date) = 'timestamp'::regtype) then $12::timestamp end",
+                    $id_value,
+                    "
 where not exists (select from prior)
   and not exists (select from tasks_api.task_fences where attempt = $2)
 returning id::text as task_id, ",
-        answer!(),
-        " as answer
+                    answer!(),
+                    " as answer
 )"
-    ),
-);
+                )
+            ),
+        )
+    };
+}
+
+static CREATE: Insert = create!("create", "", "");
+static CREATE_WITH_ID: Insert = create!("create with id", ", id", ", $11");
+static KEYED_CREATE: KeyedInsert = keyed_create!("keyed create", "", "");
+static KEYED_CREATE_WITH_ID: KeyedInsert = keyed_create!("keyed create with id", ", id", ", $13");
+
+/// Fails as each statement about the user does, if it does.
+static USER: Read = Read::new("user", "select from tasks where user_id = $1 limit 0");
 
 /// How often a create is tried while the database assigns ids that are in use.
 const ID_ATTEMPTS: usize = 10;
@@ -56,35 +83,57 @@ impl UserTasks<'_> {
     /// Stores a new task and returns it. With a key that was used before, returns the task that was stored then.
     ///
     /// # Errors
-    /// [`StoreError::UnknownUser`]; [`StoreError::KeyReused`]; [`StoreError::KeyInProgress`]; failures of the database.
+    /// [`StoreError::UnknownUser`]; [`StoreError::KeyReused`]; [`StoreError::KeyInProgress`]; [`StoreError::Conflict`] if the
+    /// client has chosen an id that is in use; [`StoreError::InvalidInput`] if ids are numbers, which it cannot choose;
+    /// failures of the database.
     pub async fn create(&self, new: &NewTask, key: Option<&IdempotencyKey>) -> Result<Written<Task>, StoreError> {
         let Some(key) = key else {
             let request = SqlParam::from_display(format_args!("request:{}", self.scope.request_id()));
-            let columns: Vec<_> = columns(new).into_iter().chain([Some(vec![request])]).collect();
+            let columns: Vec<_> = columns(new).into_iter().chain([Some(vec![request])]).chain(id_column(new)).collect();
             let created = with_free_id(async || self.insert(new, columns.clone()).await).await;
             return created.map(Written::new);
         };
         let request = KeyedRequest::new(&TASK, "create", key, new);
-        self.write_once(&request, async || with_free_id(async || self.insert_keyed(new, &request).await).await).await
+        let insert = async || match self.insert_keyed(new, &request).await {
+            // Of two at once, the other one has stored the task first: now its answer is there.
+            Err(StoreError::Conflict(..)) if new.id.is_some() => self.insert_keyed(new, &request).await,
+            outcome => outcome,
+        };
+        self.write_once(&request, async || with_free_id(&insert).await).await
     }
 
     async fn insert(&self, new: &NewTask, columns: Vec<Option<Vec<SqlParam<'_>>>>) -> Result<Task, StoreError> {
-        match self.scope.insert(&CREATE, columns).await {
+        let statement = if new.id.is_some() { &CREATE_WITH_ID } else { &CREATE };
+        match self.scope.insert(statement, columns).await {
             Ok(result) => self.written_task(result.rows.first()),
             Err(error) => Err(self.create_error(new, error).await),
         }
     }
 
     async fn insert_keyed(&self, new: &NewTask, request: &KeyedRequest<'_>) -> Result<StoredAnswer, StoreError> {
-        match self.scope.insert_keyed(&KEYED_CREATE, request, columns(new)).await {
+        let statement = if new.id.is_some() { &KEYED_CREATE_WITH_ID } else { &KEYED_CREATE };
+        let columns = columns(new).into_iter().chain(id_column(new)).collect();
+        match self.scope.insert_keyed(statement, request, columns).await {
             Ok(outcome) => outcome.answer_or(|_| StoreError::NotFound(&TASK)),
             Err(error) => Err(self.create_error(new, error).await),
         }
     }
 
     async fn create_error(&self, new: &NewTask, error: DbError) -> StoreError {
+        if new.id.is_some() && error.kind() == DbErrorKind::Rejected(Rejection::Literal) {
+            // It is the user's id that the column's type cannot represent, or the one of the task.
+            return match self.scope.read(&USER, []).await {
+                Ok(_) => StoreError::InvalidInput(id_failure("id is assigned by the server, and must be absent")),
+                Err(error) => StoreError::about_user(&TASK, error),
+            };
+        }
         let fields = fields(Some(&new.title), new.description.as_deref(), new.priority);
-        self.scope.explain(&TASK, &fields, error).await
+        match self.scope.explain(&TASK, &fields, error).await {
+            StoreError::IdInUse(_, error) if new.id.is_some() => {
+                StoreError::Conflict(id_failure("another task has this id"), error)
+            }
+            error => error,
+        }
     }
 }
 
@@ -103,6 +152,15 @@ fn columns(new: &NewTask) -> Vec<Option<Vec<SqlParam<'_>>>> {
         due_date,
         marker,
     ]
+}
+
+/// The column of an id that the client has chosen. `None` if it has not.
+fn id_column(new: &NewTask) -> Option<Option<Vec<SqlParam<'_>>>> {
+    new.id.as_deref().map(|id| Some(vec![SqlParam::from_str(id)]))
+}
+
+fn id_failure(detail: &str) -> InvalidInput {
+    InvalidInput(vec![Failure { pointer: "/id".to_owned(), detail: detail.to_owned() }])
 }
 
 /// Repeats a create while the database assigns an id that is in use.

@@ -36,6 +36,7 @@ impl Fields for () {
 impl Serialize for NewTask {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
+        serialize_given(&mut map, "id", self.id.as_ref())?;
         map.serialize_entry("title", &self.title)?;
         serialize_given(&mut map, "description", self.description.as_ref())?;
         serialize_given(&mut map, "completed", self.completed)?;

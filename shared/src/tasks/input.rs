@@ -12,6 +12,8 @@ use crate::time::Timestamp;
 /// The body of a create. A field that is `None` gets the default of its column.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NewTask {
+    /// An id that the client has chosen, in lower case. `None` lets the database choose.
+    pub(crate) id: Option<String>,
     pub(crate) title: String,
     pub(crate) description: Option<String>,
     pub(crate) completed: Option<bool>,
@@ -105,6 +107,8 @@ impl FromJson for NewTask {
         let completed = object.boolean("completed");
         let priority = invalid_values.priority(object, &config.priorities).flatten();
         let new = Self {
+            // Front ends send ids of their own, which mean nothing to the server, and null.
+            id: object.non_null("id").and_then(Value::as_str).filter(|text| is_uuid(text)).map(str::to_lowercase),
             title,
             description,
             completed,
@@ -199,6 +203,17 @@ impl TaskChange {
             && self.priority.is_none_or(|priority| lower_case(priority) == lower_case(task.priority.as_deref()))
             && self.due_date.is_none_or(|due_date| is_stored(due_date.value) || is_stored(due_date.otherwise))
     }
+}
+
+/// Whether a text is a UUID of version 4 or 7 (RFC 9562), which nobody else makes. Others can be of any origin.
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            14 => matches!(byte, b'4' | b'7'),
+            19 => matches!(byte, b'8' | b'9' | b'a' | b'b' | b'A' | b'B'),
+            _ => byte.is_ascii_hexdigit(),
+        })
 }
 
 /// The values that break a rule, so far.
@@ -416,6 +431,28 @@ mod tests {
         assert_eq!(new.expect("a new task").due_date, at("2026-01-02"));
         let new = read::<NewTask>(&json!({"title": "t", "dueDate": null, "due_date": "2026-01-03"}));
         assert_eq!(new.expect("a new task").due_date, at("2026-01-03"));
+    }
+
+    #[test]
+    fn only_random_uuids_are_ids() {
+        let id = |id: Value| read::<NewTask>(&json!({"title": "t", "id": id})).expect("a new task").id;
+        for text in ["f3a1c9e0-5c9b-4b0e-9d5a-0a1b2c3d4e5f", "0199C9E0-5C9B-7B0E-BD5A-0A1B2C3D4E5F"] {
+            assert_eq!(id(json!(text)), Some(text.to_lowercase()));
+        }
+        for other in [
+            json!(null),
+            json!(42),
+            json!(""),
+            json!("temp-1"),
+            json!("f3a1c9e0-5c9b-1b0e-9d5a-0a1b2c3d4e5f"),
+            json!("f3a1c9e0-5c9b-4b0e-7d5a-0a1b2c3d4e5f"),
+            json!("f3a1c9e05c9b4b0e9d5a0a1b2c3d4e5f"),
+            json!("{f3a1c9e0-5c9b-4b0e-9d5a-0a1b2c3d4e5}"),
+            json!("f3a1c9e0-5c9b-4b0e-9d5a-0a1b2c3d4e5é"),
+            json!(["f3a1c9e0-5c9b-4b0e-9d5a-0a1b2c3d4e5f"]),
+        ] {
+            assert_eq!(id(other), None);
+        }
     }
 
     #[test]

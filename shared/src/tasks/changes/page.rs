@@ -34,6 +34,12 @@ pub(super) enum Change {
 const REST_MAX_BYTES: usize = 32 * 1024;
 
 impl ChangePage {
+    /// The token of a client that has got this many of the changes.
+    pub(crate) fn next_token(&self, count: usize) -> Option<String> {
+        let last_token = self.last_token.as_ref().filter(|_| count >= self.changes.len());
+        last_token.map(SyncToken::encode).or_else(|| self.token_after(count.checked_sub(1)?))
+    }
+
     /// The token of a client that has got the changes until the one at `index`.
     fn token_after(&self, index: usize) -> Option<String> {
         let position = match self.changes.get(index)? {
@@ -62,9 +68,9 @@ impl Representation for ChangePage {
             json.push_str(&change);
             count += 1;
         }
-        let last_token = self.last_token.as_ref().filter(|_| count == self.changes.len());
-        let next = last_token.map(SyncToken::encode).or_else(|| self.token_after(count.checked_sub(1)?));
-        json.push_str(&format!(r#"],"next":{},"has_more":{}}}"#, to_json(&next), last_token.is_none()));
+        let has_more = self.last_token.is_none() || count < self.changes.len();
+        let next = self.next_token(count);
+        json.push_str(&format!(r#"],"next":{},"has_more":{}}}"#, to_json(&next), has_more));
         json
     }
 
