@@ -14,10 +14,9 @@ use crate::auth::{VerifiedUser, check_tables};
 use crate::config::{ApiConfig, Config, JsonFormat, StartError};
 use crate::db::{Database, DbError, Query, cause_chain};
 use crate::input::{FromJson, FromPath, FromQuery, ObjectReader, QueryReader};
-use crate::scope::{IdempotencyKey, StoreError, UserScope, Versions};
+use crate::scope::{IdempotencyKey, OperationFailure, OperationOutcome, StoreError, UserScope, Versions};
 use crate::tasks::{
-    Bulk, ChangesQuery, Completion, ListQuery, NewTask, OperationFailure, OperationOutcome, StatsQuery, Task,
-    TaskChange, TaskId, TaskPage,
+    Bulk, ChangesQuery, Completion, ListQuery, NewTask, StatsQuery, Task, TaskChange, TaskId, TaskPage,
 };
 
 /// A transaction of the role of the functions.

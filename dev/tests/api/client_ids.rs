@@ -90,7 +90,9 @@ async fn client_chooses_the_id_in_a_column_of_uuids() {
 #[tokio::test]
 async fn other_values_of_id_are_ignored() {
     let ada = api().new_user().await;
-    for id in [json!(null), json!(42), json!(0), json!(""), json!("temp-1"), json!("1"), json!([1]), json!({}), json!(true)] {
+    for id in
+        [json!(null), json!(42), json!(0), json!(""), json!("temp-1"), json!("1"), json!([1]), json!({}), json!(true)]
+    {
         let created = create(&ada, &id, None).await.expect_status(201);
         assert_ne!(created["id"], id);
         TaskId::from_task(&created.json);

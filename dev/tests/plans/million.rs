@@ -152,7 +152,11 @@ impl MillionTasks {
 
     /// Changes this many tasks of the user in one transaction, as another program does.
     pub(crate) async fn change_tasks(&self, number: u32) {
-        self.write(&format!("update tasks set title = md5(random()::text) where id in ({})", self.tasks("desc", number))).await;
+        self.write(&format!(
+            "update tasks set title = md5(random()::text) where id in ({})",
+            self.tasks("desc", number)
+        ))
+        .await;
     }
 
     /// Deletes this many others in one transaction.
