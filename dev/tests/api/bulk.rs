@@ -276,6 +276,73 @@ async fn created_tasks_keep_the_order_of_the_request() {
 }
 
 #[tokio::test]
+async fn client_can_choose_ids() {
+    let ada = api().new_user().await;
+    let id = "0b5bd1a4-6d64-4e2c-9f0e-2f1f2b7a9c11";
+    let other = "0b5bd1a4-6d64-4e2c-9f0e-2f1f2b7a9c12";
+    let body = json!({"operations": [
+        {"op": "create", "id": id, "title": "Buy milk", "priority": "low"},
+        {"op": "update", "id": id, "title": "Buy oat milk", "description": "One litre"},
+        {"op": "complete", "id": id},
+        {"op": "create", "title": "Buy bread"},
+    ]});
+    if schema::has_number_ids() {
+        let response = bulk(&ada, &body).await.expect_status(422);
+        assert_eq!(refusals(&response)[0], ("/operations/0/id", 422, "validation_failed"));
+        return;
+    }
+    let response = bulk(&ada, &body).await.expect_status(200);
+    assert_eq!(statuses(&response), [201, 200, 200, 201]);
+    let task = &response["results"][0]["task"];
+    assert_eq!((&task["id"], &task["title"], &task["completed"]), (&json!(id), &json!("Buy oat milk"), &json!(true)));
+    assert_eq!((&task["description"], &task["version"]), (&json!("One litre"), &json!(1)));
+    assert_eq!(titles(&ada).await, ["Buy bread", "Buy oat milk"]);
+    let again = json!({"atomic": false, "operations": [
+        {"op": "create", "id": id, "title": "Buy milk"},
+        {"op": "create", "id": other, "title": "Buy tea"},
+        {"op": "complete", "id": other},
+    ]});
+    let response = bulk(&ada, &again).await.expect_status(200);
+    assert_eq!(statuses(&response), [409, 201, 200]);
+    let twice = json!({"operations": [{"op": "create", "id": other, "title": "a"}, {"op": "create", "id": other, "title": "b"}]});
+    let response = bulk(&ada, &twice).await.expect_status(422);
+    assert_eq!(refusals(&response), [("/operations/1/id", 422, "validation_failed")]);
+}
+
+#[tokio::test]
+async fn repeat_with_a_key_changes_nothing() {
+    let ada = api().new_user().await;
+    let milk = ada.create(json!({"title": "Buy milk"})).await;
+    for atomic in [true, false] {
+        let body = json!({"atomic": atomic, "operations": [
+            {"op": "create", "title": "Buy bread"},
+            {"op": "complete", "id": milk["id"]},
+        ]});
+        let key = format!("bulk {atomic}");
+        let send = async |body: &Value| {
+            let request = ada.request("POST", "/api/tasks/bulk").header("idempotency-key", &key).json(body);
+            ada.send(request).await
+        };
+        let first = send(&body).await.expect_status(200);
+        assert_eq!(first.header("idempotent-replayed"), None);
+        let before = database::rows_of(&ada).await;
+        let again = send(&body).await.expect_status(200);
+        assert_eq!(again.header("idempotent-replayed"), Some("true"));
+        assert_eq!((&again.json, again.header("x-transaction-id")), (&first.json, first.header("x-transaction-id")));
+        assert_eq!(database::rows_of(&ada).await, before);
+        let other = send(&json!({"operations": [{"op": "create", "title": "Buy tea"}]})).await.expect_status(422);
+        assert_eq!(other["code"], "idempotency_key_reused");
+    }
+    let key = "bulk refused";
+    let send = async |title: &str| {
+        let body = json!({"operations": [{"op": "create", "title": title}]});
+        ada.send(ada.request("POST", "/api/tasks/bulk").header("idempotency-key", key).json(&body)).await
+    };
+    send("").await.expect_status(422);
+    send("Buy tea").await.expect_status(200);
+}
+
+#[tokio::test]
 async fn version_can_be_required() {
     let ada = api_with(&[("REQUIRE_IF_MATCH", "1")]).new_user().await;
     let milk = ada.create(json!({"title": "Buy milk"})).await;

@@ -26,6 +26,7 @@ fn tables(id: &str, user_id: &str, time: &str) -> String {
              due_date_marker timestamp,
              idempotency_key text,
              last_request text,
+             changed_in xid8,
              unique (user_id, idempotency_key))"
     )
 }
