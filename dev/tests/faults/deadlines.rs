@@ -112,7 +112,7 @@ async fn assert_executes_at_most_once(env: Arc<TestEnv>, operation: Operation, i
             ends.given_up_before += 1;
         }
     }
-    let is_write = !matches!(operation, Operation::List | Operation::Get);
+    let is_write = operation.is_fenced();
     assert!(ends.done == 3 && ends.given_up_before > 0, "{operation:?}, {is_cold}: {ends:?}");
     assert!(is_write || ends.given_up_after == 0, "{operation:?}, {is_cold}: {ends:?}");
     // The duration of a connect varies by more than a statement takes.

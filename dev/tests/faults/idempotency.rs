@@ -11,7 +11,9 @@ use dev::testing::stack::Settings;
 use dev::testing::wait::wait_until;
 use futures_util::future::join_all;
 
-use crate::env::{DirectFunction, FaultDatabase, ONE_WRITE_OF_EACH_FUNCTION, Operation, TaskCase, TestEnv, WRITES};
+use crate::env::{
+    DirectFunction, FaultDatabase, ONE_WRITE_OF_EACH_FUNCTION, OTHER_OPERATIONS, Operation, TaskCase, TestEnv, WRITES,
+};
 use crate::idle::ALL_ENDINGS;
 use crate::overtaken::{Backend, send_with_delayed_attempt};
 use crate::pooler::start_pooler;
@@ -96,10 +98,10 @@ async fn statement_of_a_terminated_backend_executes_once() {
     let before = env.counts();
     env.database.lock_tasks().await;
     let responses = TestEnv::send_together(&cases);
-    env.database.wait_for_blocked_statements(4).await;
+    env.database.wait_for_blocked_statements(cases.len()).await;
     env.database.terminate().await;
-    wait_until("every function has reconnected", async || env.counts_since(before).0 == 4).await;
-    env.database.wait_for_blocked_statements(4).await;
+    wait_until("every function has reconnected", async || env.counts_since(before).0 == cases.len()).await;
+    env.database.wait_for_blocked_statements(cases.len()).await;
     env.database.run("commit").await;
     assert_all_done_and_kept(&env, &cases, &responses.await.unwrap()).await;
 }
@@ -107,14 +109,14 @@ async fn statement_of_a_terminated_backend_executes_once() {
 #[tokio::test]
 async fn deadlock_victim_is_retried() {
     let env = Arc::new(TestEnv::start().await);
-    for others in [&ONE_WRITE_OF_EACH_FUNCTION[..], &[Operation::Complete]] {
+    for others in [&ONE_WRITE_OF_EACH_FUNCTION[..], &OTHER_OPERATIONS] {
         let cases = env.prepare_keyed(others).await;
         // The owner never checks for deadlocks, so that the victim is always a function. A new task locks the row of
         // its user.
         env.database.run("set deadlock_timeout = '1h'; begin; select from tasks for update").await;
         env.database.run(r#"select from "user" for update"#).await;
         let responses = TestEnv::send_together(&cases);
-        env.database.wait_for_blocked_statements(i64::try_from(cases.len()).unwrap()).await;
+        env.database.wait_for_blocked_statements(cases.len()).await;
         env.database.run("lock table tasks in share mode").await;
         env.database.run("commit").await;
         assert_all_done_and_kept(&env, &cases, &responses.await.unwrap()).await;
@@ -157,7 +159,7 @@ async fn lock_and_statement_timeouts_return_409() {
         env.database.run(&format!("alter role {role} reset all; alter role {role} set {limit} = '200ms'")).await;
         env.close_connections(End::Close).await;
         env.warm_up().await;
-        for operations in [&ONE_WRITE_OF_EACH_FUNCTION[..], &[Operation::Complete]] {
+        for operations in [&ONE_WRITE_OF_EACH_FUNCTION[..], &OTHER_OPERATIONS] {
             let cases = env.prepare_keyed(operations).await;
             let connections = env.proxy.accepted_connections();
             env.database.lock_tasks().await;
@@ -241,7 +243,7 @@ async fn waiting_request_returns_the_first_answer() {
 #[tokio::test]
 async fn delayed_attempt_has_no_effect() {
     let env = TestEnv::start().await;
-    for operation in [Operation::Create, Operation::Update, Operation::Toggle] {
+    for operation in WRITES.into_iter().filter(|operation| *operation != Operation::Delete) {
         env.assert_works(&[operation]).await;
         let case = env.prepare(operation).await.with_key();
         let backend = Backend::stop(&env, operation.function()).await;
@@ -249,8 +251,9 @@ async fn delayed_attempt_has_no_effect() {
         let response = send_with_delayed_attempt(&env, &case, method, &path, body.as_ref()).await;
         env.assert_done(&case, &response).await;
         assert!(!is_replay(&response), "{response:?}");
-        let task = format!("/api/tasks/{}", response["id"]);
-        assert_eq!(case.user.delete(&task).await.status, 204);
+        for row in env.database.rows_of(&case.user).await {
+            case.user.delete(&format!("/api/tasks/{}", row.id)).await.expect_status(204);
+        }
         backend.resume().await;
         assert_eq!(env.database.rows_of(&case.user).await, [], "{operation:?}: {}", env.stack.logs());
         let repeated = case.send().await;
@@ -267,7 +270,7 @@ async fn server_crash_executes_once() {
     let mut env = TestEnv::start_on(database, "127.0.0.1", "sslmode=disable", |settings| settings).await;
     env.warm_up().await;
     let cases = env.prepare_keyed(&ONE_WRITE_OF_EACH_FUNCTION).await;
-    let responses = env.crash_server_during(&cases, 4).await;
+    let responses = env.crash_server_during(&cases, cases.len()).await;
     for (case, response) in cases.iter().zip(&responses) {
         env.assert_done_or_unavailable(case, response).await;
     }

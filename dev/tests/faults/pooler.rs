@@ -12,10 +12,10 @@ use dev::testing::report_skipped;
 use dev::testing::stack::Settings;
 use dev::testing::wait::wait_until;
 
-use crate::env::{ALL_OPERATIONS, FaultDatabase, ONE_OF_EACH_FUNCTION, Operation, PASSWORD, TaskCase, TestEnv};
+use crate::env::{ALL_OPERATIONS, FaultDatabase, ONE_OF_EACH_FUNCTION, OTHER_OPERATIONS, PASSWORD, TaskCase, TestEnv};
 
 /// Two instances of each function. They share two connections to the server.
-const INSTANCES: usize = 12;
+const INSTANCES: usize = 2 * ONE_OF_EACH_FUNCTION.len();
 const SERVER_CONNECTIONS: usize = 2;
 
 /// Starts a pooler in front of the database, for the functions.
@@ -30,7 +30,7 @@ pub(crate) async fn start_pooler(
     (database, pooler)
 }
 
-/// Starts twelve instances, all connected, and their pooler.
+/// Starts the instances, all connected, and their pooler.
 async fn start(change: impl FnOnce(&mut PgBouncerSettings)) -> (Arc<TestEnv>, PgBouncer) {
     let (database, pooler) = start_pooler(FaultDatabase::new().await, change).await;
     let two = |settings: Settings| settings.with("LAMBDA_CONCURRENCY", "2");
@@ -69,7 +69,7 @@ async fn assert_two_connections_are_shared(tracks_statements: bool) {
     let mut sent = 0;
     for _ in 0..10 {
         let mut cases = two_of_each(&env).await;
-        cases.extend(env.prepare_all(&[Operation::Complete; 2]).await);
+        cases.extend(env.prepare_all(&[OTHER_OPERATIONS; 2].concat()).await);
         let responses = TestEnv::send_together(&cases).await.unwrap();
         env.assert_all_done(&cases, &responses).await;
         sent += cases.len();

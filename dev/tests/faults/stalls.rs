@@ -30,7 +30,7 @@ async fn slow_statement_causes_no_retry() {
     let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
     env.database.run("commit; begin; lock table tasks in access exclusive mode").await;
     let responses = TestEnv::send_together(&cases);
-    env.database.wait_for_blocked_statements(6).await;
+    env.database.wait_for_blocked_statements(cases.len()).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     env.database.run("commit").await;
     env.assert_all_done(&cases, &responses.await.unwrap()).await;

@@ -19,6 +19,8 @@ use crate::idle;
 
 use crate::env::{ALL_OPERATIONS, DirectFunction, FaultDatabase, ONE_OF_EACH_FUNCTION, Operation, PASSWORD, TestEnv};
 
+const FUNCTIONS: usize = ONE_OF_EACH_FUNCTION.len();
+
 /// A certificate authority.
 struct Authority {
     pem: String,
@@ -178,7 +180,7 @@ async fn invalid_certificate_prevents_the_connection() {
         env.proxy.set_upstream(start_tls_server(identity, Upstream::None).await);
         let connections = env.proxy.accepted_connections();
         assert_misconfigured(&env, cause).await;
-        assert_eq!(env.proxy.accepted_connections() - connections, 6, "{cause}: tried more than once");
+        assert_eq!(env.proxy.accepted_connections() - connections, FUNCTIONS, "{cause}: tried more than once");
     }
 
     // With a valid certificate, it is a server that closes the connection.
@@ -197,7 +199,7 @@ async fn invalid_certificate_prevents_the_connection() {
 async fn server_without_tls_is_rejected() {
     let env = Arc::new(start_trusting(&Authority::new("Trusted")).await);
     env.close_connections(End::Close).await;
-    env.proxy.play_script(&Script::RefuseTls, 6);
+    env.proxy.play_script(&Script::RefuseTls, FUNCTIONS);
     assert_misconfigured(&env, "does not support TLS").await;
     assert_eq!(env.proxy.pending_scripts(), 0);
     env.assert_works(&ALL_OPERATIONS).await;
@@ -208,7 +210,7 @@ async fn stalled_handshake_is_retried() {
     let env = Arc::new(start_trusting(&Authority::new("Trusted")).await);
     for script in [Script::Silent, Script::SilentAfterTls] {
         env.close_connections(End::Close).await;
-        env.proxy.play_script(&script, 6);
+        env.proxy.play_script(&script, FUNCTIONS);
         let cases = env.prepare_all(&ONE_OF_EACH_FUNCTION).await;
         let start = Instant::now();
         env.assert_all_done(&cases, &TestEnv::send_together(&cases).await.unwrap()).await;
@@ -241,7 +243,7 @@ async fn channel_binding_detects_mitm() {
     let connections = env.proxy.accepted_connections();
     // The error of PostgreSQL: the client has signed another certificate.
     assert_misconfigured(&env, "SCRAM channel binding check failed").await;
-    assert_eq!(env.proxy.accepted_connections() - connections, 6, "tried more than once");
+    assert_eq!(env.proxy.accepted_connections() - connections, FUNCTIONS, "tried more than once");
     env.proxy.set_upstream(address(env.database.port));
     env.assert_works(&ALL_OPERATIONS).await;
 }
@@ -281,7 +283,8 @@ async fn required_channel_binding_rejects_other_authentication() {
         }
         let received = scripted.received();
         let received = String::from_utf8_lossy(&received);
-        assert_eq!(received.matches(&format!("user\0{}\0", env.database.name)).count(), 18, "{name}: {received:?}");
+        let users = received.matches(&format!("user\0{}\0", env.database.name)).count();
+        assert_eq!(users, 3 * FUNCTIONS, "{name}: {received:?}");
         for said in [PASSWORD, "md5", "tasks where"] {
             assert!(!received.contains(said), "{name}: {received:?}");
         }
@@ -324,7 +327,7 @@ async fn ssl_request_fallback_is_remembered() {
             opened.push(env.proxy.accepted_connections() - connections);
             env.close_connections(End::Close).await;
         }
-        assert_eq!(opened, [12, 6, 6], "{refusal:?}");
+        assert_eq!(opened, [2 * FUNCTIONS, FUNCTIONS, FUNCTIONS], "{refusal:?}");
     }
 }
 
@@ -340,7 +343,7 @@ async fn direct_tls_sends_no_ssl_request() {
         env.assert_works(&ONE_OF_EACH_FUNCTION).await;
         assert_eq!(
             (env.proxy.accepted_connections() - connections, env.proxy.direct_tls_connections() - direct),
-            (6, 6)
+            (FUNCTIONS, FUNCTIONS)
         );
     }
 }
@@ -356,12 +359,12 @@ async fn refusal_over_direct_tls_keeps_direct_tls() {
     env.proxy.set_upstream(end);
     let refusal = Script::Refuse { state: "28P01".to_owned(), message: "password authentication failed".to_owned() };
     // For the connection at the start, and for that of the request.
-    scripted.play_script(&refusal, 12);
+    scripted.play_script(&refusal, 2 * FUNCTIONS);
     let (connections, direct) = (env.proxy.accepted_connections(), env.proxy.direct_tls_connections());
     assert_misconfigured(&env, "password authentication failed").await;
     assert_eq!(
         (env.proxy.accepted_connections() - connections, env.proxy.direct_tls_connections() - direct),
-        (12, 12),
+        (2 * FUNCTIONS, 2 * FUNCTIONS),
         "asked once more"
     );
     // The same after an interrupted sign-in: the next connection is direct again.
@@ -369,5 +372,8 @@ async fn refusal_over_direct_tls_keeps_direct_tls() {
         scripted.play_script(&Script::End(End::Close), 1);
         env.assert_works(&[operation]).await;
     }
-    assert_eq!((env.proxy.accepted_connections() - connections, env.proxy.direct_tls_connections() - direct), (24, 24));
+    assert_eq!(
+        (env.proxy.accepted_connections() - connections, env.proxy.direct_tls_connections() - direct),
+        (4 * FUNCTIONS, 4 * FUNCTIONS)
+    );
 }

@@ -9,10 +9,15 @@ use nix::sys::signal::Signal;
 
 use crate::env::{ONE_OF_EACH_FUNCTION, Operation, TestEnv};
 
+async fn wait_until_connected(env: &TestEnv) {
+    let functions = i64::try_from(ONE_OF_EACH_FUNCTION.len()).unwrap();
+    wait_until("each function has connected", async || env.database.function_connections().await == functions).await;
+}
+
 #[tokio::test]
 async fn function_connects_before_the_first_request() {
     let env = TestEnv::start_cold(|settings| settings).await;
-    wait_until("each function has connected", async || env.database.function_connections().await == 6).await;
+    wait_until_connected(&env).await;
     let connections = env.proxy.accepted_connections();
     env.assert_works(&ONE_OF_EACH_FUNCTION).await;
     assert_eq!(env.proxy.accepted_connections(), connections);
@@ -21,7 +26,7 @@ async fn function_connects_before_the_first_request() {
 #[tokio::test]
 async fn slow_wake_up_is_not_started_twice() {
     let env = Arc::new(TestEnv::start_cold(|settings| settings).await);
-    wait_until("each function has connected", async || env.database.function_connections().await == 6).await;
+    wait_until_connected(&env).await;
     // New instances, and a database that wakes up later than a start may take.
     env.proxy.delay_first_reply(Duration::from_secs(4));
     env.kill_functions().await;

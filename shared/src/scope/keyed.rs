@@ -35,6 +35,11 @@ impl IdempotencyKey {
         Self(format!("{SEPARATOR}{request_id}"))
     }
 
+    /// Whether the client can repeat the request with this key.
+    fn is_of_client(&self) -> bool {
+        !self.0.starts_with(SEPARATOR)
+    }
+
     /// The key of a part of the request with this key. No client can send it.
     pub(crate) fn of_part(&self, part: impl Display) -> Self {
         Self(format!("{}{SEPARATOR}{part}", self.0))
@@ -180,7 +185,8 @@ impl UserScope {
     ) -> Result<KeyedOutcome, DbError> {
         let sql = statement.sql_with(groups);
         let params: Vec<SqlParam<'a>> = self.key_params(request).into_iter().chain(params).collect();
-        let query = |params| Query { may_wait: true, ..Query::prepared(statement.name(), sql.clone(), params) };
+        let may_wait = request.key.is_of_client();
+        let query = |params| Query { may_wait, ..Query::prepared(statement.name(), sql.clone(), params) };
         self.outcome(request, self.send_write(query, &params).await.map(|result| result.rows))
     }
 

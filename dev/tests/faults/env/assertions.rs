@@ -32,10 +32,8 @@ impl TestEnv {
         };
         assert_eq!(response.status, status, "{message}");
         let rows = self.assert_executed_once(case).await;
-        let task = if case.operation == Operation::List { &response.json[0] } else { &response.json };
-        let found = [&task["id"], &task["title"], &task["completed"]];
-        let stored = rows.first().map(|row| [json!(row.id), json!(row.title), json!(row.completed)]);
-        assert_eq!(found.map(Value::clone), stored.unwrap_or_default(), "{message}");
+        let stored: Vec<Value> = rows.iter().map(|row| json!([row.id, row.title, row.completed])).collect();
+        assert_eq!(found_tasks(case, response, &rows), stored, "{message}");
     }
 
     /// [`TestEnv::assert_done`] for each case.
@@ -45,11 +43,10 @@ impl TestEnv {
         }
     }
 
-    /// Asserts that the row is as one execution leaves it, and that there is no other row.
+    /// Asserts that the rows are as one execution leaves them, and that there is no other row.
     pub(crate) async fn assert_executed_once(&self, case: &TaskCase) -> Vec<Row> {
         let rows = self.database.rows_of(&case.user).await;
-        let expected = Vec::from_iter(case.row_after(rows.first().map(|row| row.id)));
-        assert_eq!(rows, expected, "{:?}\n{}", case.operation, self.stack.logs());
+        assert_eq!(rows, case.rows_after(&rows), "{:?}\n{}", case.operation, self.stack.logs());
         rows
     }
 
@@ -93,7 +90,7 @@ impl TestEnv {
 
     /// Whether the operation was executed. Asserts that it was not executed twice.
     pub(crate) async fn was_executed(&self, case: &TaskCase) -> bool {
-        if self.database.rows_of(&case.user).await == Vec::from_iter(case.row_before()) {
+        if self.database.rows_of(&case.user).await == case.rows_before() {
             return false;
         }
         self.assert_executed_once(case).await;
@@ -103,7 +100,7 @@ impl TestEnv {
     /// Asserts that the table is as it was before the operation.
     pub(crate) async fn assert_not_executed(&self, case: &TaskCase) {
         let rows = self.database.rows_of(&case.user).await;
-        assert_eq!(rows, Vec::from_iter(case.row_before()), "{:?}\n{}", case.operation, self.stack.logs());
+        assert_eq!(rows, case.rows_before(), "{:?}\n{}", case.operation, self.stack.logs());
     }
 
     /// Asserts that the response is a 503 with `Retry-After`, whether or not the operation was executed.
@@ -127,4 +124,39 @@ impl TestEnv {
         self.assert_unavailable(response);
         self.was_executed(case).await;
     }
+}
+
+/// Id, title and `completed` of the tasks in a response, in the order of the ids.
+fn found_tasks(case: &TaskCase, response: &TestResponse, rows: &[Row]) -> Vec<Value> {
+    let mut tasks: Vec<&Value> = match case.operation {
+        Operation::List => response.tasks(),
+        Operation::Changes => {
+            let changes = response["changes"].as_array().into_iter().flatten();
+            changes.map(|change| &change["task"]).collect()
+        }
+        Operation::Stats => {
+            // It tells only how many there are.
+            let pending = rows.iter().filter(|row| !row.completed).count();
+            assert_eq!(
+                (&response["total"], &response["pending"]),
+                (&json!(rows.len()), &json!(pending)),
+                "{response:?}"
+            );
+            return rows.iter().map(|row| json!([row.id, row.title, row.completed])).collect();
+        }
+        Operation::Delete => Vec::new(),
+        Operation::Bulk | Operation::BulkEach => {
+            let results = response["results"].as_array().expect("results");
+            let statuses: Vec<&Value> = results.iter().map(|result| &result["status"]).collect();
+            assert_eq!(statuses, case.bulk_statuses(), "{response:?}");
+            results.iter().filter_map(|result| result.get("task")).collect()
+        }
+        _ => vec![&response.json],
+    };
+    tasks.sort_by_key(|task| task["id"].as_i64());
+    let mut found: Vec<Value> =
+        tasks.into_iter().map(|task| json!([task["id"], task["title"], task["completed"]])).collect();
+    // Operations of a bulk request on the same task answer the same.
+    found.dedup();
+    found
 }

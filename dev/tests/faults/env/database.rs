@@ -118,12 +118,15 @@ impl FaultDatabase {
     }
 
     /// Waits until this number of statements of the functions wait for a lock.
-    pub(crate) async fn wait_for_blocked_statements(&self, statements: i64) {
+    pub(crate) async fn wait_for_blocked_statements(&self, statements: usize) {
         let blocked = format!(
             "select count(*) from pg_stat_activity where usename = '{}' and wait_event_type = 'Lock'",
             self.name
         );
-        wait_until("statements wait for a lock", async || self.current_number(&blocked).await >= statements).await;
+        wait_until("statements wait for a lock", async || {
+            self.current_number(&blocked).await >= i64::try_from(statements).unwrap()
+        })
+        .await;
     }
 
     /// Inserts a user and returns the id.

@@ -33,7 +33,7 @@ impl DirectFunction {
         let mut event = event(method, &path);
         let token = tokens::mint(SECRET, &case.user.id);
         event["headers"]["authorization"] = format!("Bearer {token}").into();
-        if let Some(id) = case.task {
+        if let Some(id) = case.task.filter(|_| path.starts_with(&case.task_path())) {
             event["pathParameters"] = json!({"id": id.to_string()});
         }
         if let Some(body) = body {

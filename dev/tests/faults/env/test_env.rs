@@ -135,7 +135,7 @@ impl TestEnv {
     pub(crate) async fn crash_server_during(
         &mut self,
         cases: &[Arc<TaskCase>],
-        blocked_statements: i64,
+        blocked_statements: usize,
     ) -> Vec<TestResponse> {
         self.database.lock_tasks().await;
         let responses = Self::send_together(cases);
