@@ -23,7 +23,8 @@ pub(super) struct FaultInjector {
 
 impl FaultInjector {
     /// Injects a fault every few requests until all requests are sent. Returns the number of faults.
-    pub(super) async fn run(mut self, mut sent: watch::Receiver<usize>, requests: usize) -> usize {
+    /// The pooler runs as long as the injector exists.
+    pub(super) async fn run(&mut self, mut sent: watch::Receiver<usize>, requests: usize) -> usize {
         let mut faults = 0;
         let mut next = 0;
         while next < requests {

@@ -74,7 +74,7 @@ async fn soak(database: FaultDatabase, pooler: Option<PgBouncer>) {
     let sent = Arc::new(watch::Sender::new(0));
     let locker = connect(&env.database.owner.url).await.unwrap();
     let journal = Journal::default();
-    let injector = FaultInjector {
+    let mut injector = FaultInjector {
         env: Arc::clone(&env),
         locker,
         pooler,
@@ -92,8 +92,8 @@ async fn soak(database: FaultDatabase, pooler: Option<PgBouncer>) {
         workers.push(tokio::spawn(worker.run(each)));
     }
     // If a worker or a reader fails, the test fails immediately.
-    let injector = async { Ok(injector.run(sent.subscribe(), each * WORKERS).await) };
-    let (faults, workers, readers) = tokio::try_join!(injector, try_join_all(workers), try_join_all(readers)).unwrap();
+    let injecting = async { Ok(injector.run(sent.subscribe(), each * WORKERS).await) };
+    let (faults, workers, readers) = tokio::try_join!(injecting, try_join_all(workers), try_join_all(readers)).unwrap();
 
     let (mut stored, mut unavailable, mut repeated, mut replayed, mut bulk) = (0, 0, 0, 0, 0);
     let (mut pages, mut restarts) = (0, 0);
