@@ -172,7 +172,7 @@ async fn check_changes(million: &MillionTasks, findings: &mut Findings) {
     million.change_tasks(5000).await;
     let since = million.token_now(&million.send("GET", "/api/tasks/changes?limit=1", None, 1).await.0);
     million.change_tasks(120).await;
-    million.delete_tasks(120).await;
+    million.record_deletes(120).await;
     let mut requests = vec![("load", String::new()), ("changes of 5000", before), ("changes of 240", since)];
     for (operation, since) in &mut requests {
         let mut returned = 0;
@@ -195,7 +195,8 @@ async fn check_changes(million: &MillionTasks, findings: &mut Findings) {
     // The tasks of which no transaction is known, after the last one that has one.
     let start = million.send("GET", "/api/tasks/changes?limit=1", None, 1).await.0;
     let token = million.token_before_last_number(&start).await;
-    let (response, plans) = million.send("GET", &format!("/api/tasks/changes?limit={PAGE}&since={token}"), None, 1).await;
+    let (response, plans) =
+        million.send("GET", &format!("/api/tasks/changes?limit={PAGE}&since={token}"), None, 1).await;
     let numbered = response["changes"].as_array().expect("an array").iter().filter(|change| change["txid"].is_string());
     assert_eq!(numbered.count(), 1, "{}", million.name);
     let requirements = [Requirement::MaxBlocks(MAX_PAGE_BLOCKS), Requirement::ReadsOnly(READ_FOR_PAGE)];
