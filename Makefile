@@ -1,6 +1,7 @@
 # `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help dev dev-auth watch token migrate migrate-plan migrate-status migrate-verify migrate-down
+.PHONY: help dev dev-auth watch token migrate migrate-plan migrate-status migrate-verify migrate-down \
+	migrate-new-epoch migrate-clean-up
 .PHONY: test soak lint bench build deploy smoke scan generate
 
 CARGO ?= cargo
@@ -43,6 +44,12 @@ migrate-status: programs ## print which migrations DATABASE_URL has
 
 migrate-verify: programs ## prove that the functions work with DATABASE_URL, without changes; fails if they do not
 	@exec $(PROGRAMS)/migrate verify
+
+migrate-new-epoch: programs ## after a restore of DATABASE_URL: make every client fetch all tasks again
+	@exec $(PROGRAMS)/migrate new-epoch
+
+migrate-clean-up: programs ## delete expired idempotency keys and records of deleted tasks
+	@exec $(PROGRAMS)/migrate clean-up
 
 migrate-down: programs ## revert the last migration of DATABASE_URL, or its adoption
 	@exec $(PROGRAMS)/migrate down

@@ -69,9 +69,10 @@ pub use input::{Failure, FromJson, FromPath, FromQuery, InvalidInput, InvalidQue
 pub use noun::Noun;
 pub use output::{EntityTag, Representation, Resource, Written};
 pub use runtime::{serve, serve_public};
+pub use scope::{BulkOutcome, OperationFailure, OperationOutcome, ShortForm};
 pub use scope::{IdempotencyKey, StartStatement, StoreError, UserScope, Versions};
 pub use tasks::{
-    Bulk, BulkOutcome, ChangePage, ChangesQuery, Completion, Deleted, DueDate, ListQuery, NewTask, OperationFailure,
-    OperationOutcome, ShortForm, StatsQuery, Task, TaskChange, TaskId, TaskPage, TaskStats, UserTasks,
+    Bulk, ChangePage, ChangesQuery, Completion, Deleted, DueDate, ListQuery, NewTask, StatsQuery, Task, TaskChange,
+    TaskId, TaskPage, TaskStats, UserTasks,
 };
 pub use time::Timestamp;

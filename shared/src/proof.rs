@@ -14,8 +14,10 @@ use crate::auth::{VerifiedUser, check_tables};
 use crate::config::{ApiConfig, Config, JsonFormat, StartError};
 use crate::db::{Database, DbError, Query, cause_chain};
 use crate::input::{FromJson, FromPath, FromQuery, ObjectReader, QueryReader};
-use crate::scope::{IdempotencyKey, StoreError, UserScope, Versions};
-use crate::tasks::{ChangesQuery, Completion, ListQuery, NewTask, StatsQuery, Task, TaskChange, TaskId, TaskPage};
+use crate::scope::{IdempotencyKey, OperationFailure, OperationOutcome, StoreError, UserScope, Versions};
+use crate::tasks::{
+    Bulk, ChangesQuery, Completion, ListQuery, NewTask, StatsQuery, Task, TaskChange, TaskId, TaskPage,
+};
 
 /// A transaction of the role of the functions.
 pub struct Proof {
@@ -131,6 +133,7 @@ left join pg_namespace on pg_namespace.oid = relnamespace";
             trial.changes_of_existing(&task).await;
         }
         trial.life_of_a_task().await;
+        trial.several_tasks().await;
         trial.errors
     }
 
@@ -344,6 +347,39 @@ impl Trial<'_> {
                 self.delete(&task.value.id, &Versions::ANY, key.as_ref()).await;
             }
         }
+    }
+
+    /// Creates tasks, and changes and deletes them, each time in one request.
+    async fn several_tasks(&mut self) {
+        let title = "A task of `migrate verify`, which is rolled back";
+        let whole = json!({"op": "create", "title": title, "description": "Words", "due_date": "2026-11-21"});
+        let created = self.bulk(&json!({"operations": [{"op": "create", "title": title}, whole]})).await;
+        let [one, other] = created.as_slice() else { return };
+        let changes = json!({"operations": [
+            {"op": "update", "id": one.id, "version": one.version, "title": title, "due_date": "2026-11-21T17:30:00Z"},
+            {"op": "complete", "id": one.id},
+            {"op": "delete", "id": other.id},
+        ]});
+        self.bulk(&changes).await;
+        self.bulk(&json!({"task_ids": [one.id], "delete": true})).await;
+    }
+
+    /// Returns the created and the changed tasks.
+    async fn bulk(&mut self, body: &Value) -> Vec<Task> {
+        const OPERATION: &str = "creating, changing and deleting several tasks";
+        let Some(bulk) = self.proof.input::<Bulk>(body) else { return Vec::new() };
+        let done = self.user.tasks().bulk(bulk, None).await;
+        let Some(done) = self.note(OPERATION, done) else { return Vec::new() };
+        let mut tasks = Vec::new();
+        for operation in done.value.operations {
+            match operation {
+                Ok(OperationOutcome::Created(task) | OperationOutcome::Changed(task)) => tasks.push(task),
+                Ok(OperationOutcome::Deleted) | Err(OperationFailure::With(_) | OperationFailure::NotDone) => {}
+                Err(OperationFailure::Refused(error)) => drop(self.note::<()>(OPERATION, Err(error))),
+                Err(OperationFailure::Invalid(_) | OperationFailure::VersionRequired) => {}
+            }
+        }
+        tasks
     }
 
     async fn delete(&mut self, id: &TaskId, versions: &Versions, key: Option<&IdempotencyKey>) {

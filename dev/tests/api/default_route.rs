@@ -2,7 +2,7 @@
 
 use dev::testing::client::TestRequest;
 
-use crate::kit::{api, path, routes};
+use crate::kit::{api, methods_of, path, routes};
 
 const OTHER_METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PURGE"];
 
@@ -52,10 +52,9 @@ async fn unsupported_method_returns_the_allowed_ones() {
     let ada = api.new_user().await;
     let routes = routes();
     for (_, route) in &routes {
-        let mut allowed: Vec<&str> =
-            routes.iter().filter(|(_, path)| path == route).map(|(method, _)| method.as_str()).collect();
-        allowed.sort_unstable();
         let path = path(route, &ada.id, "42");
+        // Another route can have a parameter where this one has a word.
+        let allowed = methods_of(&path);
         // `HEAD` of the health checks is answered without a route of its own.
         let is_answered = |method: &str| allowed.contains(&method) || (method == "HEAD" && path.starts_with("/health"));
         for method in OTHER_METHODS.into_iter().filter(|method| !is_answered(method)) {

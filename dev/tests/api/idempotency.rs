@@ -68,6 +68,7 @@ async fn assert_replayed(user: &TestUser, request: &TestRequest, key: &str, firs
     assert_eq!(response.header("idempotent-replayed"), Some("true"), "{response:?}");
     response.headers.remove("idempotent-replayed");
     assert_eq!(response.without_request_id(), first.without_request_id(), "{}", response.request);
+    assert_eq!(response.transaction, first.transaction, "{}", response.request);
 }
 
 async fn count_keys(user: &TestUser) -> i64 {

@@ -97,9 +97,10 @@ async fn request_with_a_key_takes_one_round_trip() {
 async fn failure_with_a_key_takes_two_round_trips() {
     let (proxy, _api, ada) = warm_stack(&[]).await;
     let change = ada.request("PUT", "/api/tasks/0").header("idempotency-key", "k").json(&json!({"title": "t"}));
-    let parsed = proxy.parsed_statements();
-    ada.send(change.clone()).await.expect_status(404);
-    wait_until("the statements are prepared", async || proxy.parsed_statements() - parsed >= 2 * 2).await;
+    // The statements are prepared after the first time, and that is answered before the second time.
+    for _ in 0..2 {
+        ada.send(change.clone()).await.expect_status(404);
+    }
     // The key is looked up once more.
     send_costs(&proxy, &ada, change, 404, (2, 2)).await;
 }

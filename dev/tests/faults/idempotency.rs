@@ -313,7 +313,7 @@ async fn many_requests_with_lost_responses_are_done_once() {
             let (done, lost): (Vec<_>, Vec<_>) = responses.into_iter().partition(|response| response.status != 503);
             lost.iter().for_each(|response| env.assert_unavailable(response));
             for response in &done {
-                assert_eq!((response.status, &response.json), (done[0].status, &done[0].json), "{done:?}");
+                assert_eq!((response.status, &response.json), (done[0].status, &done[0].json), "{}", env.stack.logs());
             }
             assert!(done.iter().filter(|response| !is_replay(response)).count() <= 1, "{done:?}");
             env.assert_done(&case, &done[0]).await;

@@ -318,6 +318,96 @@ async fn every_layout_records_what_its_back_end_writes() {
 }
 
 #[tokio::test]
+async fn roles_that_may_update_tasks_may_read_changes() {
+    let (adopted, upgraded) = (Database::with_rows(&LAYOUTS[3]).await, with_two_users().await);
+    while upgraded.row("select to_regclass('tasks_api.task_tombstones')").await != "null" {
+        upgraded.down().await.expect("a migration to revert");
+    }
+    for database in [adopted, upgraded] {
+        let name = database.row("select current_database()").await;
+        let (writer, reader) = (format!("writer_of_{name}"), format!("reader_of_{name}"));
+        database
+            .run(&format!(
+                "create role {writer}; grant select, update on tasks to {writer};
+                create role {reader}; grant select on tasks to {reader}"
+            ))
+            .await;
+        database.up().await.expect("an adoption or an upgrade");
+        let privileges = async |role: &str| {
+            database
+                .rows(&format!(
+                    "select relname, privilege
+                    from pg_class
+                    cross join unnest(array['select', 'insert', 'update', 'delete', 'truncate']) as privilege
+                    where relnamespace = 'tasks_api'::regnamespace
+                        and relname in ('task_tombstones', 'sync_epoch', 'idempotency_keys')
+                        and has_schema_privilege('{role}', 'tasks_api', 'usage')
+                        and has_table_privilege('{role}', pg_class.oid, privilege)
+                    order by 1, 2"
+                ))
+                .await
+        };
+        let expected = [
+            "idempotency_keys | insert",
+            "idempotency_keys | select",
+            "sync_epoch | select",
+            "task_tombstones | select",
+        ];
+        assert_eq!(privileges(&writer).await, expected);
+        assert_eq!(privileges(&reader).await, [""; 0]);
+        for role in [writer, reader] {
+            database.run(&format!("drop owned by {role}; drop role {role}")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn keys_go_with_their_user() {
+    let key = |user: &str| {
+        format!(
+            "insert into tasks_api.idempotency_keys (user_id, operation, key, fingerprint, request, answer)
+            values ('{user}', 'create-task', 'k', 'f', 'r', '{{}}')"
+        )
+    };
+    for layout in &LAYOUTS {
+        let (name, user) = (layout.name, layout.user);
+        let database = Database::with_rows(layout).await;
+        database.up().await.expect(name);
+        let back_end = OtherBackEnd::new(&database, layout.user_table).await;
+        database.run(&key(user)).await;
+        assert_eq!(database.violated_constraint(&key(user)).await, "idempotency_keys_pkey", "{name}");
+        let stranger = if layout.has_uuid_users { "f0000000-0000-4000-8000-0000000000ff" } else { "stranger" };
+        assert_eq!(database.violated_constraint(&key(stranger)).await, "idempotency_keys_user_id_fkey", "{name}");
+        back_end.run(&format!("delete from {} where id = '{user}'", layout.user_table)).await;
+        assert_eq!(database.row("select count(*) from tasks_api.idempotency_keys").await, "0", "{name}");
+        let types = "select count(distinct format_type(atttypid, atttypmod)) from pg_attribute
+            where attname = 'user_id' and attrelid in
+                ('tasks'::regclass, 'tasks_api.task_tombstones'::regclass, 'tasks_api.idempotency_keys'::regclass)";
+        assert_eq!(database.row(types).await, "1", "{name}");
+        back_end.drop_role(&database).await;
+    }
+
+    // As there is none of `tasks` either.
+    let database = Database::with_sql("").await;
+    database.up_with("none").await.expect("a fresh database");
+    database.run(&key("stranger")).await;
+
+    // An update of the key that was possible stays possible.
+    let database = Database::with_sql(
+        "create table users (id text primary key);
+        create table tasks (id serial primary key, title text not null,
+            user_id text not null references users on delete cascade on update cascade deferrable initially deferred);
+        insert into users values ('ann')",
+    )
+    .await;
+    database.up().await.expect("a table to adopt");
+    database.run(&key("ann")).await;
+    database.run("update users set id = 'anna'").await;
+    assert_eq!(database.row("select user_id from tasks_api.idempotency_keys").await, "anna");
+    database.run("begin; delete from users; insert into users values ('bob'); commit").await;
+}
+
+#[tokio::test]
 async fn functions_that_run_as_owner_are_not_for_others() {
     let database = with_two_users().await;
     let back_end = OtherBackEnd::new(&database, "\"user\"").await;

@@ -140,6 +140,29 @@ async fn each_drift_is_reported_and_fixed() {
 }
 
 #[tokio::test]
+async fn repairs_of_what_records_changes_renew_the_epoch() {
+    for (drift, is_renewed) in [
+        ("alter table tasks drop column changed_in", true),
+        ("drop trigger zz_tasks_note_insert on tasks", true),
+        ("alter table tasks disable trigger zz_tasks_note_delete", true),
+        ("alter function tasks_api.tasks_note_change() security invoker", true),
+        ("alter trigger zz_tasks_note_insert on tasks rename to a", false),
+        ("alter table tasks drop column last_request", false),
+    ] {
+        let database = Database::with_sql(USER_TABLE).await;
+        database.up().await.expect("a fresh database");
+        let epoch = "select epoch from tasks_api.sync_epoch";
+        let before = database.row(epoch).await;
+        database.run(drift).await;
+        for difference in &database.verify().await.differences {
+            database.apply_fix(difference).await;
+        }
+        assert_eq!(database.differences().await, [""; 0], "{drift}");
+        assert_eq!(database.row(epoch).await != before, is_renewed, "{drift}");
+    }
+}
+
+#[tokio::test]
 async fn a_dropped_column_takes_its_index() {
     let database = Database::with_sql(USER_TABLE).await;
     database.up().await.expect("a fresh database");

@@ -11,28 +11,31 @@ use dev::testing::function::{Function, event};
 use dev::tokens::mint;
 use dev::workspace::root;
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use crate::interruptions::{stop_terminating, terminate_before_change};
 use crate::kit::{Database, MIGRATIONS, USER_TABLE, migration_names, no_changes};
 use dev::testing::database::LAYOUTS;
 
-/// The release. Its schema ends with migration 0012, and it has its own tables beside `tasks`.
-const COMMIT: &str = "9386e9e";
+/// An early release. Its schema ends with migration 0012, and it has its own tables beside `tasks`.
+const EARLY: &str = "9386e9e";
+/// The last release that does not record changes. Its schema ends with migration 0018.
+const WITHOUT_CHANGES: &str = "cb10069";
 const FUNCTIONS: [&str; 6] = ["create-task", "list-tasks", "get-task", "update-task", "complete-task", "delete-task"];
 
 /// The key that signs the tokens of the users.
 const SECRET: &str = "the secret of a test, which is long enough";
 
-/// Builds the functions and `migrate`, and returns the directory of their binaries. `None` in a clone without the history.
-fn build() -> Option<PathBuf> {
+/// Builds the functions and `migrate` of a commit, and returns the directory of their binaries. `None` in a clone without the
+/// history.
+fn build(commit: &str) -> Option<PathBuf> {
     let target = Path::new(env!("CARGO_BIN_EXE_dev")).ancestors().nth(2).expect("the target folder");
     // A folder of its own, so that no files of another release are among its sources.
-    let folder = target.join("previous-release").join(COMMIT);
+    let folder = target.join("previous-release").join(commit);
     let source = folder.join("source");
     std::fs::create_dir_all(&source).expect("a folder");
     let is_there =
-        || run(Command::new("git").args(["cat-file", "-e", &format!("{COMMIT}^{{commit}}")]).current_dir(root()));
+        || run(Command::new("git").args(["cat-file", "-e", &format!("{commit}^{{commit}}")]).current_dir(root()));
     if is_there().is_err() {
         // Fails in a clone that is not shallow or has no remote.
         let _ = run(Command::new("git").args(["fetch", "--unshallow"]).current_dir(root()));
@@ -41,7 +44,7 @@ fn build() -> Option<PathBuf> {
     // The files get the time of the commit, so that cargo does not build them again.
     let archive = folder.join("source.tar");
     let archiving = ["archive", "--format=tar", "--output"];
-    run(Command::new("git").args(archiving).arg(&archive).arg(COMMIT).current_dir(root())).expect("an archive");
+    run(Command::new("git").args(archiving).arg(&archive).arg(commit).current_dir(root())).expect("an archive");
     run(Command::new("tar").arg("-xf").arg(&archive).arg("-C").arg(&source)).expect("the files of the archive");
 
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -52,19 +55,26 @@ fn build() -> Option<PathBuf> {
     if run(Command::new("pkg-config").args(["--exists", "openssl"])).is_err() {
         cargo.args(["--features", "shared/vendored-openssl"]);
     }
-    run(&mut cargo).unwrap_or_else(|problem| unreachable!("{COMMIT} cannot be built: {problem}"));
+    run(&mut cargo).unwrap_or_else(|problem| unreachable!("{commit} cannot be built: {problem}"));
     Some(folder.join("debug"))
 }
 
-/// The directory of the binaries, which are built once. `None` in a clone without the history.
-async fn binaries() -> Option<&'static Path> {
-    static BINARIES: OnceCell<Option<PathBuf>> = OnceCell::const_new();
-    let build = || async { tokio::task::spawn_blocking(build).await.expect("its programs") };
-    let binaries = BINARIES.get_or_init(build).await.as_deref();
-    if binaries.is_none() {
-        dev::testing::report_skipped(&format!("this clone has no history to take {COMMIT} from"));
+/// The directory of the binaries of a commit, which are built once. `None` in a clone without the history.
+async fn binaries(commit: &'static str) -> Option<&'static Path> {
+    /// Also keeps two builds from running at once.
+    static BINARIES: Mutex<BTreeMap<&str, Option<&'static Path>>> = Mutex::const_new(BTreeMap::new());
+    let mut binaries = BINARIES.lock().await;
+    if let Some(built) = binaries.get(commit) {
+        return *built;
     }
-    binaries
+    let built = tokio::task::spawn_blocking(|| build(commit)).await.expect("its programs");
+    // For as long as the tests run.
+    let built = built.map(|folder| &*Box::leak(folder.into_boxed_path()));
+    binaries.insert(commit, built);
+    if built.is_none() {
+        dev::testing::report_skipped(&format!("this clone has no history to take {commit} from"));
+    }
+    built
 }
 
 /// Runs `migrate` of that release and returns what it prints.
@@ -173,35 +183,64 @@ async fn exercise(release: &mut Release, ann: &str, bob: &str, schema: &str) {
     assert_eq!(release.send(ann, "list-tasks", ("GET", "/api/tasks"), None).await.json, json!([]), "{schema}");
 }
 
-#[tokio::test]
-async fn the_previous_release_works_with_the_current_schema() {
-    let Some(binaries) = binaries().await else { return };
-    let fresh = Database::with_sql(USER_TABLE).await;
-    migrate(binaries, &fresh, &["up"]).expect("its schema");
-    fresh.up().await.expect("an upgrade");
-    fresh.run("insert into \"user\" values ('ann'), ('bob')").await;
-    exercise(&mut Release::start(binaries, &fresh.url).await, "ann", "bob", "fresh").await;
+/// What an earlier release writes is in the changes, although it does not know them.
+async fn assert_changes_are_recorded(release: &mut Release, database: &Database, ann: &str, schema: &str) {
+    let changed_in = async || {
+        let numbers = format!("select changed_in from tasks where user_id::text = '{ann}' and title = 'Recorded'");
+        let number = database.row(&numbers).await;
+        number.parse::<u64>().unwrap_or_else(|error| unreachable!("{schema}: {number}: {error}"))
+    };
+    let created = release.send(ann, "create-task", ("POST", "/api/tasks"), Some(json!({"title": "Recorded"}))).await;
+    assert_eq!(created.status, 201, "{schema}: {created:?}");
+    let made = changed_in().await;
+    let id = created.json["id"].as_str().map_or_else(|| created.json["id"].to_string(), str::to_owned);
+    let complete = format!("/api/tasks/{id}/complete");
+    release.send(ann, "complete-task", ("PATCH", &complete), Some(json!({"completed": true}))).await;
+    let changed = changed_in().await;
+    assert!(changed > made, "{schema}");
+    release.send(ann, "delete-task", ("DELETE", &format!("/api/tasks/{id}")), None).await;
+    let deleted = format!(
+        "select count(*) from tasks_api.task_tombstones
+        where user_id::text = '{ann}' and task_id = '{id}' and deleted_in > '{changed}'::xid8"
+    );
+    assert_eq!(database.row(&deleted).await, "1", "{schema}");
+}
 
-    for layout in &LAYOUTS {
-        let database = Database::with_rows(layout).await;
-        migrate(binaries, &database, &["up"]).expect(layout.name);
-        database.up().await.expect(layout.name);
-        let sql = connect(&database.url).await.expect("the database");
-        let users = [1, 2].map(|number| match layout.has_uuid_users {
-            true => format!("f0000000-0000-4000-8000-00000000000{number}"),
-            false => format!("new-user-{number}"),
-        });
-        for user in &users {
-            sql.execute(layout.new_user, &[user]).await.expect(layout.name);
+#[tokio::test]
+async fn earlier_releases_work_with_the_current_schema() {
+    for commit in [EARLY, WITHOUT_CHANGES] {
+        let Some(binaries) = binaries(commit).await else { return };
+        let fresh = Database::with_sql(USER_TABLE).await;
+        migrate(binaries, &fresh, &["up"]).expect("its schema");
+        fresh.up().await.expect("an upgrade");
+        fresh.run("insert into \"user\" values ('ann'), ('bob')").await;
+        let mut release = Release::start(binaries, &fresh.url).await;
+        exercise(&mut release, "ann", "bob", &format!("{commit}, fresh")).await;
+        assert_changes_are_recorded(&mut release, &fresh, "ann", commit).await;
+
+        for layout in &LAYOUTS {
+            let name = format!("{commit}, {}", layout.name);
+            let database = Database::with_rows(layout).await;
+            migrate(binaries, &database, &["up"]).expect(&name);
+            database.up().await.expect(&name);
+            let sql = connect(&database.url).await.expect("the database");
+            let users = [1, 2].map(|number| match layout.has_uuid_users {
+                true => format!("f0000000-0000-4000-8000-00000000000{number}"),
+                false => format!("new-user-{number}"),
+            });
+            for user in &users {
+                sql.execute(layout.new_user, &[user]).await.expect(&name);
+            }
+            let mut release = Release::start(binaries, &database.url).await;
+            exercise(&mut release, &users[0], &users[1], &name).await;
+            assert_changes_are_recorded(&mut release, &database, &users[0], &name).await;
         }
-        let mut release = Release::start(binaries, &database.url).await;
-        exercise(&mut release, &users[0], &users[1], layout.name).await;
     }
 }
 
 #[tokio::test]
 async fn an_adoption_of_the_previous_release_is_upgraded() {
-    let Some(binaries) = binaries().await else { return };
+    let Some(binaries) = binaries(EARLY).await else { return };
     for layout in &LAYOUTS {
         let name = layout.name;
         let database = Database::with_rows(layout).await;
@@ -241,7 +280,7 @@ async fn an_adoption_of_the_previous_release_is_upgraded() {
 
 #[tokio::test]
 async fn an_interrupted_adoption_of_the_previous_release_continues() {
-    let Some(binaries) = binaries().await else { return };
+    let Some(binaries) = binaries(EARLY).await else { return };
     let layout = &LAYOUTS[3];
     let original = Database::with_rows(layout).await.catalog().await;
     for change in (2..40).step_by(4) {

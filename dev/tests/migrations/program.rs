@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use crate::kit::Database;
+use crate::kit::{Database, USER_TABLE};
 use dev::testing::database::LAYOUTS;
 
 /// The program for a database, in a directory without `.env`.
@@ -28,6 +28,25 @@ async fn run(database: &Database, arguments: &[&str]) -> (Option<i32>, String) {
     let output = migrate(database, arguments).output().await.expect("the program, which `cargo build` makes");
     let printed = [output.stdout, output.stderr].concat();
     (output.status.code(), String::from_utf8(printed).expect("UTF-8"))
+}
+
+#[tokio::test]
+async fn a_new_epoch_and_a_clean_up_print_what_they_did() {
+    let database = Database::with_sql(USER_TABLE).await;
+    let (code, printed) = run(&database, &["new-epoch"]).await;
+    assert_eq!(code, Some(1));
+    assert!(printed.starts_with("This database does not record changes of tasks yet"), "{printed}");
+    database.up().await.expect("a fresh database");
+    database.run("insert into \"user\" values ('ann'); insert into tasks (user_id, title) values ('ann', 'a'); delete from tasks").await;
+    let (code, printed) = run(&database, &["new-epoch"]).await;
+    let epoch = database.row("select epoch from tasks_api.sync_epoch").await;
+    let expected = format!(
+        "the epoch is now {epoch}: every client fetches all tasks again\n\
+         deleted 1 records of deleted tasks, which only the former epoch needed\n"
+    );
+    assert_eq!((code, printed), (Some(0), expected));
+    let expected = "deleted 0 idempotency keys, 0 records of deleted tasks and 0 fences\n".to_owned();
+    assert_eq!(run(&database, &["clean-up"]).await, (Some(0), expected));
 }
 
 #[tokio::test]

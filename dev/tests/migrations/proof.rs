@@ -77,7 +77,14 @@ async fn each_missing_grant_is_named() {
     let before = rows(&database).await;
     let found = verify(&database, &functions).await.differences;
     let table = |name: &str| found.iter().any(|difference| difference.description().contains(name));
-    for object in ["lacks select, insert, update, delete on the table tasks", "task_fences", "sequence tasks_id_seq"] {
+    for object in [
+        "lacks select, insert, update, delete on the table tasks",
+        "task_fences",
+        "lacks select on the table tasks_api.task_tombstones",
+        "lacks select on the table tasks_api.sync_epoch",
+        "lacks select, insert on the table tasks_api.idempotency_keys",
+        "sequence tasks_id_seq",
+    ] {
         assert!(table(object), "{object}: {found:#?}");
     }
     for difference in &found {

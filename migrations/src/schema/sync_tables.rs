@@ -122,6 +122,17 @@ impl SyncTables {
     }
 }
 
+impl SyncTables {
+    /// The end of SQL that repairs what records changes: a statement that makes every client fetch all tasks again. Empty
+    /// where no client can have a token yet.
+    pub(crate) fn renew_epoch(&self) -> &'static str {
+        match self.epoch {
+            Epoch::Present => "\nupdate tasks_api.sync_epoch set epoch = gen_random_uuid();",
+            Epoch::WithoutRow | Epoch::Missing => "",
+        }
+    }
+}
+
 async fn epoch(database: &mut PgConnection) -> Result<Epoch, sqlx::Error> {
     let is_readable: Option<bool> = sqlx::query_scalar(
         "select has_schema_privilege(relnamespace, 'usage') and has_table_privilege(oid, 'select')

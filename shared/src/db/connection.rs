@@ -124,13 +124,15 @@ impl Connection {
             self.prepared.prepare(&self.client, &sql);
         }
         let may_wait = queries.iter().any(|query| query.may_wait);
-        let guard = may_wait.then_some(WaitingGuard { probe: &self.probe, stats });
+        let guard = may_wait.then(|| WaitingGuard { probe: &self.probe, stats });
         let executions = queries.iter().map(|query| self.execute_one(query));
         let rows = tokio::select! {
             rows = try_join_all(executions) => rows.map_err(ExecuteError::Driver),
             () = dead_path(&self.probe) => Err(ExecuteError::DeadPath),
         };
-        guard.map(WaitingGuard::disarm);
+        if let Some(guard) = guard {
+            guard.disarm();
+        }
         let rows = rows?;
         self.last_used = FreezeAwareInstant::now();
         for query in queries.iter().filter(|query| query.is_prepared) {

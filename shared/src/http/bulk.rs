@@ -2,59 +2,27 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
-use serde::ser::{SerializeMap, Serializer};
-
-use super::error::ApiError;
+use super::error::{ApiError, RefusedOperation};
 use super::problem::Problem;
 use super::response::{self, Response};
 use crate::config::JsonFormat;
 use crate::input::{Failure, InvalidInput};
+use crate::noun::Noun;
 use crate::output::{EntityTag, Representation, Written, to_json};
-use crate::scope::StoreError;
-use crate::tasks::{BulkOutcome, OperationFailure, OperationOutcome, ShortForm};
-
-/// An operation that cannot be done.
-#[derive(Debug, Clone)]
-pub struct RefusedOperation {
-    /// Points to the operation within the body: `/operations/3`.
-    pub(super) pointer: String,
-    /// Why it cannot be done.
-    pub(super) error: Arc<ApiError>,
-}
-
-impl RefusedOperation {
-    /// Each rule that it breaks, or the one reason.
-    pub(super) fn failures(&self) -> Vec<OperationError> {
-        let (status, code) = (self.error.status(), self.error.code());
-        let error = |Failure { pointer, detail }: Failure| OperationError { pointer, detail, status, code };
-        match &*self.error {
-            ApiError::InvalidInput(input) | ApiError::DatabaseRule(input, _) => {
-                input.0.iter().cloned().map(error).collect()
-            }
-            reason => vec![error(Failure { pointer: self.pointer.clone(), detail: reason.to_string() })],
-        }
-    }
-}
-
-/// A member of `errors`.
-#[derive(Debug, Serialize)]
-pub(super) struct OperationError {
-    pointer: String,
-    detail: String,
-    status: u16,
-    code: &'static str,
-}
+use crate::scope::{BulkOutcome, OperationFailure, OperationOutcome, ShortForm, StoreError};
 
 /// 200 with what became of each operation.
 ///
 /// # Errors
 /// [`ApiError::BulkRefused`] if nothing was done because the operations are atomic and one of them failed.
-pub fn bulk(written: Written<BulkOutcome>) -> Result<Response, ApiError> {
+pub fn bulk<T>(written: Written<BulkOutcome<T>>) -> Result<Response, ApiError>
+where
+    T: Representation + Clone + 'static,
+{
     let Written { value: outcome, is_replay } = written;
-    let BulkOutcome { operations, tasks_written, is_atomic, short_form, transaction } = outcome;
-    let list = if short_form.is_some() { "task_ids" } else { "operations" };
-    let mut results: Vec<OperationResult> = Vec::with_capacity(operations.len());
+    let BulkOutcome { noun, operations, rows_written, is_atomic, short_form, transaction } = outcome;
+    let list = if short_form.is_some() { format!("{}_ids", noun.name) } else { "operations".to_owned() };
+    let mut results: Vec<OperationResult<T>> = Vec::with_capacity(operations.len());
     let mut refused = Vec::new();
     for (index, operation) in operations.into_iter().enumerate() {
         let pointer = format!("/{list}/{index}");
@@ -74,7 +42,7 @@ pub fn bulk(written: Written<BulkOutcome>) -> Result<Response, ApiError> {
     if is_atomic && !refused.is_empty() {
         return Err(ApiError::BulkRefused(refused));
     }
-    let written = Written { value: BulkBody { results, tasks_written, short_form, transaction }, is_replay };
+    let written = Written { value: BulkBody { noun, results, rows_written, short_form, transaction }, is_replay };
     Ok(response::ok(written))
 }
 
@@ -87,19 +55,20 @@ fn below(pointer: &str, error: StoreError) -> StoreError {
     match error {
         StoreError::BrokenRule(noun, input, error) => StoreError::BrokenRule(noun, prefixed(input), error),
         StoreError::Conflict(input, error) => StoreError::Conflict(prefixed(input), error),
+        StoreError::InvalidInput(input) => StoreError::InvalidInput(prefixed(input)),
         error => error,
     }
 }
 
 /// What became of one operation.
 #[derive(Clone)]
-enum OperationResult {
-    Done(OperationOutcome),
+enum OperationResult<T> {
+    Done(OperationOutcome<T>),
     Refused(Arc<ApiError>),
     NotDone,
 }
 
-impl OperationResult {
+impl<T: Representation> OperationResult<T> {
     fn refused(error: ApiError) -> Self {
         Self::Refused(Arc::new(error))
     }
@@ -113,19 +82,49 @@ impl OperationResult {
             Self::NotDone => 500,
         }
     }
+
+    /// `{"status":200,"task":{…}}`
+    fn to_json(&self, noun: &Noun, format: JsonFormat) -> String {
+        let member = match self {
+            Self::Done(OperationOutcome::Created(row) | OperationOutcome::Changed(row)) => {
+                format!(r#","{}":{}"#, noun.name, row.to_json(format))
+            }
+            Self::Refused(error) => format!(r#","problem":{}"#, to_json(&Problem { error, request_id: None })),
+            Self::Done(OperationOutcome::Deleted) | Self::NotDone => String::new(),
+        };
+        format!(r#"{{"status":{}{member}}}"#, self.status())
+    }
 }
 
 /// The body of the response.
-struct BulkBody {
-    results: Vec<OperationResult>,
-    tasks_written: usize,
+struct BulkBody<T> {
+    noun: &'static Noun,
+    results: Vec<OperationResult<T>>,
+    rows_written: usize,
     short_form: Option<ShortForm>,
     transaction: Option<String>,
 }
 
-impl Representation for BulkBody {
+impl<T> BulkBody<T> {
+    /// `3 tasks changed`
+    fn message(&self, form: ShortForm) -> String {
+        let (count, name) = (self.rows_written, self.noun.name);
+        let plural = if count == 1 { "" } else { "s" };
+        let done = match form {
+            ShortForm::Change => "changed",
+            ShortForm::Delete => "deleted",
+        };
+        format!("{count} {name}{plural} {done}")
+    }
+}
+
+impl<T: Representation> Representation for BulkBody<T> {
     fn to_json(&self, format: JsonFormat) -> String {
-        to_json(&BulkJson(self, format))
+        let count = self.short_form.map_or_else(String::new, |form| {
+            format!(r#""count":{},"message":{},"#, self.rows_written, to_json(&self.message(form)))
+        });
+        let results: Vec<String> = self.results.iter().map(|result| result.to_json(self.noun, format)).collect();
+        format!(r#"{{{count}"results":[{}],"txid":{}}}"#, results.join(","), to_json(&self.transaction))
     }
 
     fn entity_tag(&self) -> EntityTag {
@@ -134,48 +133,5 @@ impl Representation for BulkBody {
 
     fn transaction(&self) -> Option<&str> {
         self.transaction.as_deref()
-    }
-}
-
-struct BulkJson<'a>(&'a BulkBody, JsonFormat);
-
-impl Serialize for BulkJson<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(body, format) = *self;
-        let mut map = serializer.serialize_map(None)?;
-        if let Some(form) = body.short_form {
-            let count = body.tasks_written;
-            let tasks = if count == 1 { "task" } else { "tasks" };
-            let done = match form {
-                ShortForm::Change => "changed",
-                ShortForm::Delete => "deleted",
-            };
-            map.serialize_entry("count", &count)?;
-            map.serialize_entry("message", &format!("{count} {tasks} {done}"))?;
-        }
-        let results: Vec<_> = body.results.iter().map(|result| ResultJson(result, format)).collect();
-        map.serialize_entry("results", &results)?;
-        map.serialize_entry("txid", &body.transaction)?;
-        map.end()
-    }
-}
-
-struct ResultJson<'a>(&'a OperationResult, JsonFormat);
-
-impl Serialize for ResultJson<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(result, format) = self;
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("status", &result.status())?;
-        match result {
-            OperationResult::Done(OperationOutcome::Created(task) | OperationOutcome::Changed(task)) => {
-                map.serialize_entry("task", &task.in_format(*format))?;
-            }
-            OperationResult::Refused(error) => {
-                map.serialize_entry("problem", &Problem { error, request_id: None })?;
-            }
-            OperationResult::Done(OperationOutcome::Deleted) | OperationResult::NotDone => {}
-        }
-        map.end()
     }
 }

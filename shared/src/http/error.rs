@@ -1,8 +1,8 @@
 //! Every way in which a request can fail, and how domain errors map to it.
 
 use std::error::Error;
+use std::sync::Arc;
 
-use super::bulk::RefusedOperation;
 use crate::auth::AuthError;
 use crate::db::{DbError, DbErrorKind, RowId};
 use crate::input::{InvalidInput, InvalidQuery};
@@ -187,6 +187,15 @@ impl ApiError {
             Self::Internal(_) => (500, "internal_error"),
         }
     }
+}
+
+/// An operation of a bulk request that cannot be done.
+#[derive(Debug, Clone)]
+pub struct RefusedOperation {
+    /// Points to the operation within the body: `/operations/3`.
+    pub(super) pointer: String,
+    /// Why it cannot be done.
+    pub(super) error: Arc<ApiError>,
 }
 
 /// The sentence of each operation.

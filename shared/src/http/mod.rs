@@ -14,8 +14,7 @@ mod route_table;
 pub mod routes;
 mod writer;
 
-pub use bulk::RefusedOperation;
-pub use error::{ApiError, OperatorAction};
+pub use error::{ApiError, OperatorAction, RefusedOperation};
 pub(crate) use event::Event;
 pub use request::Request;
 pub use response::Response;

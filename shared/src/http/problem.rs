@@ -1,9 +1,10 @@
 //! Problem documents (RFC 9457).
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 
-use super::bulk::RefusedOperation;
-use super::error::ApiError;
+use super::error::{ApiError, RefusedOperation};
+use crate::input::Failure;
 
 /// An [`ApiError`] as a response body.
 pub(super) struct Problem<'a> {
@@ -28,13 +29,34 @@ impl Serialize for Problem<'_> {
             map.serialize_entry("errors", &input.0)?;
         }
         if let ApiError::BulkRefused(refused) = self.error {
-            let errors: Vec<_> = refused.iter().flat_map(RefusedOperation::failures).collect();
+            let errors: Vec<_> = refused.iter().flat_map(operation_errors).collect();
             map.serialize_entry("errors", &errors)?;
         }
         if let ApiError::IdempotencyKeyReused(Some(id)) = self.error {
             map.serialize_entry("id", id)?;
         }
         map.end()
+    }
+}
+
+/// A member of `errors` about an operation of several.
+#[derive(Debug, Serialize)]
+struct OperationError {
+    pointer: String,
+    detail: String,
+    status: u16,
+    code: &'static str,
+}
+
+/// Each rule that an operation breaks, or the one reason why it is refused.
+fn operation_errors(refused: &RefusedOperation) -> Vec<OperationError> {
+    let (status, code) = (refused.error.status(), refused.error.code());
+    let error = |Failure { pointer, detail }: Failure| OperationError { pointer, detail, status, code };
+    match &*refused.error {
+        ApiError::InvalidInput(input) | ApiError::DatabaseRule(input, _) => {
+            input.0.iter().cloned().map(error).collect()
+        }
+        reason => vec![error(Failure { pointer: refused.pointer.clone(), detail: reason.to_string() })],
     }
 }
 
@@ -61,7 +83,7 @@ fn title(status: u16) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::{Failure, InvalidInput};
+    use crate::input::InvalidInput;
 
     #[test]
     fn detail_names_every_failure() {

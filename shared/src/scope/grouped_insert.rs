@@ -76,3 +76,58 @@ impl GroupedInsert {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::key_row::keyed_sql;
+    use super::*;
+
+    macro_rules! insert {
+        () => {
+            "\
+created as (
+insert into tasks (user_id, title, priority)
+select $1, new_title, new_priority
+from item
+where columns = 0
+  and not exists (select from prior)
+  and not exists (select from tasks_api.task_fences where attempt = $2)
+returning id
+)"
+        };
+    }
+
+    macro_rules! item {
+        () => {
+            "item as (select * from jsonb_to_recordset($6::jsonb) as item (new_title text, new_priority text, columns integer)), "
+        };
+    }
+
+    macro_rules! changed {
+        () => {
+            ", changed as (select id::text as task_id, to_jsonb(id) as answer from created)"
+        };
+    }
+
+    static INSERT: GroupedInsert = GroupedInsert::new(
+        "insert",
+        [concat!(keyed_sql!(before "insert"), item!()), insert!(), concat!(changed!(), keyed_sql!(after "insert"))],
+        concat!(keyed_sql!(before "insert"), item!(), insert!(), changed!(), keyed_sql!(after "insert")),
+    );
+
+    #[test]
+    fn each_group_has_its_own_insert() {
+        assert_eq!(INSERT.sql_with(&[]), INSERT.sql);
+        assert_eq!(INSERT.sql_with(&[vec![false, false]]), INSERT.sql);
+        let sql = INSERT.sql_with(&[vec![false, true], vec![false, false]]);
+        for part in [
+            "created_0 as (\ninsert into tasks (user_id, title)\nselect $1, new_title",
+            "where columns = 0\n",
+            "created_1 as (\ninsert into tasks (user_id, title, priority)\nselect $1, new_title, new_priority\nfrom item",
+            "where columns = 1\n",
+            "created as (select * from created_0 union all select * from created_1), changed as (",
+        ] {
+            assert_eq!(sql.matches(part).count(), 1, "{part} in {sql}");
+        }
+    }
+}

@@ -68,9 +68,8 @@ const KEPT: [&str; 2] = [
 /// Fails the build unless `sql` looks for its key first, and stores it last.
 pub(super) const fn check_key_row(sql: &str) {
     let sql = sql.as_bytes();
-    let Some(operation) = operation_between(sql, next_token(sql, 0), PRIOR) else {
-        panic!("a keyed write must begin with the query `prior` of keyed_sql")
-    };
+    let operation = operation_between(sql, next_token(sql, 0), PRIOR)
+        .expect("a keyed write must begin with the query `prior` of keyed_sql");
     let (mut kept, mut token) = (0, next_token(sql, operation.end));
     while !token.is_empty() {
         assert!(!equal_str(sql, token, "with"), "a query within a keyed write must not hide its `prior`");

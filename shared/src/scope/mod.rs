@@ -5,6 +5,7 @@
 //! user itself. [`KeyedWrite`] and [`KeyedInsert`] also store what they answer, for a client that repeats its request. Each noun is a module that adds a method to `UserScope`: `scope.tasks()`.
 
 mod allowed;
+mod bulk;
 mod error;
 mod grouped_insert;
 mod insert;
@@ -20,6 +21,7 @@ mod user_scope;
 mod values;
 mod versions;
 
+pub use bulk::{BulkOutcome, OperationFailure, OperationOutcome, ShortForm};
 pub use error::StoreError;
 pub(crate) use grouped_insert::GroupedInsert;
 pub(crate) use insert::{Insert, KeyedInsert};

@@ -123,15 +123,13 @@ impl UserTasks<'_> {
         if new.id.is_some() && error.kind() == DbErrorKind::Rejected(Rejection::Literal) {
             // It is the user's id that the column's type cannot represent, or the one of the task.
             return match self.scope.read(&USER, []).await {
-                Ok(_) => StoreError::InvalidInput(id_failure("id is assigned by the server, and must be absent")),
+                Ok(_) => StoreError::InvalidInput(unassignable_id()),
                 Err(error) => StoreError::about_user(&TASK, error),
             };
         }
         let fields = fields(Some(&new.title), new.description.as_deref(), new.priority);
         match self.scope.explain(&TASK, &fields, error).await {
-            StoreError::IdInUse(_, error) if new.id.is_some() => {
-                StoreError::Conflict(id_failure("another task has this id"), error)
-            }
+            StoreError::IdInUse(_, error) if new.id.is_some() => StoreError::Conflict(id_in_use(), error),
             error => error,
         }
     }
@@ -157,6 +155,16 @@ fn columns(new: &NewTask) -> Vec<Option<Vec<SqlParam<'_>>>> {
 /// The column of an id that the client has chosen. `None` if it has not.
 fn id_column(new: &NewTask) -> Option<Option<Vec<SqlParam<'_>>>> {
     new.id.as_deref().map(|id| Some(vec![SqlParam::from_str(id)]))
+}
+
+/// The failure of an id that the client has chosen although ids are numbers.
+pub(super) fn unassignable_id() -> InvalidInput {
+    id_failure("id is assigned by the server, and must be absent")
+}
+
+/// The failure of an id that the client has chosen although a task has it.
+pub(super) fn id_in_use() -> InvalidInput {
+    id_failure("another task has this id")
 }
 
 fn id_failure(detail: &str) -> InvalidInput {

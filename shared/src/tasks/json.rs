@@ -40,13 +40,6 @@ impl Representation for TaskPage {
     }
 }
 
-impl Task {
-    /// The task within another JSON value.
-    pub(crate) fn in_format(&self, format: JsonFormat) -> impl Serialize {
-        TaskJson(self, format)
-    }
-}
-
 /// All members of a task are always present, except the transaction, which only the response to a write has.
 pub(super) struct TaskJson<'a>(pub(super) &'a Task, pub(super) JsonFormat);
 

@@ -25,7 +25,7 @@ mod rules;
 mod stats;
 mod update;
 
-pub use bulk::{Bulk, BulkOutcome, OperationFailure, OperationOutcome, ShortForm};
+pub use bulk::Bulk;
 pub use changes::{ChangePage, ChangesQuery};
 pub use due_date::DueDate;
 pub use input::{Completion, NewTask, TaskChange};

@@ -197,14 +197,16 @@ impl Link {
             self.encrypted = bytes.first() == Some(&b'S');
             bytes = bytes.get(1..).unwrap_or_default();
         }
-        let mut answered = 0;
+        let (mut answered, mut is_unprepared) = (0, false);
         for (kind, content) in if self.encrypted { Vec::new() } else { self.replies.messages(bytes) } {
             match kind {
                 ERROR => self.is_unknown = is_about_preparation(&content),
                 READY_FOR_QUERY if !self.signed_in => self.signed_in = true,
                 READY_FOR_QUERY => {
                     let is_unknown = std::mem::take(&mut self.is_unknown);
-                    answered += usize::from(self.unanswered.pop_front() == Some(true) && !is_unknown);
+                    let executes = self.unanswered.pop_front() == Some(true);
+                    answered += usize::from(executes && !is_unknown);
+                    is_unprepared |= executes && is_unknown;
                 }
                 _ => {}
             }
@@ -214,7 +216,8 @@ impl Link {
             Some(Cut { direction: Direction::ToClient, after_bytes, end }) => {
                 let count = length.min(*after_bytes);
                 *after_bytes -= count;
-                (count, (answered > 0).then_some(*end))
+                // The client would wait forever for a response that was cut and says that nothing is prepared.
+                (count, (answered > 0 || is_unprepared).then_some(*end))
             }
             _ => (length, None),
         }

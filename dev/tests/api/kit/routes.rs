@@ -1,5 +1,6 @@
 //! The routes of `template.yaml`, for tests that call all of them.
 
+use dev::aws::routes::find;
 use dev::aws::template::Template;
 use dev::workspace::root;
 use serde_json::{Value, json};
@@ -7,6 +8,14 @@ use serde_json::{Value, json};
 /// `/api/{user_id}/tasks/{id}` with these parameters.
 pub(crate) fn path(template: &str, user_id: &str, id: &str) -> String {
     template.replace("{user_id}", user_id).replace("{id}", id)
+}
+
+/// The methods with which a path is routed, in alphabetical order.
+pub(crate) fn methods_of(path: &str) -> Vec<&'static str> {
+    let template = Template::read(root(), |_| None).expect("template.yaml");
+    let is_routed =
+        |method: &&str| find(&template.routes, method, path).is_some_and(|found| !found.route.is_fallback());
+    ["DELETE", "GET", "PATCH", "POST", "PUT"].into_iter().filter(is_routed).collect()
 }
 
 /// All routes except the default route: method and path.

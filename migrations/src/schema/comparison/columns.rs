@@ -22,7 +22,9 @@ pub(super) async fn differences(
                 let found = candidates.get(expected.name).map(Vec::as_slice).unwrap_or_default();
                 differences.push(match missing_with_candidates(expected, found) {
                     Some(difference) => difference,
-                    None => missing_with_status(database, expected, tasks).await?.unwrap_or_else(|| missing(expected)),
+                    None => missing_with_status(database, expected, tasks)
+                        .await?
+                        .unwrap_or_else(|| missing(expected, tasks)),
                 });
             }
         }
@@ -37,15 +39,17 @@ pub(super) async fn differences(
     Ok(differences)
 }
 
-fn missing(expected: &ExpectedColumn) -> Difference {
+fn missing(expected: &ExpectedColumn, tasks: &TasksTable) -> Difference {
     let name = expected.name;
     let description = format!("the column {name} is missing");
     let Some(definition) = expected.definition else {
         return Difference::manual(description, format!("if it has another name: rename it to {name}"));
     };
+    // What was written without it is not recorded.
+    let renew_epoch = if name == "changed_in" { tasks.sync_tables.renew_epoch() } else { "" };
     let add = Change::in_transaction(
         format!("add the column {name}"),
-        format!("alter table tasks add column {name} {definition};"),
+        format!("alter table tasks add column {name} {definition};{renew_epoch}"),
     )
     .with_undo(format!("alter table tasks drop column {name};"))
     .with_data_condition(expected.data_condition);

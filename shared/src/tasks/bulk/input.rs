@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::outcome::OperationFailure;
 use crate::config::ApiConfig;
 use crate::input::{Failure, FromJson, FromPath, InvalidInput, ObjectReader};
+use crate::scope::{OperationFailure, ShortForm, StoreError};
 use crate::tasks::fingerprint::OfTask;
 use crate::tasks::input::{Completion, NewTask, TaskChange};
-use crate::tasks::model::TaskId;
+use crate::tasks::model::{TASK, TaskId};
 
 /// The most operations of a request.
 const OPERATIONS_MAX: usize = 100;
@@ -19,19 +19,10 @@ pub struct Bulk {
     pub(super) operations: Vec<Result<Operation, OperationFailure>>,
     /// Whether nothing is done if one of them fails.
     pub(super) is_atomic: bool,
-    /// `None` for a list of operations.
+    /// `{"task_ids": […], "completed"?, "priority"?, "delete"?: true}`. `None` for a list of operations.
     pub(super) short_form: Option<ShortForm>,
     /// What the fingerprint is made from.
     pub(super) input: Value,
-}
-
-/// `{"task_ids": […], "completed"?, "priority"?, "delete"?: true}`: one change for all tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ShortForm {
-    /// Changes the tasks.
-    Change,
-    /// Deletes the tasks.
-    Delete,
 }
 
 /// One operation.
@@ -120,7 +111,7 @@ fn read_short_form(
             }
         };
         let task_id = task_id(id).ok_or_else(|| match id {
-            Value::Number(_) | Value::String(_) => OperationFailure::not_found(),
+            Value::Number(_) | Value::String(_) => not_found(),
             _ => OperationFailure::invalid(format!("/task_ids/{index}"), "an id must be a number or a text"),
         });
         let operation = task_id.map(|id| Operation::OnTask { id, version: None, write });
@@ -196,11 +187,15 @@ fn on_task(
         reader.fail::<()>("id", "id is required");
     }
     reader.finish(()).map_err(OperationFailure::Invalid)?;
-    let id = id.and_then(task_id).ok_or_else(OperationFailure::not_found)?;
+    let id = id.and_then(task_id).ok_or_else(not_found)?;
     if config.require_if_match && version.is_none() {
         return Err(OperationFailure::VersionRequired);
     }
     Ok(Operation::OnTask { id, version, write })
+}
+
+fn not_found() -> OperationFailure {
+    OperationFailure::Refused(StoreError::NotFound(&TASK))
 }
 
 /// As a path would have it. `None` if nothing can have this id.

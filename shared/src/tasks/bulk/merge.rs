@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::input::{Operation, TaskWrite};
-use super::outcome::OperationFailure;
 use crate::input::InvalidInput;
+use crate::scope::{OperationFailure, StoreError};
 use crate::tasks::input::{Completion, NewTask, TaskChange};
-use crate::tasks::model::TaskId;
+use crate::tasks::model::{TASK, TaskId};
 use crate::time::Timestamp;
 
 /// A write of one task.
@@ -114,11 +114,17 @@ impl Write {
         Self { kind, operations: vec![index] }
     }
 
-    fn id(&self) -> Option<String> {
+    /// The id of the task, if it has one already.
+    pub(super) fn id(&self) -> Option<String> {
         match &self.kind {
-            WriteKind::Create(_) => None,
+            WriteKind::Create(new) => new.id.clone(),
             WriteKind::OnTask { id, .. } => Some(id.to_string()),
         }
+    }
+
+    /// Whether it creates a task with an id that the client has chosen.
+    pub(super) fn has_chosen_id(&self) -> bool {
+        matches!(&self.kind, WriteKind::Create(new) if new.id.is_some())
     }
 
     /// The texts that it stores, for the rules of the database: title, description, priority.
@@ -136,33 +142,60 @@ impl Write {
     /// The failure that the statement calls `problem`.
     pub(super) fn failure(&self, problem: &str) -> OperationFailure {
         match (problem, &self.kind) {
-            ("not_found", _) => OperationFailure::not_found(),
+            ("not_found", _) => not_found(),
             (columns, WriteKind::OnTask { change: Change::Set(change, _), .. }) if columns != "precondition_failed" => {
                 let is_failing = |column: &str| columns.split(' ').any(|failing| failing == column);
                 let values = change.invalid_values().filter(|value| is_failing(value.field()));
                 OperationFailure::Invalid(InvalidInput(values.map(|value| value.failure.clone()).collect()))
             }
-            _ => OperationFailure::precondition_failed(),
+            _ => precondition_failed(),
         }
     }
 
     /// Adds a later write of the same task.
     fn add(&mut self, later: Self) -> Result<(), OperationFailure> {
         let WriteKind::OnTask { expected: later_expected, change: later_change, .. } = later.kind else {
-            return Err(OperationFailure::not_found());
+            let index = later.operations.first().copied().unwrap_or_default();
+            let pointer = format!("/operations/{index}/id");
+            return Err(OperationFailure::invalid(pointer, "id is that of a task of an earlier operation"));
         };
-        let WriteKind::OnTask { expected, change, .. } = &mut self.kind else {
-            return Err(OperationFailure::not_found());
-        };
-        if matches!(change, Change::Delete) {
-            return Err(OperationFailure::not_found());
+        match &mut self.kind {
+            WriteKind::Create(new) => change_new(new, later_expected, later_change)?,
+            WriteKind::OnTask { change: Change::Delete, .. } => return Err(not_found()),
+            WriteKind::OnTask { expected, change, .. } => {
+                let both = expected.and(later_expected)?;
+                change.add(later_change)?;
+                *expected = both;
+            }
         }
-        let both = expected.and(later_expected)?;
-        change.add(later_change)?;
-        *expected = both;
         self.operations.extend(later.operations);
         Ok(())
     }
+}
+
+/// Changes a task before it is created.
+fn change_new(new: &mut NewTask, expected: Expected, change: Change) -> Result<(), OperationFailure> {
+    if expected != Expected::default() {
+        return Err(precondition_failed());
+    }
+    let mut whole = Change::Set(Box::new(TaskChange { completed: new.completed, ..TaskChange::NONE }), Toggle::No);
+    whole.add(change)?;
+    // A task that is not to be created at all.
+    let Change::Set(change, toggle) = whole else { return Err(not_found()) };
+    new.completed = if toggle == Toggle::Yes { Some(true) } else { change.completed };
+    new.title = change.title.unwrap_or(std::mem::take(&mut new.title));
+    new.description = change.description.unwrap_or(new.description.take());
+    new.priority = change.priority.unwrap_or(new.priority);
+    new.due_date = change.due_date.map_or(new.due_date, |change| change.value.or(change.otherwise));
+    Ok(())
+}
+
+fn not_found() -> OperationFailure {
+    OperationFailure::Refused(StoreError::NotFound(&TASK))
+}
+
+fn precondition_failed() -> OperationFailure {
+    OperationFailure::Refused(StoreError::PreconditionFailed(&TASK))
 }
 
 impl Expected {
@@ -170,7 +203,7 @@ impl Expected {
     fn and(self, other: Self) -> Result<Self, OperationFailure> {
         fn both<T: PartialEq>(one: Option<T>, other: Option<T>) -> Result<Option<T>, OperationFailure> {
             match (one, other) {
-                (Some(one), Some(other)) if one != other => Err(OperationFailure::precondition_failed()),
+                (Some(one), Some(other)) if one != other => Err(precondition_failed()),
                 (one, other) => Ok(one.or(other)),
             }
         }
@@ -198,7 +231,7 @@ impl Change {
     fn add(&mut self, later: Self) -> Result<(), OperationFailure> {
         match (&mut *self, later) {
             (_, Self::Delete) => *self = Self::Delete,
-            (Self::Delete, _) => return Err(OperationFailure::not_found()),
+            (Self::Delete, _) => return Err(not_found()),
             (Self::Set(change, toggle), Self::Set(later, later_toggle)) => {
                 // A value that breaks a rule can be what is stored before the request only.
                 let failures: Vec<_> = later.invalid_values().map(|value| value.failure.clone()).collect();
@@ -228,5 +261,70 @@ impl Toggle {
             Self::No => Self::Yes,
             Self::Yes => Self::No,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::config::ApiConfig;
+    use crate::input::{FromJson, ObjectReader};
+    use crate::tasks::bulk::input::Bulk;
+
+    fn operations(operations: &Value) -> Vec<Result<Operation, OperationFailure>> {
+        let body = json!({"operations": operations});
+        let mut reader = ObjectReader::new(body.as_object().expect("an object"), "");
+        let bulk = Bulk::from_json(&mut reader, &ApiConfig::default());
+        reader.finish(bulk).expect("operations").operations
+    }
+
+    /// The title and the completion that each write sets, and its operations.
+    fn merged(value: &Value) -> (Vec<(Option<String>, Option<bool>, bool, Vec<usize>)>, Vec<usize>) {
+        let (writes, failures) = merge(operations(value));
+        let write = |write: Write| match write.kind {
+            WriteKind::OnTask { change: Change::Set(change, toggle), .. } => {
+                (change.title, change.completed, toggle == Toggle::Yes, write.operations)
+            }
+            _ => (None, None, false, write.operations),
+        };
+        (writes.into_iter().map(write).collect(), failures.into_iter().map(|(index, _)| index).collect())
+    }
+
+    #[test]
+    fn operations_on_a_task_become_one_write() {
+        let toggle = json!({"op": "complete", "id": 1});
+        let complete = json!({"op": "complete", "id": "1", "completed": true});
+        let rename = json!({"op": "update", "id": 1, "title": "t"});
+        let title = Some("t".to_owned());
+        for (list, write) in [
+            (json!([toggle, toggle]), (None, None, false, vec![0, 1])),
+            (json!([toggle, toggle, toggle]), (None, None, true, vec![0, 1, 2])),
+            (json!([complete, toggle, rename]), (title.clone(), Some(false), false, vec![0, 1, 2])),
+            (json!([toggle, complete]), (None, Some(true), false, vec![0, 1])),
+            (json!([toggle, rename, toggle, toggle]), (title, None, true, vec![0, 1, 2, 3])),
+        ] {
+            assert_eq!(merged(&list), (vec![write], vec![]), "{list}");
+        }
+    }
+
+    #[test]
+    fn nothing_can_follow_a_delete() {
+        let delete = json!({"op": "delete", "id": 1});
+        let list = json!([delete, {"op": "complete", "id": 1}, delete, {"op": "create", "title": "t"}]);
+        assert_eq!(merged(&list).1, [1, 2]);
+        let versions = json!([{"op": "complete", "id": 1, "version": 1}, {"op": "delete", "id": 1, "version": 2}]);
+        assert_eq!(merged(&versions), (vec![(None, None, true, vec![0])], vec![1]));
+    }
+
+    #[test]
+    fn each_round_has_a_task_once() {
+        let on = |id: u8| json!({"op": "complete", "id": id});
+        let list = json!([on(1), on(2), on(1), {"op": "create", "title": "t"}, on(1), {"op": "rename"}]);
+        let (rounds, failures) = separate(operations(&list));
+        let indexes = |round: &Vec<Write>| round.iter().flat_map(|write| write.operations.clone()).collect();
+        assert_eq!(rounds.iter().map(indexes).collect::<Vec<Vec<usize>>>(), [vec![0, 1, 3], vec![2], vec![4]]);
+        assert_eq!(failures.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [5]);
     }
 }

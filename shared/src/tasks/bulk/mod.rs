@@ -5,14 +5,11 @@
 //! merge       operations on the same task become one write
 //! send        the writes to the database
 //! statement   the statement, and its parameters
-//! outcome     what became of each operation
 //! ```
 
 mod input;
 mod merge;
-mod outcome;
 mod send;
 mod statement;
 
-pub use input::{Bulk, ShortForm};
-pub use outcome::{BulkOutcome, OperationFailure, OperationOutcome};
+pub use input::Bulk;

@@ -2,20 +2,33 @@
 
 use std::cell::{Cell, RefCell};
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::input::Bulk;
 use super::merge::{Change, Write, WriteKind, merge, separate};
-use super::outcome::{BulkOutcome, OperationFailure, OperationOutcome, WriteAnswer};
 use super::statement::{BULK, Parameters};
-use crate::db::{DbErrorKind, Rejection, cause_chain};
+use crate::db::{DbError, DbErrorKind, Rejection, cause_chain};
 
 use crate::output::Written;
-use crate::scope::{IdempotencyKey, KeyedOutcome, KeyedRequest, StartStatement, StoreError, StoredAnswer};
+use crate::scope::{
+    BulkOutcome, IdempotencyKey, KeyedOutcome, KeyedRequest, OperationFailure, OperationOutcome, StartStatement,
+    StoreError, StoredAnswer,
+};
 use crate::tasks::answer;
+use crate::tasks::create::{id_in_use, unassignable_id};
 
-use crate::tasks::model::TASK;
+use crate::tasks::model::{TASK, Task};
 use crate::tasks::repository::{UserTasks, fields};
+
+/// What the statement answers about one write.
+#[derive(Debug, Deserialize)]
+struct WriteAnswer {
+    /// `not_found`, `precondition_failed`, or the columns that are not what is stored, separated by spaces.
+    problem: Option<String>,
+    /// The task, or what remains of a deleted one.
+    task: Option<Value>,
+}
 
 /// How the writes of a request are done.
 struct Request {
@@ -52,9 +65,13 @@ impl UserTasks<'_> {
     /// # Errors
     /// [`StoreError::BrokenRule`] or [`StoreError::Conflict`] if the operations are atomic and the database does not tell
     /// which of them it refuses; those of a key; failures of the database.
-    pub async fn bulk(&self, bulk: Bulk, key: Option<&IdempotencyKey>) -> Result<Written<BulkOutcome>, StoreError> {
+    pub async fn bulk(
+        &self,
+        bulk: Bulk,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Written<BulkOutcome<Task>>, StoreError> {
         let Bulk { operations, is_atomic, short_form, input } = bulk;
-        let mut outcome = BulkOutcome::new(operations.len(), is_atomic, short_form);
+        let mut outcome = BulkOutcome::new(&TASK, operations.len(), is_atomic, short_form);
         let (rounds, failures) = if is_atomic || short_form.is_some() {
             let (writes, failures) = merge(operations);
             (vec![writes], failures)
@@ -132,7 +149,7 @@ impl UserTasks<'_> {
         let (refusals, has_impossible_id) = (RefCell::new(None), Cell::new(false));
         let attempt = async || {
             let params = parameters.params.clone();
-            match self.scope.insert_groups_keyed(&BULK, &keyed, &parameters.groups, params).await {
+            match self.scope.insert_groups_keyed(parameters.statement, &keyed, &parameters.groups, params).await {
                 Ok(KeyedOutcome::NotApplied(rows)) => {
                     let json = rows.first().map(|row| row.last::<String>()).transpose();
                     *refusals.borrow_mut() = json.map_err(|error| StoreError::Database(&TASK, error))?;
@@ -143,13 +160,7 @@ impl UserTasks<'_> {
                     has_impossible_id.set(true);
                     Err(StoreError::about_user(&TASK, error))
                 }
-                Err(error) => {
-                    let [title, description, priority] = match writes {
-                        [write] => write.texts(),
-                        _ => [None; 3],
-                    };
-                    Err(self.scope.explain(&TASK, &fields(title, description, priority), error).await)
-                }
+                Err(error) => Err(self.explain_bulk(writes, error).await),
             }
         };
         let outcome = self.scope.once(&keyed, attempt).await;
@@ -168,8 +179,21 @@ impl UserTasks<'_> {
         Ok(Done { results: answers.into_iter().map(WriteResult::Answer).collect(), is_replay })
     }
 
+    /// Which rule is broken, and by which member if there is one write only.
+    async fn explain_bulk(&self, writes: &[&Write], error: DbError) -> StoreError {
+        let [title, description, priority] = match writes {
+            [write] => write.texts(),
+            _ => [None; 3],
+        };
+        let has_chosen_id = writes.iter().any(|write| write.has_chosen_id());
+        match self.scope.explain(&TASK, &fields(title, description, priority), error).await {
+            StoreError::IdInUse(_, error) if has_chosen_id => StoreError::Conflict(id_in_use(), error),
+            error => error,
+        }
+    }
+
     /// The type of the ids cannot represent one of them. The statement is sent again without the writes of such tasks, which
-    /// do not exist.
+    /// do not exist and cannot be created.
     async fn send_possible(
         &self,
         request: &Request,
@@ -178,10 +202,7 @@ impl UserTasks<'_> {
         error: StoreError,
     ) -> Result<Done, StoreError> {
         let id_type = self.scope.type_of(TASK.table, "id").await.map_err(|error| StoreError::Database(&TASK, error))?;
-        let is_possible = |write: &Write| match &write.kind {
-            WriteKind::OnTask { id, .. } => can_represent(&id_type, &id.to_string()),
-            WriteKind::Create(_) => true,
-        };
+        let is_possible = |write: &Write| write.id().is_none_or(|id| can_represent(&id_type, &id));
         let possible: Vec<&Write> = writes.iter().copied().filter(|write| is_possible(write)).collect();
         if possible.len() == writes.len() {
             return Err(error);
@@ -194,14 +215,20 @@ impl UserTasks<'_> {
             Box::pin(self.send(&request, key, &possible)).await?
         };
         let mut results = done.results.into_iter();
-        let not_found = || Some(WriteResult::Failed(StoreError::NotFound(&TASK)));
-        let all = writes.iter().map_while(|write| if is_possible(write) { results.next() } else { not_found() });
+        let impossible = |write: &Write| match write.kind {
+            WriteKind::Create(_) => StoreError::InvalidInput(unassignable_id()),
+            WriteKind::OnTask { .. } => StoreError::NotFound(&TASK),
+        };
+        let result = |write: &&Write| {
+            if is_possible(write) { results.next() } else { Some(WriteResult::Failed(impossible(write))) }
+        };
+        let all = writes.iter().map_while(result);
         done.results = all.collect();
         Ok(done)
     }
 
     /// Records what became of the operations of a write.
-    fn note(&self, outcome: &mut BulkOutcome, write: &Write, result: WriteResult) -> Result<(), StoreError> {
+    fn note(&self, outcome: &mut BulkOutcome<Task>, write: &Write, result: WriteResult) -> Result<(), StoreError> {
         let answer = match result {
             WriteResult::Failed(error) => {
                 outcome.set_all(&write.operations, Err(OperationFailure::Refused(error)));
@@ -215,7 +242,7 @@ impl UserTasks<'_> {
         }
         // Nothing was done, because another write fails.
         let Some(task) = answer.task else { return Ok(()) };
-        outcome.tasks_written += 1;
+        outcome.rows_written += 1;
         if matches!(write.kind, WriteKind::OnTask { change: Change::Delete, .. }) {
             outcome.note_transaction(answer::deleted(&task.to_string()).and_then(|deleted| deleted.transaction));
             outcome.set_all(&write.operations, Ok(OperationOutcome::Deleted));

@@ -15,7 +15,7 @@ use crate::tasks::input::{NewTask, TaskChange};
 
 /// Finds the tasks and locks them, in one order so that two requests do not wait for each other, and decides what fails.
 ///
-/// `$6` are the ids of tasks and `$7` the [`Item`]s. `$8` to `$10` are the due dates, their other spellings and the expected
+/// `$6` are the ids of tasks, also those that clients have chosen, and `$7` the [`Item`]s. `$8` to `$10` are the due dates, their other spellings and the expected
 /// times. All have an element for each write. `$11`: whether nothing is done if one write fails. `$12`: whether anything is
 /// done at all.
 macro_rules! decide_and_change {
@@ -49,6 +49,7 @@ item as (
 ), verdict as (
     select
         item.*,
+        ($6)[n] as new_id,
         (array_append($8, (null::tasks).due_date))[n] as new_due_date,
         (array_append($9, (null::tasks).due_date))[n] as other_due_date,
         'request:' || $5 || '/' || n as row_key,
@@ -118,14 +119,18 @@ item as (
     };
 }
 
-/// The optional columns are those of [`columns_left_out`].
+/// The optional columns are those of [`columns_left_out`]. `$id` are a further column and its value.
 macro_rules! create {
-    () => {
+    ($id_column:literal, $id_value:literal) => {
         concat!(
             "\
 created as (
-insert into tasks (user_id, title, description, completed, priority, due_date, due_date_marker, idempotency_key)
-select $1, new_title, new_description, new_completed, new_priority, new_due_date, case when is_floating <> (pg_typeof(new_due_date) = 'timestamp'::regtype) then marker end, row_key
+insert into tasks (user_id, ",
+            $id_column,
+            "title, description, completed, priority, due_date, due_date_marker, idempotency_key)
+select $1, ",
+            $id_value,
+            "new_title, new_description, new_completed, new_priority, new_due_date, case when is_floating <> (pg_typeof(new_due_date) = 'timestamp'::regtype) then marker end, row_key
 from verdict
 where kind = 'create'
   and columns = 0
@@ -182,22 +187,30 @@ where writes = 0
     };
 }
 
-pub(super) static BULK: GroupedInsert = GroupedInsert::new(
-    "bulk",
-    [
-        concat!(keyed_sql!(before "bulk"), decide_and_change!()),
-        create!(),
-        concat!(collect!(), keyed_sql!(after "bulk"), refusals!()),
-    ],
-    concat!(
-        keyed_sql!(before "bulk"),
-        decide_and_change!(),
-        create!(),
-        collect!(),
-        keyed_sql!(after "bulk"),
-        refusals!()
-    ),
-);
+macro_rules! bulk {
+    ($name:literal, $id_column:literal, $id_value:literal) => {
+        GroupedInsert::new(
+            $name,
+            [
+                concat!(keyed_sql!(before "bulk"), decide_and_change!()),
+                create!($id_column, $id_value),
+                concat!(collect!(), keyed_sql!(after "bulk"), refusals!()),
+            ],
+            concat!(
+                keyed_sql!(before "bulk"),
+                decide_and_change!(),
+                create!($id_column, $id_value),
+                collect!(),
+                keyed_sql!(after "bulk"),
+                refusals!(),
+            ),
+        )
+    };
+}
+
+pub(super) static BULK: GroupedInsert = bulk!("bulk", "", "");
+/// Creates tasks with ids that clients have chosen. A column that is always generated cannot be named.
+static BULK_WITH_IDS: GroupedInsert = bulk!("bulk with ids", "id, ", "new_id, ");
 
 /// A write as JSON: a row of the query `item`. A member that is absent is null.
 #[derive(Debug, Default, Serialize)]
@@ -236,6 +249,7 @@ struct Item<'a> {
 
 /// What the statement is sent with.
 pub(super) struct Parameters {
+    pub(super) statement: &'static GroupedInsert,
     /// See [`GroupedInsert`].
     pub(super) groups: Vec<Vec<bool>>,
     /// `$6` and following.
@@ -247,12 +261,14 @@ impl Parameters {
         let mut groups: Vec<Vec<bool>> = Vec::new();
         let (mut ids, mut due_dates, mut other_due_dates, mut times) = (vec![], vec![], vec![], vec![]);
         let mut items = Vec::new();
+        let has_ids = writes.iter().any(|write| write.has_chosen_id());
         for (index, write) in writes.iter().enumerate() {
             let mut item = Item { n: index + 1, ..Item::default() };
             let (mut id, mut time, mut due_date, mut other) = (None, None, None, None);
             match &write.kind {
                 WriteKind::Create(new) => {
-                    let left_out = columns_left_out(new);
+                    let left_out = columns_left_out(new, has_ids);
+                    id.clone_from(&new.id);
                     let group = groups.iter().position(|group| *group == left_out).unwrap_or_else(|| {
                         groups.push(left_out);
                         groups.len() - 1
@@ -289,7 +305,7 @@ impl Parameters {
             SqlParam::from_display(is_atomic),
             SqlParam::from_display(may_apply),
         ];
-        Self { groups, params }
+        Self { statement: if has_ids { &BULK_WITH_IDS } else { &BULK }, groups, params }
     }
 }
 
@@ -325,8 +341,9 @@ impl<'a> Item<'a> {
 }
 
 /// Whether each column after `user_id` of the insert is left out.
-fn columns_left_out(new: &NewTask) -> Vec<bool> {
+fn columns_left_out(new: &NewTask, has_ids: bool) -> Vec<bool> {
     let has_due_date = new.due_date.is_some();
+    let id = has_ids.then_some(new.id.is_some());
     let is_given = [
         true,
         new.description.is_some(),
@@ -336,5 +353,5 @@ fn columns_left_out(new: &NewTask) -> Vec<bool> {
         has_due_date,
         true,
     ];
-    is_given.map(|is_given| !is_given).to_vec()
+    id.into_iter().chain(is_given).map(|is_given| !is_given).collect()
 }
