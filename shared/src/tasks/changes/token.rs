@@ -213,7 +213,7 @@ mod tests {
             assert_eq!(SyncToken::decode(&encode(&text)), None, "{text}");
         }
         let good = encode(&good_texts()[0]);
-        let long = format!("1 {EPOCH} 1|10:{}:0{}", 10_000, ",1".repeat(6000));
+        let long = format!("1 {EPOCH} 1|10:{}:0{}", 10_000, ",1".repeat(7000));
         let encoded_bytes = BASE64_URL_SAFE_NO_PAD.encode(b"1 \xff");
         for token in [&format!("{good}="), &format!(" {good}"), &good[1..], &encode(&long), &encoded_bytes, "ä", "+/"]
         {
