@@ -195,7 +195,8 @@ async fn check_changes(million: &MillionTasks, findings: &mut Findings) {
     // The tasks of which no transaction is known, after the last one that has one.
     let start = million.send("GET", "/api/tasks/changes?limit=1", None, 1).await.0;
     let token = million.token_before_last_number(&start).await;
-    let (response, plans) = million.send("GET", &format!("/api/tasks/changes?limit={PAGE}&since={token}"), None, 1).await;
+    let (response, plans) =
+        million.send("GET", &format!("/api/tasks/changes?limit={PAGE}&since={token}"), None, 1).await;
     let numbered = response["changes"].as_array().expect("an array").iter().filter(|change| change["txid"].is_string());
     assert_eq!(numbered.count(), 1, "{}", million.name);
     let requirements = [Requirement::MaxBlocks(MAX_PAGE_BLOCKS), Requirement::ReadsOnly(READ_FOR_PAGE)];
