@@ -145,7 +145,7 @@ impl MillionTasks {
         let name = self.database.name();
         self.database.run(&format!("alter database {name} set plan_cache_mode = force_generic_plan")).await;
         // The functions connect again. Only new sessions have the setting.
-        let other_sessions = "select pg_terminate_backend(pid) from pg_stat_activity
+        let other_sessions = "select pg_terminate_backend(pid, 10000) from pg_stat_activity
             where datname = current_database() and pid <> pg_backend_pid()";
         self.database.run(other_sessions).await;
     }
