@@ -68,7 +68,7 @@ before insert on tasks
 for each row
 execute function tasks_api.tasks_note_insert();
 
--- The function of 0017, which now also keeps `changed_in`, and notes that a former owner no longer has the task.
+-- The function of 0017, which now also keeps `changed_in`, and notes that a user no longer has a task with this id.
 create or replace function tasks_api.tasks_note_change() returns trigger
 language plpgsql
 security definer
@@ -143,7 +143,10 @@ begin
 
             if has_changed_in then
                 new.changed_in := pg_catalog.pg_current_xact_id();
-                if old.user_id is not null and (new.user_id operator(pg_catalog.=) old.user_id) is not true then
+                if old.user_id is not null and pg_catalog.record_image_ne(
+                    row(new.user_id, new.id),
+                    row(old.user_id, old.id)
+                ) then
                     begin
                         insert into tasks_api.task_tombstones (user_id, task_id, deleted_in)
                         values (old.user_id, old.id, pg_catalog.pg_current_xact_id());

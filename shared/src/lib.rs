@@ -64,7 +64,7 @@ mod tls;
 pub use auth::VerifiedUser;
 pub use config::{ApiConfig, Config, InputLimits, JsonFormat, Priorities, StartError};
 pub use db::{DbError, Readiness, RowId};
-pub use http::{ApiError, OperatorAction, RefusedOperation, Request, Response, response, routes};
+pub use http::{ApiError, OperatorAction, RefusedOperation, Request, Response, bulk, response, routes};
 pub use input::{Failure, FromJson, FromPath, FromQuery, InvalidInput, InvalidQuery, ObjectReader, QueryReader};
 pub use noun::Noun;
 pub use output::{EntityTag, Representation, Resource, Written};

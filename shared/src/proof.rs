@@ -368,7 +368,7 @@ impl Trial<'_> {
     async fn bulk(&mut self, body: &Value) -> Vec<Task> {
         const OPERATION: &str = "creating, changing and deleting several tasks";
         let Some(bulk) = self.proof.input::<Bulk>(body) else { return Vec::new() };
-        let done = self.user.tasks().bulk(bulk, None).await;
+        let done = self.user.tasks().bulk(bulk, new_key().as_ref()).await;
         let Some(done) = self.note(OPERATION, done) else { return Vec::new() };
         let mut tasks = Vec::new();
         for operation in done.value.operations {

@@ -43,6 +43,20 @@ pub(super) enum Tasks {
     OnePerRequest,
 }
 
+/// Creates a task.
+pub(super) const CREATE_TASK: Operation = Operation {
+    function: "create-task",
+    method: "POST",
+    path: "/api/tasks",
+    body: r#"{"title": "Buy milk", "description": "Two litres", "priority": "high"}"#,
+    status: 201,
+    tasks: Tasks::Some(0),
+    statement: "insert into plain_tasks (user_id, title, description, priority)
+         values ($1, 'Buy milk', 'Two litres', 'high')
+         returning id, title, description, completed, priority, due_date, created_at, updated_at",
+    goal: Some(1.6),
+};
+
 /// The operations on tasks.
 pub(super) const OPERATIONS: [Operation; 6] = [
     Operation {
@@ -71,18 +85,7 @@ pub(super) const OPERATIONS: [Operation; 6] = [
              where user_id = $1 and id = $2",
         goal: Some(1.2),
     },
-    Operation {
-        function: "create-task",
-        method: "POST",
-        path: "/api/tasks",
-        body: r#"{"title": "Buy milk", "description": "Two litres", "priority": "high"}"#,
-        status: 201,
-        tasks: Tasks::Some(0),
-        statement: "insert into plain_tasks (user_id, title, description, priority)
-             values ($1, 'Buy milk', 'Two litres', 'high')
-             returning id, title, description, completed, priority, due_date, created_at, updated_at",
-        goal: Some(1.6),
-    },
+    CREATE_TASK,
     Operation {
         function: "update-task",
         method: "PATCH",

@@ -13,7 +13,7 @@ use super::report::Report;
 use super::runner::Runner;
 use super::runtime_api::RuntimeApi;
 use super::sections::{
-    BackEndCost, PeerResults, RequestCost, authentication, calibration, cold, distant, million_requests, peer,
+    BackEndCost, PeerResults, RequestCost, authentication, bulk, calibration, cold, distant, million_requests, peer,
     round_trips, sizes, starts, warm, warm_tls,
 };
 use super::server::Server;
@@ -63,6 +63,8 @@ fn measure(runner: &Runner, subjects: &Subjects, with_sizes: bool) -> Result<Rep
     let [near_region, elsewhere] = DISTANCES.map(|round_trip| distant(runner, subjects, round_trip));
     let ((in_region_sections, in_region), (elsewhere_sections, _)) = (near_region?, elsewhere?);
     sections.extend(in_region_sections.into_iter().chain(elsewhere_sections));
+    progress("many tasks in one request");
+    sections.push(bulk(runner, subjects)?);
     progress("warm requests through TLS");
     let [latency, processor_time, memory] = warm_tls(runner, subjects)?;
     sections.extend([latency, processor_time]);

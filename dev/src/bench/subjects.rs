@@ -7,7 +7,7 @@ use tempfile::TempPath;
 use super::env::{Authentication, BenchEnv, BenchUser, TlsMode};
 use super::error::BenchError;
 use super::function::{Language, Launch};
-use super::operation::{HEALTH, OPERATIONS};
+use super::operation::{HEALTH, OPERATIONS, Operation};
 use super::options::{Binaries, Options};
 use crate::deploy::artifacts::BASELINES;
 use crate::workspace::root;
@@ -27,7 +27,7 @@ impl Subjects {
     /// Checks that all binaries exist.
     pub(super) fn new(options: &Options, env: BenchEnv, python: Option<PathBuf>) -> Result<Self, BenchError> {
         let functions = OPERATIONS.iter().chain([&HEALTH]).map(|operation| operation.function);
-        for name in functions.chain(BASELINES) {
+        for name in functions.chain(["bulk-tasks"]).chain(BASELINES) {
             let binary = options.binaries.path(name);
             if !binary.is_file() {
                 return Err(BenchError::Missing(binary));
@@ -40,12 +40,22 @@ impl Subjects {
 
     /// The deployed function of the user's operation.
     pub(super) fn ours(&self, user: &BenchUser, authentication: &Authentication, port: u16, tls: TlsMode) -> Launch {
-        let name = user.operation.function;
+        self.function(user.operation, authentication, port, tls)
+    }
+
+    /// The deployed function of this operation.
+    pub(super) fn function(
+        &self,
+        operation: &Operation,
+        authentication: &Authentication,
+        port: u16,
+        tls: TlsMode,
+    ) -> Launch {
         let mut variables = self.variables(port, tls);
         // As in template.yaml: each request writes a line with its metrics.
         variables.push(("METRICS_NAMESPACE", "Tasks/bench".to_owned()));
         variables.extend(authentication.variables.iter().cloned());
-        Launch { variables, status: user.operation.status, ..self.launch(name) }
+        Launch { variables, status: operation.status, ..self.launch(operation.function) }
     }
 
     /// The deployed function that needs no database.
@@ -91,7 +101,12 @@ impl Subjects {
 
     /// The user for measurements of a single operation, get-task.
     pub(super) fn user(&self) -> &BenchUser {
-        let found = self.env.users.iter().find(|user| user.operation.function == "get-task");
+        self.user_of("get-task")
+    }
+
+    /// The user for measurements of the operation of this function.
+    pub(super) fn user_of(&self, function: &str) -> &BenchUser {
+        let found = self.env.users.iter().find(|user| user.operation.function == function);
         found.expect("there is one for each operation")
     }
 

@@ -1,6 +1,6 @@
 //! `id` in the body of `POST /api/tasks`: ids that clients choose, where the column allows it.
 
-use dev::testing::client::{TaskId, TestUser};
+use dev::testing::client::{TestResponse, TestUser};
 use dev::testing::database::TestDatabase;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -14,7 +14,7 @@ fn new_id() -> String {
     text
 }
 
-async fn create(ada: &TestUser, id: &Value, key: Option<&str>) -> dev::testing::client::TestResponse {
+async fn create(ada: &TestUser, id: &Value, key: Option<&str>) -> TestResponse {
     let request = ada.request("POST", "/api/tasks").json(&json!({"id": id, "title": "Buy milk"}));
     ada.send(key.iter().fold(request, |request, key| request.header("idempotency-key", key))).await
 }
@@ -95,6 +95,5 @@ async fn other_values_of_id_are_ignored() {
     {
         let created = create(&ada, &id, None).await.expect_status(201);
         assert_ne!(created["id"], id);
-        let _ = TaskId::from_task(&created.json);
     }
 }

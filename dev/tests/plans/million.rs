@@ -145,34 +145,35 @@ impl MillionTasks {
         let name = self.database.name();
         self.database.run(&format!("alter database {name} set plan_cache_mode = force_generic_plan")).await;
         // The functions connect again. Only new sessions have the setting.
-        let other_sessions = "select pg_terminate_backend(pid) from pg_stat_activity
+        let other_sessions = "select pg_terminate_backend(pid, 10000) from pg_stat_activity
             where datname = current_database() and pid <> pg_backend_pid()";
         self.database.run(other_sessions).await;
     }
 
     /// Changes this many tasks of the user in one transaction, as another program does.
     pub(crate) async fn change_tasks(&self, number: u32) {
+        let user = &self.user.id;
         self.write(&format!(
-            "update tasks set title = md5(random()::text) where id in ({})",
-            self.tasks("desc", number)
+            "update tasks set title = md5(random()::text)
+             where id in (select id from tasks where user_id = '{user}' order by id desc limit {number})"
         ))
         .await;
     }
 
-    /// Deletes this many others in one transaction.
-    pub(crate) async fn delete_tasks(&self, number: u32) {
-        self.write(&format!("delete from tasks where id in ({})", self.tasks("asc", number))).await;
+    /// Records deletes of this many tasks. Other plans depend on the number of tasks that there are.
+    pub(crate) async fn record_deletes(&self, number: u32) {
+        self.write(&format!(
+            "insert into tasks_api.task_tombstones (user_id, task_id, deleted_in)
+             select '{}', 'deleted-' || n, pg_current_xact_id() from generate_series(1, {number}) as n",
+            self.user.id
+        ))
+        .await;
     }
 
     /// With triggers. Removes the dead index entries, as autovacuum does.
     async fn write(&self, statement: &str) {
         self.database.run(&format!("set session_replication_role = origin; {statement}")).await;
         self.database.run("vacuum (index_cleanup on) tasks").await;
-    }
-
-    /// Selects the tasks at one end of the ids.
-    fn tasks(&self, order: &str, number: u32) -> String {
-        format!("select id from tasks where user_id = '{}' order by id {order} limit {number}", self.user.id)
     }
 
     /// The token of a client that had got everything at the time of this response, which is the first page of a load.

@@ -1,6 +1,6 @@
 //! `POST /api/tasks/bulk`: creates, changes, completes and deletes several tasks.
 
-use shared::{ApiError, Bulk, Request, Response, StartError, UserScope, UserTasks, response};
+use shared::{ApiError, Bulk, Request, Response, StartError, UserScope, UserTasks, bulk};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
@@ -8,7 +8,7 @@ async fn main() -> Result<(), StartError> {
 }
 
 async fn bulk_tasks(user: UserScope, request: Request) -> Result<Response, ApiError> {
-    let bulk: Bulk = request.json()?;
+    let operations: Bulk = request.json()?;
     let key = request.idempotency_key()?;
-    response::bulk(user.tasks().bulk(bulk, key.as_ref()).await?)
+    bulk::respond(user.tasks().bulk(operations, key.as_ref()).await?)
 }

@@ -15,7 +15,7 @@ use crate::scope::{BulkOutcome, OperationFailure, OperationOutcome, ShortForm, S
 ///
 /// # Errors
 /// [`ApiError::BulkRefused`] if nothing was done because the operations are atomic and one of them failed.
-pub fn bulk<T>(written: Written<BulkOutcome<T>>) -> Result<Response, ApiError>
+pub fn respond<T>(written: Written<BulkOutcome<T>>) -> Result<Response, ApiError>
 where
     T: Representation + Clone + 'static,
 {

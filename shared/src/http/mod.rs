@@ -2,7 +2,7 @@
 //!
 //! What the layers below report as domain errors is mapped to status and code in `error`, and nowhere else.
 
-mod bulk;
+pub mod bulk;
 mod conditional;
 mod error;
 mod event;

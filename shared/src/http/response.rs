@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-pub use super::bulk::bulk;
 use crate::config::JsonFormat;
 use crate::output::{EntityTag, Representation, Resource, Written, to_json};
 

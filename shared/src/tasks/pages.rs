@@ -73,10 +73,11 @@ static AFTER_PRIORITY_DESC: SqlFragment<4> = SqlFragment::new(
     "((array_position(?::text[], lower(priority)), id) < (?, ?) \
      or array_position(?::text[], lower(priority)) is null)",
 );
+// As rows, because with a condition on the id alone the primary key could be read, which has the tasks of all users.
 static AFTER_NO_PRIORITY_ASC: SqlFragment<2> =
-    SqlFragment::new("array_position(?::text[], lower(priority)) is null and id > ?");
+    SqlFragment::new("(array_position(?::text[], lower(priority)) is null, id) > (true, ?)");
 static AFTER_NO_PRIORITY_DESC: SqlFragment<2> =
-    SqlFragment::new("array_position(?::text[], lower(priority)) is null and id < ?");
+    SqlFragment::new("(array_position(?::text[], lower(priority)) is not null, id) < (false, ?)");
 
 /// Selects one page in the order of the query, and one row more if there is one.
 pub(super) fn select_page<'a>(select: &mut Select<'a>, query: &'a ListQuery) {

@@ -1,5 +1,6 @@
 //! What is measured, and the goals for it: a module for each kind of measurement, which returns sections of the report.
 
+mod bulk;
 mod calibration;
 mod cold;
 mod million;
@@ -9,6 +10,7 @@ mod sizes;
 mod starts;
 mod warm;
 
+pub(super) use bulk::bulk;
 pub(super) use calibration::calibration;
 pub(super) use cold::cold;
 pub(super) use million::{BackEndCost, RequestCost, million_requests};

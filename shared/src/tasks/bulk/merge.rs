@@ -280,8 +280,11 @@ mod tests {
         reader.finish(bulk).expect("operations").operations
     }
 
-    /// The title and the completion that each write sets, and its operations.
-    fn merged(value: &Value) -> (Vec<(Option<String>, Option<bool>, bool, Vec<usize>)>, Vec<usize>) {
+    /// The title and the completion that a write sets, whether it toggles that, and its operations.
+    type Summary = (Option<String>, Option<bool>, bool, Vec<usize>);
+
+    /// The writes, and the operations that fail.
+    fn merged(value: &Value) -> (Vec<Summary>, Vec<usize>) {
         let (writes, failures) = merge(operations(value));
         let write = |write: Write| match write.kind {
             WriteKind::OnTask { change: Change::Set(change, toggle), .. } => {

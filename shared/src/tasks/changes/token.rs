@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn tokens_are_read_back() {
         for text in good_texts() {
-            let token = SyncToken::decode(&encode(&text)).unwrap_or_else(|| panic!("{text}"));
+            let token = SyncToken::decode(&encode(&text)).expect(&text);
             assert_eq!(token.encode(), encode(&text), "{text}");
         }
     }
