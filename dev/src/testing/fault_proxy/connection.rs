@@ -19,7 +19,7 @@ use crate::services::postgres_protocol::{
 use crate::sync::lock;
 
 /// Accepts connections until the task is aborted.
-pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+pub(super) async fn accept(listener: Arc<TcpListener>, shared: Arc<Shared>) {
     while let Ok((client, _)) = listener.accept().await {
         let number = shared.accepted.fetch_add(1, Ordering::SeqCst);
         lock(&shared.open).insert(number);

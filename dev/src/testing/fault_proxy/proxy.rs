@@ -1,12 +1,13 @@
 //! The proxy, as tests control it.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::net::TcpSocket;
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -26,9 +27,16 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct FaultProxy {
     port: u16,
     shared: Arc<Shared>,
-    acceptor: Mutex<Option<JoinHandle<()>>>,
+    acceptor: Mutex<Option<Acceptor>>,
     /// Keeps the port while connections are refused.
     _reserved: TcpSocket,
+}
+
+/// Accepts connections.
+#[derive(Debug)]
+struct Acceptor {
+    listener: Arc<TcpListener>,
+    task: JoinHandle<()>,
 }
 
 impl FaultProxy {
@@ -185,9 +193,11 @@ impl FaultProxy {
     pub async fn refuse_connections(&self) {
         let acceptor = lock(&self.acceptor).take();
         if let Some(acceptor) = acceptor {
-            acceptor.abort();
+            // A process that is just being started has a copy of the descriptor, which would keep the port in use.
+            let _ = SockRef::from(&*acceptor.listener).shutdown(Shutdown::Both);
+            acceptor.task.abort();
             // The listener is closed once the task has ended.
-            let _ = acceptor.await;
+            let _ = acceptor.task.await;
         }
     }
 
@@ -202,8 +212,9 @@ impl FaultProxy {
     }
 
     fn listen(&self) -> io::Result<()> {
-        let listener = reserve_port(self.port)?.listen(BACKLOG)?;
-        *lock(&self.acceptor) = Some(tokio::spawn(accept(listener, Arc::clone(&self.shared))));
+        let listener = Arc::new(reserve_port(self.port)?.listen(BACKLOG)?);
+        let task = tokio::spawn(accept(Arc::clone(&listener), Arc::clone(&self.shared)));
+        *lock(&self.acceptor) = Some(Acceptor { listener, task });
         Ok(())
     }
 
@@ -234,8 +245,24 @@ fn split_url(database_url: &str) -> Option<(&str, &str, &str)> {
 impl Drop for FaultProxy {
     fn drop(&mut self) {
         if let Some(acceptor) = lock(&self.acceptor).take() {
-            acceptor.abort();
+            acceptor.task.abort();
         }
         self.shared.settings.send_modify(|settings| settings.closed.0 += 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn copy_of_the_listener_does_not_keep_the_port() {
+        let proxy = FaultProxy::start(([127, 0, 0, 1], 1).into()).await.expect("a free port");
+        let copy = lock(&proxy.acceptor).as_ref().map(|acceptor| acceptor.listener.as_fd().try_clone_to_owned());
+        proxy.refuse_connections().await;
+        proxy.clear_faults().expect("the port is free again");
+        drop(copy);
     }
 }
