@@ -101,8 +101,8 @@ async fn soak(database: FaultDatabase, pooler: Option<PgBouncer>) {
         let rows = rows_of(&env, &worker.user).await;
         worker.model.compare(&rows);
         let followed = reader.finish().await;
-        let ids = followed.keys().chain(rows.keys());
-        for id in ids.filter(|id| followed.get(id) != rows.get(id)).take(1) {
+        let mut ids = followed.keys().chain(rows.keys());
+        if let Some(id) = ids.find(|id| followed.get(id) != rows.get(id)) {
             let history = reader.history_of(*id);
             unreachable!("the reader has {:?} instead of {:?}\n{history}", followed.get(id), rows.get(id));
         }
