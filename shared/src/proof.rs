@@ -329,7 +329,7 @@ impl Trial<'_> {
             for has_key in [false, true] {
                 let key = has_key.then(new_key).flatten();
                 let created = self.user.tasks().create(&new, key.as_ref()).await;
-                let Some(task) = self.note("creating a task", created) else { continue };
+                let Some(task) = self.note(CREATING, created) else { continue };
                 let Some(id) = TaskId::from_path(&task.value.id.to_string()) else { continue };
                 let read = self.user.tasks().get(&id).await;
                 self.note("reading a task", read);
@@ -351,6 +351,10 @@ impl Trial<'_> {
 
     /// Creates tasks, and changes and deletes them, each time in one request.
     async fn several_tasks(&mut self) {
+        // It would fail for the same reason.
+        if self.errors.iter().any(|error| error.operation == CREATING) {
+            return;
+        }
         let title = "A task of `migrate verify`, which is rolled back";
         let whole = json!({"op": "create", "title": title, "description": "Words", "due_date": "2026-11-21"});
         let created = self.bulk(&json!({"operations": [{"op": "create", "title": title}, whole]})).await;
@@ -421,6 +425,8 @@ impl Trial<'_> {
         }
     }
 }
+
+const CREATING: &str = "creating a task";
 
 /// A key that no client has.
 fn new_key() -> Option<IdempotencyKey> {

@@ -333,6 +333,11 @@ async fn repeat_with_a_key_changes_nothing() {
         let other = send(&json!({"operations": [{"op": "create", "title": "Buy tea"}]})).await.expect_status(422);
         assert_eq!(other["code"], "idempotency_key_reused");
     }
+    let body = json!({"task_ids": [milk["id"], "no such id"], "delete": true});
+    let delete = ada.request("POST", "/api/tasks/bulk").header("idempotency-key", "delete").json(&body);
+    let first = ada.send(delete.clone()).await.expect_status(200);
+    let again = ada.send(delete).await.expect_status(200);
+    assert_eq!((&again.json, &again["count"]), (&first.json, &json!(1)));
     let key = "bulk refused";
     let send = async |title: &str| {
         let body = json!({"operations": [{"op": "create", "title": title}]});

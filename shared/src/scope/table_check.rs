@@ -63,7 +63,14 @@ const TABLES_ARE_USUAL: &str = "\
 
 /// What will fail, or return too few rows: for the log, each with what helps.
 pub(crate) fn table_problems(catalog: &[CatalogTable]) -> Vec<String> {
-    NEEDS.iter().flat_map(|need| need.problems(catalog)).collect()
+    let mut problems = Vec::new();
+    for problem in NEEDS.iter().flat_map(|need| need.problems(catalog)) {
+        // Several tables are in the same schema.
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    }
+    problems
 }
 
 impl Need {

@@ -67,7 +67,7 @@ impl UserTasks<'_> {
         }
     }
 
-    /// The failure of a change. `fields` are as in [`UserScope::explain`].
+    /// The failure of a change. `fields` are as in `UserScope::explain`.
     async fn change_error(&self, fields: &[(&str, Option<&str>)], error: DbError) -> StoreError {
         match error.kind() {
             DbErrorKind::Rejected(

@@ -32,7 +32,7 @@ returning ",
     ),
 );
 
-/// [`COMPLETE`] with a precondition, `$6` and `$7`, as in [`CONDITIONAL_UPDATE`]. An earlier attempt of this
+/// [`COMPLETE`] with a precondition, `$6` and `$7`, as in the conditional update. An earlier attempt of this
 /// request may have toggled the task and so changed its version: the precondition does not apply to such a task.
 static CONDITIONAL_COMPLETE: Write = Write::new(
     "conditional complete",

@@ -96,7 +96,7 @@ returning ",
 );
 
 /// [`UPDATE`] with a precondition. `$17` and `$18` are those of
-/// [`is_as_expected`](super::precondition::is_as_expected).
+/// [`is_as_expected`].
 static CONDITIONAL_UPDATE: Write = Write::new(
     "conditional update",
     concat!(

@@ -9,7 +9,6 @@ use super::input::Bulk;
 use super::merge::{Change, Write, WriteKind, merge, separate};
 use super::statement::{BULK, Parameters};
 use crate::db::{DbError, DbErrorKind, Rejection, cause_chain};
-
 use crate::output::Written;
 use crate::scope::{
     BulkOutcome, IdempotencyKey, KeyedOutcome, KeyedRequest, OperationFailure, OperationOutcome, StartStatement,
@@ -17,7 +16,6 @@ use crate::scope::{
 };
 use crate::tasks::answer;
 use crate::tasks::create::{id_in_use, unassignable_id};
-
 use crate::tasks::model::{TASK, Task};
 use crate::tasks::repository::{UserTasks, fields};
 
@@ -164,8 +162,11 @@ impl UserTasks<'_> {
             }
         };
         let outcome = self.scope.once(&keyed, attempt).await;
+        if has_impossible_id.get() {
+            // What may be stored under the key has no answer for such a task.
+            return self.send_possible(request, key, writes, outcome.err()).await;
+        }
         let StoredAnswer { json, is_replay } = match outcome {
-            Err(error) if has_impossible_id.get() => return self.send_possible(request, key, writes, error).await,
             Err(error) => match refusals.take() {
                 Some(json) => StoredAnswer { json, is_replay: false },
                 None => return Err(error),
@@ -199,13 +200,13 @@ impl UserTasks<'_> {
         request: &Request,
         key: &IdempotencyKey,
         writes: &[&Write],
-        error: StoreError,
+        error: Option<StoreError>,
     ) -> Result<Done, StoreError> {
         let id_type = self.scope.type_of(TASK.table, "id").await.map_err(|error| StoreError::Database(&TASK, error))?;
         let is_possible = |write: &Write| write.id().is_none_or(|id| can_represent(&id_type, &id));
         let possible: Vec<&Write> = writes.iter().copied().filter(|write| is_possible(write)).collect();
         if possible.len() == writes.len() {
-            return Err(error);
+            return Err(error.unwrap_or(StoreError::UnreadableAnswer));
         }
         let request =
             Request { input: request.input.clone(), may_apply: request.may_apply && !request.is_atomic, ..*request };
