@@ -30,12 +30,11 @@ macro_rules! written_columns {
 
 pub(super) use {task_columns, written_columns};
 
-/// Decodes [`task_columns`]. If an earlier back end stored only one of the two times, it stands for both.
+/// Decodes [`task_columns`].
 pub(super) fn task(row: &Row, user_id: &str) -> Result<Task, DbError> {
     let due_date: Option<Timestamp> = row.get(DUE_DATE)?;
     let (has_zone, marker): (bool, Option<Timestamp>) = (row.get(6)?, row.get(7)?);
-    let created_at: Option<Timestamp> = row.get(CREATED_AT)?;
-    let updated_at: Option<Timestamp> = row.get(UPDATED_AT)?;
+    let (created_at, updated_at) = known_times(row.get(CREATED_AT)?, row.get(UPDATED_AT)?);
     Ok(Task {
         id: TaskId::new(row.get(0)?),
         user_id: user_id.to_owned(),
@@ -44,11 +43,17 @@ pub(super) fn task(row: &Row, user_id: &str) -> Result<Task, DbError> {
         completed: row.get(3)?,
         priority: row.get(4)?,
         due_date: due_date.map(|due_date| DueDate::from_columns(due_date, has_zone, marker)),
-        created_at: created_at.or(updated_at).unwrap_or(Timestamp::EPOCH),
-        updated_at: updated_at.or(created_at).unwrap_or(Timestamp::EPOCH),
+        created_at,
+        updated_at,
         version: row.get(10)?,
         transaction: None,
     })
+}
+
+/// `created_at` and `updated_at`. If an earlier back end stored only one of the two, it stands for both.
+pub(super) fn known_times(created_at: Option<Timestamp>, updated_at: Option<Timestamp>) -> (Timestamp, Timestamp) {
+    let known = |time: Option<Timestamp>, other| time.or(other).unwrap_or(Timestamp::EPOCH);
+    (known(created_at, updated_at), known(updated_at, created_at))
 }
 
 /// Decodes [`written_columns`].

@@ -1,6 +1,6 @@
 //! Storing a new task.
 
-use super::answer::{answer, microseconds};
+use super::answer::answer;
 use super::columns::{task_columns, written_columns};
 use super::due_date::DueDate;
 use super::input::NewTask;
@@ -172,10 +172,10 @@ fn id_failure(detail: &str) -> InvalidInput {
 }
 
 /// Repeats a create while the database assigns an id that is in use.
-async fn with_free_id<T>(create: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+pub(super) async fn with_free_id<T>(create: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
     for _ in 1..ID_ATTEMPTS {
         match create().await {
-            // The attempt has used up the number.
+            // The attempt has used up numbers.
             Err(StoreError::IdInUse(_, error)) => {
                 tracing::warn!(
                     cause = cause_chain(&error),

@@ -24,7 +24,7 @@ pub struct NewTask {
 }
 
 /// The body of a change. An outer `None` leaves the field unchanged, an inner one clears it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskChange {
     pub(crate) title: Option<String>,
     pub(crate) description: Option<Option<String>>,
@@ -39,7 +39,7 @@ pub struct TaskChange {
 }
 
 /// A value that breaks a rule.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct InvalidValue {
     field: Field,
     text: String,
@@ -88,7 +88,7 @@ pub(crate) struct DueDateChange {
 }
 
 /// The body of a completion.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Completion {
     /// The state to set; `None` toggles.
     pub(crate) completed: Option<bool>,

@@ -1,6 +1,6 @@
 //! Changing the fields of a task.
 
-use super::answer::{answer, microseconds};
+use super::answer::answer;
 use super::change::unchanged;
 use super::columns::{task_columns, written_columns};
 use super::due_date::DueDate;
@@ -79,6 +79,8 @@ macro_rules! changes {
     };
 }
 
+pub(super) use changes;
+
 static UPDATE: Write = Write::new(
     "update",
     concat!(
@@ -95,8 +97,7 @@ returning ",
     ),
 );
 
-/// [`UPDATE`] with a precondition. `$17` and `$18` are those of
-/// [`is_as_expected`].
+/// [`UPDATE`] with a precondition. `$17` and `$18` are those of [`is_as_expected`].
 static CONDITIONAL_UPDATE: Write = Write::new(
     "conditional update",
     concat!(

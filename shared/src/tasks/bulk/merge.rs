@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::input::{Operation, TaskWrite};
+use super::input::{Operation, TaskWrite, not_found};
 use crate::input::InvalidInput;
 use crate::scope::{OperationFailure, StoreError};
 use crate::tasks::input::{Completion, NewTask, TaskChange};
@@ -188,10 +188,6 @@ fn change_new(new: &mut NewTask, expected: Expected, change: Change) -> Result<(
     new.priority = change.priority.unwrap_or(new.priority);
     new.due_date = change.due_date.map_or(new.due_date, |change| change.value.or(change.otherwise));
     Ok(())
-}
-
-fn not_found() -> OperationFailure {
-    OperationFailure::Refused(StoreError::NotFound(&TASK))
 }
 
 fn precondition_failed() -> OperationFailure {

@@ -9,15 +9,16 @@ use super::merge::{Change, Expected, Toggle, Write, WriteKind};
 use crate::db::SqlParam;
 use crate::output::to_json;
 use crate::scope::{GroupedInsert, keyed_sql};
-use crate::tasks::answer::{answer, microseconds};
+use crate::tasks::answer::answer;
 use crate::tasks::due_date::DueDate;
 use crate::tasks::input::{NewTask, TaskChange};
+use crate::tasks::update::changes;
 
 /// Finds the tasks and locks them, in one order so that two requests do not wait for each other, and decides what fails.
 ///
-/// `$6` are the ids of tasks, also those that clients have chosen, and `$7` the [`Item`]s. `$8` to `$10` are the due dates, their other spellings and the expected
-/// times. All have an element for each write. `$11`: whether nothing is done if one write fails. `$12`: whether anything is
-/// done at all.
+/// `$6` are the ids of tasks, also those that clients have chosen, and `$7` the [`Item`]s. `$8` to `$10` are the due dates,
+/// their other spellings and the expected times. All have an element for each write. `$11`: whether nothing is done if one
+/// write fails. `$12`: whether anything is done at all. `$13`: whether the key is stored even if nothing is written.
 macro_rules! decide_and_change {
     () => {
         concat!(
@@ -25,7 +26,7 @@ macro_rules! decide_and_change {
 item as (
     select *
     from jsonb_to_recordset($7::jsonb) as item (
-        n integer, kind text, columns integer, expected_version bigint, new_title text, new_completed boolean,
+        n integer, operation integer, kind text, columns integer, expected_version bigint, new_title text, new_completed boolean,
         toggles boolean, sets_description boolean, new_description text, sets_priority boolean, new_priority text,
         sets_due_date boolean, is_floating boolean, marker timestamp, other_is_floating boolean,
         other_marker timestamp, same_title text, same_description text, same_priority text
@@ -52,7 +53,7 @@ item as (
         ($6)[n] as new_id,
         (array_append($8, (null::tasks).due_date))[n] as new_due_date,
         (array_append($9, (null::tasks).due_date))[n] as other_due_date,
-        'request:' || $5 || '/' || n as row_key,
+        'request:' || $5 || '/' || operation as row_key,
         case
             when kind = 'create' then null
             when found_n is null then 'not_found'
@@ -75,25 +76,23 @@ item as (
     select $12::boolean and not ($11::boolean and exists (select from verdict where problem is not null)) as is_open
 ), updated as (
     update tasks
-    set title = coalesce(new_title, title),
-        description = case when sets_description then new_description else description end,
-        completed = case when toggles then not coalesce(completed, false) else coalesce(new_completed, completed) end,
-        priority = case
-            when not sets_priority or lower(new_priority) = lower(priority) then priority
-            else new_priority
-        end,
-        due_date = case
-            when not sets_due_date then due_date
-            when new_due_date is distinct from due_date then new_due_date
-            else other_due_date
-        end,
-        due_date_marker = case
-            when not sets_due_date then due_date_marker
-            when new_due_date is distinct from due_date
-            then case when is_floating <> (pg_typeof(due_date) = 'timestamp'::regtype) then marker end
-            else case when other_is_floating <> (pg_typeof(due_date) = 'timestamp'::regtype) then other_marker end
-        end
-    from verdict
+",
+            changes!(
+                "new_title",
+                "sets_description",
+                "new_description",
+                "case when toggles then not coalesce(completed, false) else new_completed end",
+                "sets_priority",
+                "new_priority",
+                "sets_due_date",
+                "new_due_date",
+                "is_floating",
+                "marker",
+                "other_due_date",
+                "other_is_floating",
+                "other_marker"
+            ),
+            "    from verdict
     where user_id = $1
       and id = any ($6)
       and array_position($6, id) = n
@@ -161,7 +160,7 @@ macro_rules! collect {
         on row_key = created_key
 ), result as (
     select
-        jsonb_agg(jsonb_build_object('n', n, 'problem', problem, 'task', task) order by n) as answer,
+        coalesce(jsonb_agg(jsonb_build_object('n', n, 'problem', problem, 'task', task) order by n), '[]') as answer,
         count(task) as writes
     from verdict
     left join written
@@ -169,7 +168,8 @@ macro_rules! collect {
 ), changed as (
     select null::text as task_id, answer
     from result
-    where writes > 0
+    where (writes > 0 or $13::boolean)
+      and not exists (select from prior)
 )"
     };
 }
@@ -182,6 +182,7 @@ union all
 select null, null, null, answer::text
 from result
 where writes = 0
+  and not $13::boolean
   and not exists (select from prior)
 "
     };
@@ -216,6 +217,8 @@ static BULK_WITH_IDS: GroupedInsert = bulk!("bulk with ids", "id, ", "new_id, ")
 #[derive(Debug, Default, Serialize)]
 struct Item<'a> {
     n: usize,
+    /// The index in the request. A request can be sent in several statements.
+    operation: usize,
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     columns: Option<usize>,
@@ -257,13 +260,14 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
-    pub(super) fn new(writes: &[&Write], is_atomic: bool, may_apply: bool) -> Self {
+    pub(super) fn new(writes: &[&Write], is_atomic: bool, may_apply: bool, always_stores: bool) -> Self {
         let mut groups: Vec<Vec<bool>> = Vec::new();
         let (mut ids, mut due_dates, mut other_due_dates, mut times) = (vec![], vec![], vec![], vec![]);
         let mut items = Vec::new();
         let has_ids = writes.iter().any(|write| write.has_chosen_id());
         for (index, write) in writes.iter().enumerate() {
-            let mut item = Item { n: index + 1, ..Item::default() };
+            let operation = write.operations.first().copied().unwrap_or_default();
+            let mut item = Item { n: index + 1, operation, ..Item::default() };
             let (mut id, mut time, mut due_date, mut other) = (None, None, None, None);
             match &write.kind {
                 WriteKind::Create(new) => {
@@ -304,6 +308,7 @@ impl Parameters {
             SqlParam::from_optional_texts(&times),
             SqlParam::from_display(is_atomic),
             SqlParam::from_display(may_apply),
+            SqlParam::from_display(always_stores),
         ];
         Self { statement: if has_ids { &BULK_WITH_IDS } else { &BULK }, groups, params }
     }
