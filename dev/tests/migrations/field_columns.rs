@@ -167,7 +167,7 @@ async fn required_columns_get_a_choice() {
 #[tokio::test]
 async fn an_upgrade_keeps_columns_and_so_does_its_revert() {
     let database = Database::with_a_task().await;
-    for _ in 0..3 {
+    for _ in 0..4 {
         database.down().await.expect("a migration to revert");
     }
     database.run("alter table tasks add column tags json default '[1]', add column category text default 'home'").await;
@@ -175,7 +175,7 @@ async fn an_upgrade_keeps_columns_and_so_does_its_revert() {
     database.up().await.expect("the rest");
     assert_eq!(unfit(&database.verify().await.notes).len(), 1);
     assert_eq!(database.differences().await, [""; 0]);
-    for _ in 0..3 {
+    for _ in 0..4 {
         database.down().await.expect("a migration to revert");
     }
     assert_eq!(database.catalog().await, before);
@@ -186,14 +186,15 @@ async fn an_upgrade_keeps_columns_and_so_does_its_revert() {
 async fn tasks_completed_earlier_get_no_note() {
     let database = Database::with_a_task().await;
     database.run("update tasks set completed = true; update tasks set completed_at = null").await;
-    assert_eq!(database.verify().await.notes, [""; 0]);
+    let notes = database.verify().await.notes;
+    assert!(!notes.iter().any(|note| note.contains("completed_at")), "{notes:?}");
 }
 
 #[tokio::test]
 async fn down_refuses_to_lose_tags() {
     let database = Database::with_a_task().await;
     database.run("update tasks set tags = '{home}'").await;
-    for _ in 0..2 {
+    for _ in 0..3 {
         database.down().await.expect("a migration to revert");
     }
     let sentence = database.down().await.expect_err("tags would be lost").to_string();

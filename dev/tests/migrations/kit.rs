@@ -15,7 +15,7 @@ use dev::testing::database::Layout;
 pub(crate) const USER_TABLE: &str = r#"create table "user" (id text primary key)"#;
 
 /// The names of all migrations.
-pub(crate) const MIGRATIONS: [&str; 24] = [
+pub(crate) const MIGRATIONS: [&str; 25] = [
     "tasks",
     "task indexes",
     "task changes",
@@ -38,8 +38,9 @@ pub(crate) const MIGRATIONS: [&str; 24] = [
     "index for changes",
     "idempotency keys",
     "task fields",
-    "recurring tasks",
+    "next dates",
     "task tags",
+    "recurring tasks",
 ];
 
 pub(crate) struct Database {

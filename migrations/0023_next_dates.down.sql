@@ -1,10 +1,3 @@
-drop trigger zy_tasks_make_successor on tasks;
-drop function tasks_api.tasks_make_successor();
-
-drop trigger zy_tasks_note_completion on tasks;
-drop trigger zy_tasks_note_completed_insert on tasks;
-drop function tasks_api.tasks_note_completion();
-
 drop function tasks_api.series_start(text, text, timestamp, timestamp);
 drop function tasks_api.next_due(text, timestamp, text, timestamp, timestamp, boolean, timestamptz);
 drop function tasks_api.next_due(text, timestamp, text, timestamptz, timestamp, boolean, timestamptz);
