@@ -23,6 +23,10 @@ pub(crate) const COMPLETE: Operation =
     Operation { function: "complete-task", method: Method::PATCH, path: "/api/tasks/{id}/complete" };
 pub(crate) const DELETE: Operation =
     Operation { function: "delete-task", method: Method::DELETE, path: "/api/tasks/{id}" };
+pub(crate) const BULK: Operation = Operation { function: "bulk-tasks", method: Method::POST, path: "/api/tasks/bulk" };
+pub(crate) const CHANGES: Operation =
+    Operation { function: "list-changes", method: Method::GET, path: "/api/tasks/changes" };
+pub(crate) const STATS: Operation = Operation { function: "task-stats", method: Method::GET, path: "/api/tasks/stats" };
 
 #[cfg(test)]
 mod tests {
@@ -31,7 +35,7 @@ mod tests {
 
     #[test]
     fn every_operation_has_a_listed_function() {
-        for operation in [HEALTH, READY, LIST, CREATE, GET, UPDATE, COMPLETE, DELETE] {
+        for operation in [HEALTH, READY, LIST, CREATE, GET, UPDATE, COMPLETE, DELETE, BULK, CHANGES, STATS] {
             assert!(FUNCTIONS.contains(&operation.function), "{operation:?}");
         }
     }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
+use crate::functions::FIRST_ROUTES;
 use crate::message::{Request, Response};
-use crate::operation::{COMPLETE, CREATE, DELETE, GET, HEALTH, LIST, READY, UPDATE};
+use crate::operation::{BULK, CHANGES, COMPLETE, CREATE, DELETE, GET, HEALTH, LIST, READY, STATS, UPDATE};
 use crate::transport::Transport;
 
 /// How long a suspended database may take to start before `/health/ready` counts as failed.
@@ -64,8 +65,8 @@ struct CheckedResponse {
     json: Value,
 }
 
-/// Tries every operation once, and deletes what it has created even when it fails or is interrupted. `print` gets a line
-/// for each request. Without a token, every operation has to respond with 401.
+/// Tries every function: without a token it has to respond with 401. With `token`, tries to create, read and change a task
+/// too, and deletes it even when something fails or the run is interrupted. `print` gets a line for each request.
 ///
 /// The run ends at `deadline`; without one, Ctrl-C interrupts it.
 ///
@@ -104,15 +105,11 @@ impl<P: Fn(&str)> SmokeTest<'_, P> {
     async fn run(&self) -> Result<(), SmokeError> {
         self.send(Request::new(&HEALTH)).await?.expect_status(200)?;
         self.wait_for_database().await?;
-        match self.token {
-            Some(_) => self.try_with_token().await,
-            None => self.try_without_token().await,
-        }
+        self.try_without_token().await?;
+        if self.token.is_some() { self.try_with_token().await } else { Ok(()) }
     }
 
     async fn try_with_token(&self) -> Result<(), SmokeError> {
-        self.send(Request::new(&LIST)).await?.expect_status(401)?;
-
         let title = format!("{} milk", self.marker);
         let created = self.expect(201, Request::new(&CREATE).with_body(json!({ "title": title }))).await?;
         let id = id(&created.json).ok_or_else(|| created.unexpected("answered a task without an id"))?;
@@ -123,12 +120,28 @@ impl<P: Fn(&str)> SmokeTest<'_, P> {
         let new_title = format!("{} bread", self.marker);
         let update = Request::new(&UPDATE).with_id(&id).with_body(json!({ "title": new_title }));
         self.expect(200, update).await?.expect_member("title", &json!(new_title))?;
-        self.expect(200, Request::new(&COMPLETE).with_id(&id)).await?.expect_member("completed", &json!(true))?;
+        let completed = self.expect(200, Request::new(&COMPLETE).with_id(&id)).await?;
+        completed.expect_member("completed", &json!(true))?;
 
         let list = self.expect(200, Request::new(&LIST).with_query(NEWEST_FIRST)).await?;
         let found = self.created_tasks(&list).count();
         if found != 1 {
             return Err(list.unexpected(&format!("lists {found} of the one task that was made")));
+        }
+
+        let (id_json, version) = (&created.json["id"], &completed.json["version"]);
+        let reopen = json!({ "op": "complete", "id": id_json, "version": version, "completed": false });
+        let bulk = self.expect(200, Request::new(&BULK).with_body(json!({ "operations": [reopen] }))).await?;
+        if bulk.json["results"][0]["task"]["completed"] != json!(false) {
+            return Err(bulk.unexpected("did not reopen the task"));
+        }
+        let changes = self.expect(200, Request::new(&CHANGES).with_query("limit=1")).await?;
+        if !changes.json["next"].is_string() {
+            return Err(changes.unexpected("answered no token for the next changes"));
+        }
+        let stats = self.expect(200, Request::new(&STATS)).await?;
+        if stats.json["total"].as_u64().is_none_or(|total| total == 0) {
+            return Err(stats.unexpected("does not count the task that was made"));
         }
 
         self.expect(204, Request::new(&DELETE).with_id(&id)).await?;
@@ -139,7 +152,7 @@ impl<P: Fn(&str)> SmokeTest<'_, P> {
 
     /// A function that responds with 401 runs and has read its settings.
     async fn try_without_token(&self) -> Result<(), SmokeError> {
-        for operation in [&LIST, &CREATE, &GET, &UPDATE, &COMPLETE, &DELETE] {
+        for operation in FIRST_ROUTES.iter().filter(|operation| operation.function != HEALTH.function) {
             self.send(Request::new(operation).with_id("1")).await?.expect_status(401)?.expect_problem()?;
         }
         Ok(())
