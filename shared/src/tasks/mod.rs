@@ -20,6 +20,7 @@ mod overdue;
 mod pages;
 mod precondition;
 mod query;
+mod recurrence;
 mod repository;
 mod rules;
 mod stats;
@@ -31,5 +32,7 @@ pub use due_date::DueDate;
 pub use input::{Completion, NewTask, TaskChange};
 pub use model::{Deleted, Task, TaskId, TaskPage};
 pub use query::ListQuery;
+#[cfg(feature = "fuzzing")]
+pub(crate) use recurrence::Recurrence;
 pub use repository::UserTasks;
 pub use stats::{StatsQuery, TaskStats};
