@@ -27,7 +27,10 @@ macro_rules! answer {
             answer!(microseconds of "created_at"),
             ", 'updated_at', ",
             answer!(microseconds of "updated_at"),
-            ", 'version', version, 'transaction', changed_in::text)"
+            ", 'version', version, 'transaction', changed_in::text, ",
+            "'tags', tasks_api.as_tags(tags), 'category', tasks_api.as_label(category), 'completed_at', ",
+            answer!(microseconds of "tasks_api.as_instant(completed_at)"),
+            ")"
         )
     };
     (microseconds of $time:literal) => {
@@ -47,7 +50,7 @@ macro_rules! answer {
 
 pub(super) use answer;
 
-/// The members of [`answer`].
+/// The members of [`answer`]. An answer that an earlier release has stored lacks some of the optional ones.
 #[derive(Debug, Deserialize)]
 struct Answer {
     id: RowId,
@@ -62,6 +65,9 @@ struct Answer {
     updated_at: Option<i64>,
     version: i64,
     transaction: Option<String>,
+    tags: Option<Vec<String>>,
+    category: Option<String>,
+    completed_at: Option<i64>,
 }
 
 /// Reads the answer to a delete, which has the member `transaction` alone.
@@ -86,6 +92,9 @@ pub(super) fn task(json: &str, user_id: &str) -> Option<Task> {
         due_date: due_date.map(|due_date| DueDate::from_columns(due_date, answer.due_date_has_zone, marker)),
         created_at,
         updated_at,
+        tags: answer.tags.unwrap_or_default(),
+        category: answer.category,
+        completed_at: time(answer.completed_at),
         version: answer.version,
         transaction: answer.transaction,
     })

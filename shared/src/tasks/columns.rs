@@ -8,11 +8,13 @@ use crate::time::Timestamp;
 /// The columns that [`task`] decodes, in this order.
 ///
 /// One says whether due dates have a zone: behind a pooler that prepares statements again, the driver's description of a
-/// result can be out of date.
+/// result can be out of date. A function `as_…` returns null for a column that an earlier back end had, if its type does not
+/// fit.
 macro_rules! task_columns {
     () => {
         "id, title, description, coalesce(completed, false), priority, due_date, \
-         pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version"
+         pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version, \
+         tasks_api.as_tags(tags), tasks_api.as_label(category), tasks_api.as_instant(completed_at)"
     };
 }
 
@@ -28,7 +30,17 @@ macro_rules! written_columns {
     };
 }
 
-pub(super) use {task_columns, written_columns};
+/// Nulls in the place of [`task_columns`].
+macro_rules! no_task_columns {
+    () => {
+        "null, null, null, null, null, null, null, null, null, null, null, null, null, null"
+    };
+}
+
+/// How many [`task_columns`] there are.
+pub(super) const TASK_COLUMNS: usize = 14;
+
+pub(super) use {no_task_columns, task_columns, written_columns};
 
 /// Decodes [`task_columns`].
 pub(super) fn task(row: &Row, user_id: &str) -> Result<Task, DbError> {
@@ -46,6 +58,9 @@ pub(super) fn task(row: &Row, user_id: &str) -> Result<Task, DbError> {
         created_at,
         updated_at,
         version: row.get(10)?,
+        tags: row.get::<Option<Vec<String>>>(11)?.unwrap_or_default(),
+        category: row.get(12)?,
+        completed_at: row.get(13)?,
         transaction: None,
     })
 }
@@ -58,5 +73,5 @@ pub(super) fn known_times(created_at: Option<Timestamp>, updated_at: Option<Time
 
 /// Decodes [`written_columns`].
 pub(super) fn written_task(row: &Row, user_id: &str) -> Result<Task, DbError> {
-    Ok(Task { transaction: row.get(11)?, ..task(row, user_id)? })
+    Ok(Task { transaction: row.get(TASK_COLUMNS)?, ..task(row, user_id)? })
 }

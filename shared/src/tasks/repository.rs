@@ -76,8 +76,17 @@ pub(super) fn fields<'a>(
     title: Option<&'a str>,
     description: Option<&'a str>,
     priority: Option<&'a str>,
-) -> [(&'static str, Option<&'a str>); 5] {
-    [("title", title), ("description", description), ("completed", None), ("priority", priority), ("due_date", None)]
+    category: Option<&'a str>,
+) -> [(&'static str, Option<&'a str>); 7] {
+    [
+        ("title", title),
+        ("description", description),
+        ("completed", None),
+        ("priority", priority),
+        ("due_date", None),
+        ("tags", None),
+        ("category", category),
+    ]
 }
 
 /// The last column of a statement with a precondition, and of a delete.

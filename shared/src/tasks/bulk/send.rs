@@ -188,12 +188,12 @@ impl UserTasks<'_> {
 
     /// Which rule is broken, and by which member if there is one write only.
     async fn explain_bulk(&self, writes: &[&Write], error: DbError) -> StoreError {
-        let [title, description, priority] = match writes {
+        let [title, description, priority, category] = match writes {
             [write] => write.texts(),
-            _ => [None; 3],
+            _ => [None; 4],
         };
         let has_chosen_id = writes.iter().any(|write| write.has_chosen_id());
-        match self.scope.explain(&TASK, &fields(title, description, priority), error).await {
+        match self.scope.explain(&TASK, &fields(title, description, priority, category), error).await {
             StoreError::IdInUse(_, error) if has_chosen_id => StoreError::Conflict(id_in_use(), error),
             error => error,
         }
