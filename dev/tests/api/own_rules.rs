@@ -336,6 +336,34 @@ async fn letters_that_the_encoding_lacks_are_the_clients_failure() {
     ada.get("/api/tasks?search=%E7%89%9B").await.expect_invalid_at(&["/search"]);
 }
 
+#[tokio::test]
+async fn refused_operation_is_named() {
+    let title = "varchar(100) not null constraint title_length check (length(title) >= 3)";
+    let description = "text constraint no_shouting check (description <> upper(description))";
+    let priority = "varchar(20) constraint known check (priority in ('low', 'high'))";
+    let (_api, _database, ada) = adopted(title, description, priority).await;
+    let id = ada.create(json!({"title": "Buy salt"})).await["id"].clone();
+    let long = "x".repeat(101);
+    for (fields, pointer, detail) in [
+        (json!({"title": long}), "/operations/2/title", "title must have at most 100 characters"),
+        (json!({"title": "x"}), "/operations/2/title", "title must have at least 3 characters"),
+        (json!({"title": "Buy tea", "priority": "medium"}), "/operations/2/priority", "priority must be low or high"),
+        // The rule does not tell which description broke it.
+        (json!({"title": "Buy tea", "description": "NOW"}), "", "The task breaks a rule of the database"),
+    ] {
+        for mut operation in [json!({"op": "create"}), json!({"op": "update", "id": id})] {
+            operation.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
+            let other = json!({"op": "create", "title": "Buy milk", "description": "Oat", "priority": "low"});
+            let body = json!({"operations": [other, other, operation, other]});
+            let response = ada.post("/api/tasks/bulk", &body).await.expect_status(422);
+            let errors = response["errors"].as_array().expect("errors");
+            assert_eq!(errors.len(), 1, "{response:?}");
+            assert_eq!((&errors[0]["pointer"], &errors[0]["detail"]), (&json!(pointer), &json!(detail)));
+        }
+    }
+    assert_eq!(ada.get("/api/tasks").await.expect_status(200).tasks().len(), 1);
+}
+
 /// What was done beside a refused operation is not done again when the request is repeated, though the rule is gone.
 #[tokio::test]
 async fn repeated_bulk_does_only_what_was_refused() {

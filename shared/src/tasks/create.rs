@@ -5,7 +5,7 @@ use super::columns::{task_columns, written_columns};
 use super::due_date::DueDate;
 use super::input::NewTask;
 use super::model::{TASK, Task};
-use super::repository::{UserTasks, fields};
+use super::repository::UserTasks;
 use crate::db::{DbError, DbErrorKind, Rejection, SqlParam, cause_chain};
 use crate::input::{Failure, InvalidInput};
 use crate::output::Written;
@@ -127,9 +127,7 @@ impl UserTasks<'_> {
                 Err(error) => StoreError::about_user(&TASK, error),
             };
         }
-        let fields =
-            fields(Some(&new.title), new.description.as_deref(), new.priority, new.category.as_deref());
-        match self.scope.explain(&TASK, &fields, error).await {
+        match self.scope.explain(&TASK, &new.field_texts(), error).await {
             StoreError::IdInUse(_, error) if new.id.is_some() => StoreError::Conflict(id_in_use(), error),
             error => error,
         }

@@ -12,6 +12,7 @@ mod create;
 mod cursor;
 mod delete;
 mod due_date;
+mod field_texts;
 mod filter;
 mod fingerprint;
 mod input;

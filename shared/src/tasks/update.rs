@@ -9,7 +9,7 @@ use super::fingerprint::OfTask;
 use super::input::TaskChange;
 use super::model::{TASK, Task, TaskId};
 use super::precondition::{Precondition, is_as_expected};
-use super::repository::{UserTasks, fields};
+use super::repository::UserTasks;
 use crate::db::SqlParam;
 use crate::input::InvalidInput;
 use crate::output::{Written, to_json};
@@ -122,9 +122,7 @@ impl UserTasks<'_> {
         key: Option<&IdempotencyKey>,
     ) -> Result<Written<Task>, StoreError> {
         let precondition = Precondition { versions, updated_at: change.expected_updated_at };
-        let description = change.description.as_ref().and_then(Option::as_deref);
-        let category = change.category.as_ref().and_then(Option::as_deref);
-        let fields = fields(change.title.as_deref(), description, change.priority.flatten(), category);
+        let fields = change.field_texts();
         let Some(key) = key else {
             self.check_invalid_values(id, change, &precondition).await?;
             let is_changed = |task: &Task| change.is_applied_to(task);

@@ -7,10 +7,13 @@ use std::collections::hash_map::Entry;
 use super::input::{Operation, TaskWrite, not_found};
 use crate::input::InvalidInput;
 use crate::scope::{OperationFailure, StoreError};
+use crate::tasks::field_texts::FieldTexts;
 use crate::tasks::input::{Completion, NewTask, TaskChange};
 use crate::tasks::model::{TASK, TaskId};
 use crate::tasks::spellings::Spellings;
 use crate::time::Timestamp;
+
+static NO_CHANGE: TaskChange = TaskChange::NONE;
 
 /// A write of one task.
 #[derive(Debug)]
@@ -121,18 +124,12 @@ impl Write {
         matches!(&self.kind, WriteKind::Create(new) if new.id.is_some())
     }
 
-    /// The texts that it stores, for the rules of the database: title, description, priority, category.
-    pub(super) fn texts(&self) -> [Option<&str>; 4] {
+    /// The texts that it stores.
+    pub(super) fn field_texts(&self) -> FieldTexts<'_> {
         match &self.kind {
-            WriteKind::Create(new) => {
-                [Some(&new.title), new.description.as_deref(), new.priority, new.category.as_deref()]
-            }
-            WriteKind::OnTask { change: Change::Set(change), .. } => {
-                let description = change.description.as_ref().and_then(Option::as_deref);
-                let category = change.category.as_ref().and_then(Option::as_deref);
-                [change.title.as_deref(), description, change.priority.flatten(), category]
-            }
-            WriteKind::OnTask { change: Change::Delete, .. } => [None; 4],
+            WriteKind::Create(new) => new.field_texts(),
+            WriteKind::OnTask { change: Change::Set(change), .. } => change.field_texts(),
+            WriteKind::OnTask { change: Change::Delete, .. } => NO_CHANGE.field_texts(),
         }
     }
 

@@ -16,8 +16,9 @@ use crate::scope::{
 };
 use crate::tasks::answer;
 use crate::tasks::create::{id_in_use, unassignable_id, with_free_id};
+use crate::tasks::field_texts::FieldTexts;
 use crate::tasks::model::{TASK, Task};
-use crate::tasks::repository::{UserTasks, fields};
+use crate::tasks::repository::UserTasks;
 
 /// What the statement answers about one write.
 #[derive(Debug, Deserialize)]
@@ -49,12 +50,26 @@ enum Sent {
     Done(Done),
     /// Nothing. The writes are done in parts, each with a key of its own.
     InParts,
+    /// Nothing, because the database refuses a row: that of the write with this index, if it tells.
+    Refused(StoreError, Option<usize>),
 }
 
 /// What became of a write.
 enum WriteResult {
     Answer(WriteAnswer),
     Failed(StoreError),
+}
+
+impl Done {
+    /// Of this many writes, the one with this index was refused, and so none was done.
+    fn refused(writes: usize, refused: usize, error: StoreError) -> Self {
+        let not_done = || WriteResult::Answer(WriteAnswer { problem: None, task: None });
+        let mut results: Vec<WriteResult> = std::iter::repeat_with(not_done).take(writes).collect();
+        if let Some(result) = results.get_mut(refused) {
+            *result = WriteResult::Failed(error);
+        }
+        Self { results, is_replay: false }
+    }
 }
 
 impl UserTasks<'_> {
@@ -112,19 +127,25 @@ impl UserTasks<'_> {
     /// If the database refuses a row, the others are done without it, unless the request is atomic.
     async fn write(&self, request: &Request, key: &IdempotencyKey, writes: &[&Write]) -> Result<Done, StoreError> {
         let request_in_parts = || Request { input: request.input.clone(), always_stores: true, ..*request };
-        match with_free_id(async || self.send(request, key, writes, writes).await).await {
+        let refused = match with_free_id(async || self.send(request, key, writes, writes).await).await {
             Ok(Sent::Done(done)) => return Ok(done),
-            Ok(Sent::InParts) => {}
-            Err(error) if is_about_a_row(&error) && !request.is_atomic => {
-                if writes.len() < 2 {
-                    return Ok(Done { results: vec![WriteResult::Failed(error)], is_replay: false });
-                }
-                // The database may accept the row when the client repeats the request. So it is stored that there are parts.
+            Ok(Sent::InParts) => None,
+            Ok(Sent::Refused(error, index)) => Some((error, index)),
+            Err(error @ StoreError::IdInUse(..)) => Some((error, None)),
+            Err(error) => return Err(error),
+        };
+        match refused {
+            Some((error, Some(index))) if request.is_atomic || writes.len() < 2 => {
+                return Ok(Done::refused(writes.len(), index, error));
+            }
+            Some((error, None)) if request.is_atomic || writes.len() < 2 => return Err(error),
+            // The database may accept the row when the client repeats the request. So it is stored that there are parts.
+            Some(_) => {
                 if let Sent::Done(done) = self.send(&request_in_parts(), key, &[], writes).await? {
                     return Ok(done);
                 }
             }
-            Err(error) => return Err(error),
+            None => {}
         }
         let request = request_in_parts();
         let (one, other) = writes.split_at(writes.len() / 2);
@@ -147,7 +168,7 @@ impl UserTasks<'_> {
     ) -> Result<Sent, StoreError> {
         let keyed = KeyedRequest::new(&TASK, "bulk", key, &request.input);
         let parameters = Parameters::new(sent, request.is_atomic, request.may_apply, request.always_stores);
-        let (refusals, has_impossible_id) = (RefCell::new(None), Cell::new(false));
+        let (refusals, has_impossible_id, refused) = (RefCell::new(None), Cell::new(false), Cell::new(None));
         let attempt = async || {
             let params = parameters.params.clone();
             match self.scope.insert_groups_keyed(parameters.statement, &keyed, &parameters.groups, params).await {
@@ -161,7 +182,11 @@ impl UserTasks<'_> {
                     has_impossible_id.set(true);
                     Err(StoreError::about_user(&TASK, error))
                 }
-                Err(error) => Err(self.explain_bulk(sent, error).await),
+                Err(error) => {
+                    let (error, index) = self.explain_bulk(sent, error).await;
+                    refused.set(index);
+                    Err(error)
+                }
             }
         };
         let outcome = self.scope.once(&keyed, attempt).await;
@@ -172,6 +197,7 @@ impl UserTasks<'_> {
         let StoredAnswer { json, is_replay } = match outcome {
             Err(error) => match refusals.take() {
                 Some(json) => StoredAnswer { json, is_replay: false },
+                None if is_about_a_row(&error) => return Ok(Sent::Refused(error, refused.get())),
                 None => return Err(error),
             },
             Ok(answer) => answer,
@@ -186,16 +212,15 @@ impl UserTasks<'_> {
         Ok(Sent::Done(Done { results: answers.into_iter().map(WriteResult::Answer).collect(), is_replay }))
     }
 
-    /// Which rule is broken, and by which member if there is one write only.
-    async fn explain_bulk(&self, writes: &[&Write], error: DbError) -> StoreError {
-        let [title, description, priority, category] = match writes {
-            [write] => write.texts(),
-            _ => [None; 4],
-        };
+    /// Which rule is broken, and by which write.
+    async fn explain_bulk(&self, writes: &[&Write], error: DbError) -> (StoreError, Option<usize>) {
+        let rows: Vec<FieldTexts<'_>> = writes.iter().map(|write| write.field_texts()).collect();
         let has_chosen_id = writes.iter().any(|write| write.has_chosen_id());
-        match self.scope.explain(&TASK, &fields(title, description, priority, category), error).await {
-            StoreError::IdInUse(_, error) if has_chosen_id => StoreError::Conflict(id_in_use(), error),
-            error => error,
+        match self.scope.explain_rows(&TASK, &rows, error).await {
+            (StoreError::IdInUse(_, error), _) if has_chosen_id => {
+                (StoreError::Conflict(id_in_use(), error), (writes.len() == 1).then_some(0))
+            }
+            explained => explained,
         }
     }
 
@@ -220,6 +245,12 @@ impl UserTasks<'_> {
         if !possible.is_empty() {
             match Box::pin(self.send(&request, key, &possible, &possible)).await? {
                 Sent::Done(of_possible) => done = of_possible,
+                // The index is that among the possible ones.
+                Sent::Refused(error, index) => {
+                    let index =
+                        index.and_then(|index| writes.iter().position(|write| std::ptr::eq(*write, possible[index])));
+                    return Ok(Sent::Refused(error, index));
+                }
                 Sent::InParts => return Ok(Sent::InParts),
             }
         }
@@ -269,10 +300,7 @@ impl UserTasks<'_> {
 
 /// Whether the reason for the failure is one of the rows.
 fn is_about_a_row(error: &StoreError) -> bool {
-    matches!(
-        error,
-        StoreError::BrokenRule(..) | StoreError::Conflict(..) | StoreError::Referenced(..) | StoreError::IdInUse(..)
-    )
+    matches!(error, StoreError::BrokenRule(..) | StoreError::Conflict(..) | StoreError::Referenced(..))
 }
 
 /// Whether a type of PostgreSQL can represent an id.
