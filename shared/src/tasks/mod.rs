@@ -11,6 +11,7 @@ mod completed;
 mod create;
 mod cursor;
 mod delete;
+mod derived;
 mod due_date;
 mod field_texts;
 mod filter;

@@ -4,7 +4,7 @@ use super::answer::answer;
 use super::change::unchanged;
 use super::change_row::{ChangeRow, change_columns, changes};
 use super::columns::{task_columns, written_columns};
-use super::due_date::DueDate;
+use super::due_date::DueDateInput;
 use super::fingerprint::OfTask;
 use super::input::TaskChange;
 use super::model::{TASK, Task, TaskId};
@@ -164,7 +164,7 @@ impl UserTasks<'_> {
 /// The id, the row, and the due date in both spellings. `request` is that of a [`ChangeRow`].
 fn params<'a>(id: &TaskId, change: &TaskChange, request: Option<&str>) -> Vec<SqlParam<'a>> {
     let row = to_json(&[ChangeRow::new(change, request)]);
-    let time = |due_date: Option<DueDate>| due_date.map_or(SqlParam::NULL, |due_date| due_date.param());
+    let time = |input: Option<DueDateInput>| input.map_or(SqlParam::NULL, |input| input.due_date.param());
     vec![
         SqlParam::from_display(id),
         SqlParam::from_display(row),
