@@ -6,6 +6,7 @@ mod change;
 mod changes;
 mod columns;
 mod complete;
+mod conditions;
 mod create;
 mod cursor;
 mod delete;
