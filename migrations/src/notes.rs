@@ -5,6 +5,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use crate::error::MigrateError;
 use crate::schema::catalog::{TasksTable, UserTable, type_family};
 use crate::schema::completion;
+use crate::schema::field_columns;
 use crate::schema::orphans;
 use crate::schema::soft_delete;
 use crate::schema::time_zones;
@@ -27,6 +28,7 @@ pub(crate) async fn notes(
     let mut notes = time_zones::notes(database, tasks).await?;
     notes.extend(soft_delete::notes(database, tasks).await?);
     notes.extend(completion::notes(database, tasks).await?);
+    notes.extend(field_columns::notes(tasks));
     if tasks.foreign_keys.is_empty()
         && users.is_none()
         && let Some(users) = default_user_table(database, tasks).await

@@ -15,7 +15,7 @@ use dev::testing::database::Layout;
 pub(crate) const USER_TABLE: &str = r#"create table "user" (id text primary key)"#;
 
 /// The names of all migrations.
-pub(crate) const MIGRATIONS: [&str; 21] = [
+pub(crate) const MIGRATIONS: [&str; 22] = [
     "tasks",
     "task indexes",
     "task changes",
@@ -37,6 +37,7 @@ pub(crate) const MIGRATIONS: [&str; 21] = [
     "task changes feed",
     "index for changes",
     "idempotency keys",
+    "task fields",
 ];
 
 pub(crate) struct Database {

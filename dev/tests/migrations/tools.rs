@@ -118,10 +118,10 @@ async fn alembic_proposes_nothing_with_the_documented_lines() {
     let models = project.read("models.py");
     project.write(
         "models.py",
-        &format!("{models}    category: Optional[str] = None\n").replace("max_length=200", "max_length=300"),
+        &format!("{models}    project: Optional[str] = None\n").replace("max_length=200", "max_length=300"),
     );
     let proposal = autogenerate(&project, "0").await;
-    assert!(proposal.contains("op.add_column('tasks', sa.Column('category'"), "{proposal}");
+    assert!(proposal.contains("op.add_column('tasks', sa.Column('project'"), "{proposal}");
     assert!(proposal.contains("op.alter_column('tasks', 'title'") && !proposal.contains("op.drop"), "{proposal}");
 }
 

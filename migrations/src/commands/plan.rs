@@ -13,6 +13,7 @@ use crate::migration;
 use crate::options::Options;
 use crate::schema::catalog::TasksTable;
 use crate::schema::change::Change;
+use crate::schema::field_columns;
 use crate::schema::priority_check;
 use crate::sql::{brief_transaction, string_literal};
 use crate::task_table;
@@ -23,6 +24,8 @@ use crate::user_table::{self, SESSION_SETTING};
 pub struct Plan {
     /// Empty when there is nothing to do.
     pub changes: Vec<PlannedChange>,
+    /// What the owner of the database may want to know, each a sentence.
+    pub notes: Vec<String>,
 }
 
 /// One change of a [`Plan`].
@@ -37,9 +40,16 @@ pub struct PlannedChange {
 impl fmt::Display for Plan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.changes.is_empty() {
-            return writeln!(formatter, "-- There is nothing to do.");
+            writeln!(formatter, "-- There is nothing to do.")?;
+        } else {
+            writeln!(
+                formatter,
+                "-- What `migrate up` would do. To do it by hand: psql --set ON_ERROR_STOP=1 --file …"
+            )?;
         }
-        writeln!(formatter, "-- What `migrate up` would do. To do it by hand: psql --set ON_ERROR_STOP=1 --file …")?;
+        for note in &self.notes {
+            writeln!(formatter, "-- Note: {note}")?;
+        }
         for change in &self.changes {
             write!(formatter, "\n-- {}\n{}\n", change.description, change.statements.join("\n"))?;
         }
@@ -65,12 +75,13 @@ async fn run(database: &mut PgConnection, options: &Options) -> Result<Plan, Mig
     history::verify_checksums(&applied)?;
 
     let tasks = TasksTable::read(database).await?;
+    let notes = tasks.as_ref().map(field_columns::notes).unwrap_or_default();
     if applied.is_empty() {
         task_table::require(database, tasks.as_ref(), options.task_table.as_deref()).await?;
         if let Some(tasks) = &tasks {
             let changes = adoption::required_changes(database, tasks, auth_user_table).await?;
             let changes = changes.iter().map(planned_change);
-            return Ok(Plan { changes: [session_settings("")].into_iter().chain(changes).collect() });
+            return Ok(Plan { changes: [session_settings("")].into_iter().chain(changes).collect(), notes });
         }
     }
 
@@ -86,7 +97,7 @@ async fn run(database: &mut PgConnection, options: &Options) -> Result<Plan, Mig
     let pending: Vec<_> = migration::up_files().filter(|file| !applied.contains_key(&file.version)).collect();
     if pending.is_empty() {
         let settings = (priority_check.len() > 0).then(|| session_settings(""));
-        return Ok(Plan { changes: settings.into_iter().chain(priority_check).collect() });
+        return Ok(Plan { changes: settings.into_iter().chain(priority_check).collect(), notes });
     }
     let settings = if applied.is_empty() {
         let users = user_table::choose(database, auth_user_table).await?;
@@ -101,7 +112,8 @@ async fn run(database: &mut PgConnection, options: &Options) -> Result<Plan, Mig
         statements: vec![brief_transaction(&statements)],
     });
     let migrations = pending.into_iter().map(planned_migration);
-    Ok(Plan { changes: [settings].into_iter().chain(preparation).chain(migrations).chain(priority_check).collect() })
+    let changes = [settings].into_iter().chain(preparation).chain(migrations).chain(priority_check).collect();
+    Ok(Plan { changes, notes })
 }
 
 fn planned_change(change: &Change) -> PlannedChange {

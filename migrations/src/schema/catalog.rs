@@ -3,6 +3,7 @@
 use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 
 use crate::bookkeeping::Bookkeeping;
+use crate::schema::functions::{self, Function};
 use crate::schema::sync_tables::SyncTables;
 use crate::schema::triggers::Triggers;
 
@@ -19,6 +20,7 @@ pub(crate) struct TasksTable {
     /// The names in its schema that a new index cannot have, of those that begin with `idx_tasks_`.
     pub(crate) taken_names: Vec<String>,
     pub(crate) triggers: Triggers,
+    pub(crate) functions: Vec<Function>,
     /// The names of its rewrite rules, quoted for SQL.
     pub(crate) rules: Vec<String>,
     pub(crate) fences: FencesTable,
@@ -53,6 +55,8 @@ pub(crate) struct Column {
     pub(crate) name: String,
     /// As `pg_type` names it, without length.
     pub(crate) type_name: String,
+    /// As SQL declares it, with its length: `character varying(36)`.
+    pub(crate) declared_type: String,
     pub(crate) not_null: bool,
     /// Whether an insert may omit the column: it has a default, is an identity column or is generated.
     pub(crate) filled_by_database: bool,
@@ -139,6 +143,7 @@ impl TasksTable {
             indexes: indexes(database).await?,
             taken_names: taken_names(database).await?,
             triggers: Triggers::read(database).await?,
+            functions: functions::read(database).await?,
             rules: rules(database).await?,
             fences: fences(database).await?,
             sync_tables: SyncTables::read(database).await?,
@@ -171,6 +176,7 @@ async fn columns(database: &mut PgConnection) -> Result<Vec<Column>, sqlx::Error
         "select
             quote_ident(attname) as name,
             typname::text as type_name,
+            format_type(atttypid, atttypmod) as declared_type,
             attnotnull as not_null,
             atthasdef or attidentity <> '' or attgenerated <> '' as filled_by_database,
             pg_get_expr(adbin, adrelid) as default

@@ -6,6 +6,8 @@
 //! |---|---|
 //! | [`catalog`] | the table as PostgreSQL's catalog describes it |
 //! | [`expected_schema`] | the columns, checks and indexes that the functions need |
+//! | [`field_columns`] | the columns that the functions can do without: tags, category, recurrence |
+//! | [`functions`] | the functions in the schema of our own that statements call |
 //! | [`triggers`] | the triggers that maintain `updated_at`, `version` and `changed_in`, and record deleted tasks |
 //! | [`sync_tables`] | the tables of deleted tasks, of the epoch and of idempotency keys |
 //! | [`change`] | a change as SQL, with the SQL that undoes it |
@@ -27,6 +29,8 @@ pub(crate) mod comparison;
 pub(crate) mod completion;
 pub(crate) mod difference;
 pub(crate) mod expected_schema;
+pub(crate) mod field_columns;
+pub(crate) mod functions;
 pub(crate) mod orphans;
 pub(crate) mod other_tables;
 pub(crate) mod priority_check;

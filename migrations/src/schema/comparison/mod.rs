@@ -10,7 +10,9 @@ use crate::schema::soft_delete;
 mod checks;
 mod columns;
 mod fences;
+mod field_columns;
 mod foreign_keys;
+mod functions;
 mod indexes;
 mod other_names;
 mod sync_tables;
@@ -46,6 +48,8 @@ pub(crate) async fn differences(
     }));
     differences.extend(fences::schema_difference(tasks));
     differences.extend(columns::differences(database, tasks).await?);
+    differences.extend(field_columns::differences(tasks));
+    differences.extend(functions::difference(tasks));
     differences.extend(soft_delete::differences(database, tasks).await?);
     differences.extend(priority_spelling::difference(database, tasks).await?);
     differences.extend(sync_tables::tables_of_triggers(tasks));
