@@ -1,7 +1,7 @@
 //! A table of another back end with rules of its own: lengths, checks, defaults, spellings and references.
 
 use dev::services::database::{USER_TABLE, connect};
-use dev::testing::client::TestUser;
+use dev::testing::client::{TestResponse, TestUser};
 use dev::testing::database::TestDatabase;
 use serde_json::json;
 
@@ -334,4 +334,71 @@ async fn letters_that_the_encoding_lacks_are_the_clients_failure() {
         assert_eq!(response.expect_invalid_at(&[""])["detail"], "The task breaks a rule of the database");
     }
     ada.get("/api/tasks?search=%E7%89%9B").await.expect_invalid_at(&["/search"]);
+}
+
+#[tokio::test]
+async fn refused_operation_is_named() {
+    let title = "varchar(100) not null constraint title_length check (length(title) >= 3)";
+    let description = "text constraint no_shouting check (description <> upper(description))";
+    let priority = "varchar(20) constraint known check (priority in ('low', 'high'))";
+    let (_api, _database, ada) = adopted(title, description, priority).await;
+    let id = ada.create(json!({"title": "Buy salt"})).await["id"].clone();
+    let long = "x".repeat(101);
+    for (fields, pointer, detail) in [
+        (json!({"title": long}), "/operations/2/title", "title must have at most 100 characters"),
+        (json!({"title": "x"}), "/operations/2/title", "title must have at least 3 characters"),
+        (json!({"title": "Buy tea", "priority": "medium"}), "/operations/2/priority", "priority must be low or high"),
+        // The rule does not tell which description broke it.
+        (json!({"title": "Buy tea", "description": "NOW"}), "", "The task breaks a rule of the database"),
+    ] {
+        for mut operation in [json!({"op": "create"}), json!({"op": "update", "id": id})] {
+            operation.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
+            let other = json!({"op": "create", "title": "Buy milk", "description": "Oat", "priority": "low"});
+            let body = json!({"operations": [other, other, operation, other]});
+            let response = ada.post("/api/tasks/bulk", &body).await.expect_status(422);
+            let errors = response["errors"].as_array().expect("errors");
+            assert_eq!(errors.len(), 1, "{response:?}");
+            assert_eq!((&errors[0]["pointer"], &errors[0]["detail"]), (&json!(pointer), &json!(detail)));
+        }
+    }
+    assert_eq!(ada.get("/api/tasks").await.expect_status(200).tasks().len(), 1);
+}
+
+/// What was done beside a refused operation is not done again when the request is repeated, though the rule is gone.
+#[tokio::test]
+async fn repeated_bulk_does_only_what_was_refused() {
+    let title = "text not null constraint no_shouting check (title <> upper(title))";
+    let (_api, database, ada) = adopted(title, PLAIN[1], PLAIN[2]).await;
+    let id = ada.create(json!({"title": "Buy salt"})).await["id"].clone();
+    let body = json!({"atomic": false, "operations": [
+        {"op": "create", "title": "Buy milk"},
+        {"op": "complete", "id": id},
+        {"op": "create", "title": "BUY BREAD"},
+        {"op": "create", "title": "Buy tea"},
+        {"op": "complete", "id": "no such id"},
+        {"op": "complete", "id": id},
+    ]});
+    let send = async || {
+        ada.send(ada.request("POST", "/api/tasks/bulk").header("idempotency-key", "shopping").json(&body)).await
+    };
+    let statuses = |response: &TestResponse| -> Vec<i64> {
+        let results = response["results"].as_array().expect("results");
+        results.iter().map(|result| result["status"].as_i64().expect("a status")).collect()
+    };
+    let first = send().await.expect_status(200);
+    assert_eq!(statuses(&first), [201, 200, 422, 201, 404, 200]);
+    let again = send().await.expect_status(200);
+    assert_eq!(again["results"], first["results"]);
+    database.run("alter table tasks drop constraint no_shouting").await;
+    let after = send().await.expect_status(200);
+    assert_eq!(statuses(&after), [201, 200, 201, 201, 404, 200]);
+    for index in [0, 1, 3, 5] {
+        assert_eq!(after["results"][index], first["results"][index], "{index}");
+    }
+    let list = ada.get("/api/tasks?sort=created&order=asc").await.expect_status(200);
+    let titles: Vec<_> = list.tasks().iter().map(|task| task["title"].clone()).collect();
+    assert_eq!(titles, ["Buy salt", "Buy milk", "Buy tea", "BUY BREAD"]);
+    let replay = send().await.expect_status(200);
+    assert_eq!(replay.header("idempotent-replayed"), Some("true"));
+    assert_eq!(replay["results"], after["results"]);
 }

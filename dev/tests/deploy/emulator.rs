@@ -180,6 +180,7 @@ async fn every_function_handles_all_its_routes() {
                 "create-task" => (201, Some(r#"{"title":"Buy bread"}"#)),
                 "update-task" => (200, Some(r#"{"title":"Buy butter"}"#)),
                 "delete-task" => (204, None),
+                "bulk-tasks" => (200, Some(r#"{"operations":[{"op":"create","title":"Buy bread"}]}"#)),
                 "health" if route.is_fallback() => (404, None),
                 _ => (200, None),
             };
@@ -192,6 +193,12 @@ async fn every_function_handles_all_its_routes() {
                 "update-task" => assert_eq!((&returned["id"], &returned["title"]), (&task["id"], &json!("Buy butter"))),
                 "complete-task" => assert_eq!((&returned["id"], &returned["completed"]), (&task["id"], &json!(true))),
                 "list-tasks" => assert!(returned.as_array().unwrap().contains(&task)),
+                "list-changes" => {
+                    let changes = returned["changes"].as_array().unwrap();
+                    assert!(changes.iter().any(|change| change["task"]["id"] == task["id"]), "{returned}");
+                }
+                "task-stats" => assert!(returned["total"].as_i64() > Some(0), "{returned}"),
+                "bulk-tasks" => assert_eq!(returned["results"][0]["task"]["title"], "Buy bread", "{returned}"),
                 "delete-task" => assert_eq!(answer.get("body").and_then(Value::as_str).unwrap_or_default(), ""),
                 _ => {}
             }

@@ -159,7 +159,7 @@ async fn check_page_by_cursor(million: &MillionTasks, findings: &mut Findings, l
     let requirements = if list.contains("title") || list.contains("priority") {
         &[Requirement::ReadsTasksOnce][..]
     } else {
-        &[Requirement::MaxBlocks(MAX_PAGE_BLOCKS), Requirement::ReadsOnly(read)]
+        &[Requirement::ReadsPage(read)]
     };
     findings.check(&format!("page by cursor, {list}"), million, &plans[0], requirements);
 }
@@ -258,6 +258,10 @@ enum Requirement {
     ByKey,
     /// The scans read this number of tasks in all.
     ReadsOnly(u64),
+    /// As `ReadsOnly`, from few blocks. The primary key and an index of the other back end that has the tasks of all users in
+    /// the order of the page may be read instead: PostgreSQL expects the tasks of a user with a tenth of them all to be
+    /// spread evenly.
+    ReadsPage(u64),
     /// Each task of the user is read once. Where several processes read them, PostgreSQL rounds the numbers.
     ReadsTasksOnce,
 }
@@ -269,6 +273,13 @@ impl Findings {
             Requirement::MaxBlocks(blocks) => plan.blocks() <= *blocks,
             Requirement::ByKey => plan.indexes_of_tasks().iter().all(|index| index.ends_with("_pkey")),
             Requirement::ReadsOnly(rows) => plan.rows_read() == *rows,
+            Requirement::ReadsPage(rows) => {
+                let reads = |is_index: &dyn Fn(&str) -> bool| plan.indexes_of_tasks().into_iter().any(is_index);
+                let reads_all_users =
+                    reads(&|index| million.indexes_of_other_back_end.iter().any(|other| other == index));
+                let is_of_page = plan.rows_read() == *rows || reads(&|index| index.ends_with("_pkey"));
+                reads_all_users || is_of_page && plan.blocks() <= MAX_PAGE_BLOCKS
+            }
             Requirement::ReadsTasksOnce => plan.rows_read().abs_diff(TASKS_OF_USER) < 10,
         };
         let is_fast = plan.milliseconds() < MAX_TIME;

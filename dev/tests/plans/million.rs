@@ -20,6 +20,8 @@ pub(crate) const DATED_TASKS: u64 = 66_666;
 pub(crate) struct MillionTasks {
     /// The name of the layout.
     pub(crate) name: &'static str,
+    /// The names of the indexes that do not lead with the user, without the primary key.
+    pub(crate) indexes_of_other_back_end: Vec<String>,
     database: TestDatabase,
     stack: Stack,
     /// The user with 100,000 tasks.
@@ -98,7 +100,17 @@ impl MillionTasks {
             user("1")
         ))
         .await;
-        run("vacuum (analyze) tasks").await;
+        run(&format!(
+            "insert into tasks_api.task_tombstones (user_id, task_id, deleted_in)
+             select {}, 'deleted-' || n, pg_current_xact_id() from generate_series(1, 20000) as n",
+            user("n % 999 + 2")
+        ))
+        .await;
+        run("vacuum (analyze) tasks, tasks_api.task_tombstones").await;
+        let of_all_users = "select indexrelid::regclass::text from pg_index
+            join pg_attribute on attrelid = indrelid and attnum = indkey[0]
+            where indrelid = 'tasks'::regclass and not indisprimary and attname <> 'user_id'";
+        let of_all_users = sql.query(of_all_users, &[]).await.expect("indexes");
         for setting in EXPLAIN {
             run(&format!("alter database {} set {setting}", database.name())).await;
         }
@@ -110,7 +122,8 @@ impl MillionTasks {
         let stack = stack.unwrap_or_else(|error| panic!("{error}"));
         let id = layout.map_or("user-1", |layout| layout.user);
         let user = ApiClient::new(stack.base_url()).user(id, &stack.token(id));
-        Self { name, database, stack, user }
+        let indexes_of_other_back_end = of_all_users.iter().map(|index| index.get(0)).collect();
+        Self { name, indexes_of_other_back_end, database, stack, user }
     }
 
     /// Sends a request. Returns the response and the plans of its statements about tasks, of which there must be this

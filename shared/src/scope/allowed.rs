@@ -15,7 +15,7 @@ pub(super) const SOURCE_FUNCTIONS: [&str; 4] =
     ["generate_series", "jsonb_array_elements", "jsonb_to_recordset", "unnest"];
 
 /// Functions that an insert can call for its values. None is an aggregate.
-pub(super) const INSERT_FUNCTIONS: [&str; 11] = [
+pub(super) const INSERT_FUNCTIONS: [&str; 13] = [
     "coalesce",
     "gen_random_uuid",
     "greatest",
@@ -25,6 +25,8 @@ pub(super) const INSERT_FUNCTIONS: [&str; 11] = [
     "now",
     "nullif",
     "pg_typeof",
+    "tasks_api.label_for",
+    "tasks_api.tags_for",
     "trim",
     "upper",
 ];

@@ -2,6 +2,7 @@
 //!
 //! Only successes are stored. Nothing is stored before the write, so there is no key whose outcome is unknown.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
@@ -155,9 +156,7 @@ impl UserScope {
         request: &'a KeyedRequest<'a>,
         params: Vec<SqlParam<'a>>,
     ) -> Result<KeyedOutcome, DbError> {
-        let params: Vec<SqlParam<'a>> = self.key_params(request).into_iter().chain(params).collect();
-        let query = |params| Query { may_wait: true, ..Query::prepared(statement.name(), statement.sql(), params) };
-        self.outcome(request, self.send_write(query, &params).await.map(|result| result.rows))
+        self.send_keyed(statement.name(), statement.sql().into(), request, params).await
     }
 
     /// Executes a keyed insert: one round trip. `columns` are as for [`UserScope::insert`].
@@ -169,10 +168,7 @@ impl UserScope {
     ) -> Result<KeyedOutcome, DbError> {
         let statement = statement.as_insert();
         let sql = statement.sql_without(|column| columns.get(column).is_some_and(Option::is_none));
-        let columns = columns.into_iter().flatten().flatten();
-        let params: Vec<SqlParam<'a>> = self.key_params(request).into_iter().chain(columns).collect();
-        let query = |params| Query { may_wait: true, ..Query::prepared(statement.name(), sql.clone(), params) };
-        self.outcome(request, self.send_write(query, &params).await.map(|result| result.rows))
+        self.send_keyed(statement.name(), sql, request, columns.into_iter().flatten().flatten()).await
     }
 
     /// Executes a keyed write with an insert for each of these groups: one round trip. `params` are `$6` and following.
@@ -183,16 +179,22 @@ impl UserScope {
         groups: &[Vec<bool>],
         params: Vec<SqlParam<'a>>,
     ) -> Result<KeyedOutcome, DbError> {
-        let sql = statement.sql_with(groups);
-        let params: Vec<SqlParam<'a>> = self.key_params(request).into_iter().chain(params).collect();
-        let may_wait = request.key.is_of_client();
-        let query = |params| Query { may_wait, ..Query::prepared(statement.name(), sql.clone(), params) };
-        self.outcome(request, self.send_write(query, &params).await.map(|result| result.rows))
+        self.send_keyed(statement.name(), statement.sql_with(groups), request, params).await
     }
 
-    /// `$3` to `$5`.
-    fn key_params<'a>(&'a self, request: &'a KeyedRequest<'a>) -> [SqlParam<'a>; 3] {
-        [&request.key.0, &request.fingerprint, self.request_id()].map(SqlParam::from_str)
+    /// `params` are `$6` and following.
+    async fn send_keyed<'a>(
+        &'a self,
+        name: &'static str,
+        sql: Cow<'static, str>,
+        request: &'a KeyedRequest<'a>,
+        params: impl IntoIterator<Item = SqlParam<'a>>,
+    ) -> Result<KeyedOutcome, DbError> {
+        let of_key = [&request.key.0, &request.fingerprint, self.request_id()].map(SqlParam::from_str);
+        let params: Vec<SqlParam<'a>> = of_key.into_iter().chain(params).collect();
+        let may_wait = request.key.is_of_client();
+        let query = |params| Query { may_wait, ..Query::prepared(name, sql.clone(), params) };
+        self.outcome(request, self.send_write(query, &params).await.map(|result| result.rows))
     }
 
     async fn stored_answer(&self, request: &KeyedRequest<'_>) -> Result<Option<KeyedOutcome>, StoreError> {

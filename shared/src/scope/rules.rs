@@ -70,29 +70,45 @@ impl UserScope {
         fields: &[(&str, Option<&str>)],
         error: DbError,
     ) -> StoreError {
+        self.explain_rows(noun, &[fields], error).await.0
+    }
+
+    /// The failure of a write of several rows, each with fields as for [`UserScope::explain`], and which row broke the rule.
+    /// `None` if the texts do not tell; then the failure has no fields.
+    pub(crate) async fn explain_rows<'a>(
+        &self,
+        noun: &'static Noun,
+        rows: &[impl AsRef<[(&'a str, Option<&'a str>)]>],
+        error: DbError,
+    ) -> (StoreError, Option<usize>) {
+        let only_row = (rows.len() == 1).then_some(0);
         // The server does not tell which text has the character.
         if error.kind() == DbErrorKind::Rejected(Rejection::Encoding) {
-            return StoreError::BrokenRule(noun, InvalidInput(Vec::new()), error);
+            return (StoreError::BrokenRule(noun, InvalidInput(Vec::new()), error), only_row);
         }
         let DbErrorKind::Rejected(rejection @ (Rejection::Rule | Rejection::Unique | Rejection::ForeignKey)) =
             error.kind()
         else {
-            return StoreError::about_user(noun, error);
+            return (StoreError::about_user(noun, error), None);
         };
         // The rejection is the failure to report, whatever becomes of this query.
         let rules = self.rules_broken_by(noun.table, &error).await.unwrap_or_default();
         if rejection == Rejection::ForeignKey && rules.iter().all(|rule| rule.column == "user_id") {
-            return StoreError::about_user(noun, error);
+            return (StoreError::about_user(noun, error), None);
         }
         if rules.iter().any(|rule| rule.kind == RuleKind::UniqueId) {
-            return StoreError::IdInUse(noun, error);
+            return (StoreError::IdInUse(noun, error), None);
         }
+        let breaks_rule = |fields: &[(&str, Option<&str>)]| rules.iter().any(|rule| certainly_breaks(rule, fields));
+        let row = only_row.or_else(|| rows.iter().position(|fields| breaks_rule(fields.as_ref())));
+        let fields = row.and_then(|row| rows.get(row)).map_or(&[][..], AsRef::as_ref);
         let failures = rules.iter().filter_map(|rule| failure(rule, fields, error.rejected_by().constraint));
         let failures = InvalidInput(failures.collect());
-        match rejection {
+        let error = match rejection {
             Rejection::Unique => StoreError::Conflict(failures, error),
             _ => StoreError::BrokenRule(noun, failures, error),
-        }
+        };
+        (error, row)
     }
 
     /// The rules of `table` that can be the reason for a rejection.
@@ -104,6 +120,28 @@ impl UserScope {
         let constraint = rejected_by.constraint.map_or(SqlParam::NULL, SqlParam::from_str);
         let rows = self.catalog(Query::new("rules", RULES, vec![SqlParam::from_str(table), constraint])).await?;
         rows.iter().filter_map(|row| rule(row).transpose()).collect()
+    }
+}
+
+/// Whether the text of a field breaks this rule, if the rule has a usual form.
+fn certainly_breaks(ColumnRule { column, kind }: &ColumnRule, fields: &[(&str, Option<&str>)]) -> bool {
+    let text = fields.iter().find(|(name, _)| name == column).and_then(|(_, text)| *text);
+    let (Some(text), false) = (text, matches!(kind, RuleKind::Check(definition) if is_unusual(definition))) else {
+        return false;
+    };
+    let length = text.chars().count();
+    match kind {
+        RuleKind::MaxLength(max) => length > *max,
+        RuleKind::Check(definition) if definition.contains("length(") => {
+            let (min, max) = length_limits(definition);
+            min.is_some_and(|min| length < min) || max.is_some_and(|max| length > max)
+        }
+        RuleKind::Check(definition) => {
+            // Without regard to case, because the check may compare with the text in lower case.
+            let is_other = |word: &String| !word.eq_ignore_ascii_case(text);
+            words_of_list(definition).is_some_and(|words| words.iter().all(is_other))
+        }
+        RuleKind::Constraint | RuleKind::Unique | RuleKind::UniqueId | RuleKind::NotNull => false,
     }
 }
 
@@ -137,7 +175,7 @@ fn unknown_rule(constraint: Option<&str>) -> Option<String> {
 /// `must have at most 50 characters`, `must be low, medium or high`: what a check of a usual form demands. `length` is that
 /// of the text that broke it.
 fn check_sentence(definition: &str, length: Option<usize>) -> Option<String> {
-    if ["NOT (", "octet_length(", "bit_length("].iter().any(|unusual| definition.contains(unusual)) {
+    if is_unusual(definition) {
         return None;
     }
     if definition.contains("length(") {
@@ -152,12 +190,24 @@ fn check_sentence(definition: &str, length: Option<usize>) -> Option<String> {
             (_, max) => max.map(|max| format!("must have at most {max} characters")),
         };
     }
+    let words = words_of_list(definition)?;
+    let (last, first) = words.split_last()?;
+    Some(if first.is_empty() { format!("must be {last}") } else { format!("must be {} or {last}", first.join(", ")) })
+}
+
+/// Whether a check has not the form that its words suggest.
+fn is_unusual(definition: &str) -> bool {
+    ["NOT (", "octet_length(", "bit_length("].iter().any(|unusual| definition.contains(unusual))
+}
+
+/// The values that a check allows, if it is a list of them.
+fn words_of_list(definition: &str) -> Option<Vec<String>> {
+    if definition.matches("= ANY (").count() != 1 {
+        return None;
+    }
     // A quote within a literal is doubled.
     let definition = definition.replace("''", "\0");
-    let is_list = definition.matches("= ANY (").count() == 1;
-    let words: Vec<String> = definition.split('\'').skip(1).step_by(2).map(|word| word.replace('\0', "'")).collect();
-    let (last, first) = words.split_last().filter(|_| is_list)?;
-    Some(if first.is_empty() { format!("must be {last}") } else { format!("must be {} or {last}", first.join(", ")) })
+    Some(definition.split('\'').skip(1).step_by(2).map(|word| word.replace('\0', "'")).collect())
 }
 
 /// The smallest and the largest length that comparisons with a number allow: `length(title) >= 3`.

@@ -4,14 +4,36 @@
 
 use serde::Deserialize;
 
+use super::columns::known_times;
 use super::due_date::DueDate;
 use super::model::{Deleted, Task, TaskId};
 use crate::db::RowId;
 use crate::time::Timestamp;
 
-/// The microseconds from the Unix epoch to a time, which has a time zone or means UTC. Infinity is the largest number.
-macro_rules! microseconds {
-    ($time:literal) => {
+/// The expression that [`task`] reads, of a query whose rows are those of `tasks`.
+///
+/// Times are microseconds since the Unix epoch; those without a time zone mean UTC. Infinity is the largest number.
+macro_rules! answer {
+    () => {
+        concat!(
+            "jsonb_build_object('id', id, 'title', title, 'description', description, ",
+            "'completed', coalesce(completed, false), 'priority', priority, ",
+            "'due_date', ",
+            answer!(microseconds of "due_date"),
+            ", 'due_date_has_zone', pg_typeof(due_date) = 'timestamptz'::regtype, ",
+            "'due_date_marker', ",
+            answer!(microseconds of "due_date_marker"),
+            ", 'created_at', ",
+            answer!(microseconds of "created_at"),
+            ", 'updated_at', ",
+            answer!(microseconds of "updated_at"),
+            ", 'version', version, 'transaction', changed_in::text, ",
+            "'tags', tasks_api.as_tags(tags), 'category', tasks_api.as_label(category), 'completed_at', ",
+            answer!(microseconds of "tasks_api.as_instant(completed_at)"),
+            ")"
+        )
+    };
+    (microseconds of $time:literal) => {
         concat!(
             "case when isfinite(",
             $time,
@@ -26,29 +48,9 @@ macro_rules! microseconds {
     };
 }
 
-/// The expression that [`task`] reads, of a query whose rows are those of `tasks`.
-macro_rules! answer {
-    () => {
-        concat!(
-            "jsonb_build_object('id', id, 'title', title, 'description', description, ",
-            "'completed', coalesce(completed, false), 'priority', priority, ",
-            "'due_date', ",
-            microseconds!("due_date"),
-            ", 'due_date_has_zone', pg_typeof(due_date) = 'timestamptz'::regtype, ",
-            "'due_date_marker', ",
-            microseconds!("due_date_marker"),
-            ", 'created_at', ",
-            microseconds!("created_at"),
-            ", 'updated_at', ",
-            microseconds!("updated_at"),
-            ", 'version', version, 'transaction', changed_in::text)"
-        )
-    };
-}
+pub(super) use answer;
 
-pub(super) use {answer, microseconds};
-
-/// The members of [`answer`].
+/// The members of [`answer`]. An answer that an earlier release has stored lacks some of the optional ones.
 #[derive(Debug, Deserialize)]
 struct Answer {
     id: RowId,
@@ -63,6 +65,9 @@ struct Answer {
     updated_at: Option<i64>,
     version: i64,
     transaction: Option<String>,
+    tags: Option<Vec<String>>,
+    category: Option<String>,
+    completed_at: Option<i64>,
 }
 
 /// Reads the answer to a delete, which has the member `transaction` alone.
@@ -74,7 +79,7 @@ pub(super) fn deleted(json: &str) -> Option<Deleted> {
 pub(super) fn task(json: &str, user_id: &str) -> Option<Task> {
     let answer: Answer = serde_json::from_str(json).ok()?;
     let time = |microseconds: Option<i64>| microseconds.map(Timestamp::from_microseconds);
-    let (created_at, updated_at) = (time(answer.created_at), time(answer.updated_at));
+    let (created_at, updated_at) = known_times(time(answer.created_at), time(answer.updated_at));
     let due_date = time(answer.due_date);
     let marker = time(answer.due_date_marker);
     Some(Task {
@@ -85,8 +90,11 @@ pub(super) fn task(json: &str, user_id: &str) -> Option<Task> {
         completed: answer.completed,
         priority: answer.priority,
         due_date: due_date.map(|due_date| DueDate::from_columns(due_date, answer.due_date_has_zone, marker)),
-        created_at: created_at.or(updated_at).unwrap_or(Timestamp::EPOCH),
-        updated_at: updated_at.or(created_at).unwrap_or(Timestamp::EPOCH),
+        created_at,
+        updated_at,
+        tags: answer.tags.unwrap_or_default(),
+        category: answer.category,
+        completed_at: time(answer.completed_at),
         version: answer.version,
         transaction: answer.transaction,
     })

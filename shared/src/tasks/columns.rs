@@ -8,11 +8,13 @@ use crate::time::Timestamp;
 /// The columns that [`task`] decodes, in this order.
 ///
 /// One says whether due dates have a zone: behind a pooler that prepares statements again, the driver's description of a
-/// result can be out of date.
+/// result can be out of date. A function `as_…` returns null for a column that an earlier back end had, if its type does not
+/// fit.
 macro_rules! task_columns {
     () => {
         "id, title, description, coalesce(completed, false), priority, due_date, \
-         pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version"
+         pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version, \
+         tasks_api.as_tags(tags), tasks_api.as_label(category), tasks_api.as_instant(completed_at)"
     };
 }
 
@@ -28,14 +30,23 @@ macro_rules! written_columns {
     };
 }
 
-pub(super) use {task_columns, written_columns};
+/// Nulls in the place of [`task_columns`].
+macro_rules! no_task_columns {
+    () => {
+        "null, null, null, null, null, null, null, null, null, null, null, null, null, null"
+    };
+}
 
-/// Decodes [`task_columns`]. If an earlier back end stored only one of the two times, it stands for both.
+/// How many [`task_columns`] there are.
+pub(super) const TASK_COLUMNS: usize = 14;
+
+pub(super) use {no_task_columns, task_columns, written_columns};
+
+/// Decodes [`task_columns`].
 pub(super) fn task(row: &Row, user_id: &str) -> Result<Task, DbError> {
     let due_date: Option<Timestamp> = row.get(DUE_DATE)?;
     let (has_zone, marker): (bool, Option<Timestamp>) = (row.get(6)?, row.get(7)?);
-    let created_at: Option<Timestamp> = row.get(CREATED_AT)?;
-    let updated_at: Option<Timestamp> = row.get(UPDATED_AT)?;
+    let (created_at, updated_at) = known_times(row.get(CREATED_AT)?, row.get(UPDATED_AT)?);
     Ok(Task {
         id: TaskId::new(row.get(0)?),
         user_id: user_id.to_owned(),
@@ -44,14 +55,23 @@ pub(super) fn task(row: &Row, user_id: &str) -> Result<Task, DbError> {
         completed: row.get(3)?,
         priority: row.get(4)?,
         due_date: due_date.map(|due_date| DueDate::from_columns(due_date, has_zone, marker)),
-        created_at: created_at.or(updated_at).unwrap_or(Timestamp::EPOCH),
-        updated_at: updated_at.or(created_at).unwrap_or(Timestamp::EPOCH),
+        created_at,
+        updated_at,
         version: row.get(10)?,
+        tags: row.get::<Option<Vec<String>>>(11)?.unwrap_or_default(),
+        category: row.get(12)?,
+        completed_at: row.get(13)?,
         transaction: None,
     })
 }
 
+/// `created_at` and `updated_at`. If an earlier back end stored only one of the two, it stands for both.
+pub(super) fn known_times(created_at: Option<Timestamp>, updated_at: Option<Timestamp>) -> (Timestamp, Timestamp) {
+    let known = |time: Option<Timestamp>, other| time.or(other).unwrap_or(Timestamp::EPOCH);
+    (known(created_at, updated_at), known(updated_at, created_at))
+}
+
 /// Decodes [`written_columns`].
 pub(super) fn written_task(row: &Row, user_id: &str) -> Result<Task, DbError> {
-    Ok(Task { transaction: row.get(11)?, ..task(row, user_id)? })
+    Ok(Task { transaction: row.get(TASK_COLUMNS)?, ..task(row, user_id)? })
 }

@@ -1,6 +1,6 @@
 //! Setting or toggling whether a task is completed.
 
-use super::answer::{answer, microseconds};
+use super::answer::answer;
 use super::change::unchanged;
 use super::columns::{task_columns, written_columns};
 use super::fingerprint::OfTask;

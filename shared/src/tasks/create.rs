@@ -1,11 +1,11 @@
 //! Storing a new task.
 
-use super::answer::{answer, microseconds};
+use super::answer::answer;
 use super::columns::{task_columns, written_columns};
 use super::due_date::DueDate;
 use super::input::NewTask;
 use super::model::{TASK, Task};
-use super::repository::{UserTasks, fields};
+use super::repository::UserTasks;
 use crate::db::{DbError, DbErrorKind, Rejection, SqlParam, cause_chain};
 use crate::input::{Failure, InvalidInput};
 use crate::output::Written;
@@ -21,10 +21,10 @@ macro_rules! create {
             $name,
             concat!(
                 "\
-insert into tasks (user_id, title, description, completed, priority, due_date, due_date_marker, idempotency_key",
+insert into tasks (user_id, title, description, completed, priority, due_date, due_date_marker, tags, category, idempotency_key",
                 $id_column,
                 ")
-select $1, $3, $4, $5, $6, $7, case when $8::boolean <> (pg_typeof((null::tasks).due_date) = 'timestamp'::regtype) then $9::timestamp end, $10",
+select $1, $3, $4, $5, $6, $7, case when $8::boolean <> (pg_typeof((null::tasks).due_date) = 'timestamp'::regtype) then $9::timestamp end, tasks_api.tags_for($10::text[], (null::tasks).tags), tasks_api.label_for($11::text, (null::tasks).category), $12",
                 $id_value,
                 "
 where not exists (select from tasks_api.task_fences where attempt = $2)
@@ -47,10 +47,10 @@ macro_rules! keyed_create {
                 concat!(
                     "\
 changed as (
-insert into tasks (user_id, title, description, completed, priority, due_date, due_date_marker",
+insert into tasks (user_id, title, description, completed, priority, due_date, due_date_marker, tags, category",
                     $id_column,
                     ")
-select $1, $6, $7, $8, $9, $10, case when $11::boolean <> (pg_typeof((null::tasks).due_date) = 'timestamp'::regtype) then $12::timestamp end",
+select $1, $6, $7, $8, $9, $10, case when $11::boolean <> (pg_typeof((null::tasks).due_date) = 'timestamp'::regtype) then $12::timestamp end, tasks_api.tags_for($13::text[], (null::tasks).tags), tasks_api.label_for($14::text, (null::tasks).category)",
                     $id_value,
                     "
 where not exists (select from prior)
@@ -66,9 +66,9 @@ returning id::text as task_id, ",
 }
 
 static CREATE: Insert = create!("create", "", "");
-static CREATE_WITH_ID: Insert = create!("create with id", ", id", ", $11");
+static CREATE_WITH_ID: Insert = create!("create with id", ", id", ", $13");
 static KEYED_CREATE: KeyedInsert = keyed_create!("keyed create", "", "");
-static KEYED_CREATE_WITH_ID: KeyedInsert = keyed_create!("keyed create with id", ", id", ", $13");
+static KEYED_CREATE_WITH_ID: KeyedInsert = keyed_create!("keyed create with id", ", id", ", $15");
 
 /// Fails as each statement about the user does, if it does.
 static USER: Read = Read::new("user", "select from tasks where user_id = $1 limit 0");
@@ -127,8 +127,7 @@ impl UserTasks<'_> {
                 Err(error) => StoreError::about_user(&TASK, error),
             };
         }
-        let fields = fields(Some(&new.title), new.description.as_deref(), new.priority);
-        match self.scope.explain(&TASK, &fields, error).await {
+        match self.scope.explain(&TASK, &new.field_texts(), error).await {
             StoreError::IdInUse(_, error) if new.id.is_some() => StoreError::Conflict(id_in_use(), error),
             error => error,
         }
@@ -149,6 +148,8 @@ fn columns(new: &NewTask) -> Vec<Option<Vec<SqlParam<'_>>>> {
         new.priority.map(|priority| vec![SqlParam::from_str(priority)]),
         due_date,
         marker,
+        new.tags.as_ref().map(|tags| vec![SqlParam::from_texts(tags)]),
+        new.category.as_deref().map(|category| vec![SqlParam::from_str(category)]),
     ]
 }
 
@@ -172,10 +173,10 @@ fn id_failure(detail: &str) -> InvalidInput {
 }
 
 /// Repeats a create while the database assigns an id that is in use.
-async fn with_free_id<T>(create: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+pub(super) async fn with_free_id<T>(create: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
     for _ in 1..ID_ATTEMPTS {
         match create().await {
-            // The attempt has used up the number.
+            // The attempt has used up numbers.
             Err(StoreError::IdInUse(_, error)) => {
                 tracing::warn!(
                     cause = cause_chain(&error),

@@ -81,10 +81,15 @@ impl DueDate {
     pub(super) fn params(due_date: Option<Self>) -> [SqlParam<'static>; 3] {
         let (is_floating, marker) = Self::kind_columns(due_date);
         [
-            due_date.map_or(SqlParam::NULL, |due_date| SqlParam::from_display(due_date.time)),
+            due_date.map_or(SqlParam::NULL, Self::param),
             SqlParam::from_display(is_floating),
             marker.map_or(SqlParam::NULL, SqlParam::from_display),
         ]
+    }
+
+    /// The parameter that is compared with `due_date` and stored there.
+    pub(super) fn param(self) -> SqlParam<'static> {
+        SqlParam::from_display(self.time)
     }
 
     /// Whether it is floating, and the `due_date_marker` if the column has the other kind.

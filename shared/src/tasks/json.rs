@@ -2,6 +2,7 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::completed::status_word;
 use super::model::{Task, TaskPage};
 use crate::config::JsonFormat;
 use crate::output::{EntityTag, Representation, Resource, to_json};
@@ -55,6 +56,10 @@ impl Serialize for TaskJson<'_> {
         map.serialize_entry("priority", &task.priority)?;
         let due_date = task.due_date.map(|due_date| due_date.to_json(*format));
         map.serialize_entry("due_date", &due_date)?;
+        map.serialize_entry("tags", &task.tags)?;
+        map.serialize_entry("category", &task.category)?;
+        map.serialize_entry("status", status_word(task.completed))?;
+        map.serialize_entry("completed_at", &task.completed_at)?;
         map.serialize_entry("version", &task.version)?;
         map.serialize_entry("created_at", &task.created_at)?;
         map.serialize_entry("updated_at", &task.updated_at)?;
@@ -64,6 +69,7 @@ impl Serialize for TaskJson<'_> {
         if format.camel_case_too {
             map.serialize_entry("userId", &task.user_id)?;
             map.serialize_entry("dueDate", &due_date)?;
+            map.serialize_entry("completedAt", &task.completed_at)?;
             map.serialize_entry("createdAt", &task.created_at)?;
             map.serialize_entry("updatedAt", &task.updated_at)?;
         }
@@ -119,6 +125,9 @@ mod tests {
             due_date: DueDate::parse("2026-12-01", JsonFormat::default()),
             created_at: at("2026-11-21T02:51:49.233112Z"),
             updated_at: at("2026-11-21T02:51:49.233112Z"),
+            tags: vec!["Home".into()],
+            category: Some("Errands".into()),
+            completed_at: None,
             version: 7,
             transaction: Some("731".into()),
         };
@@ -129,6 +138,7 @@ mod tests {
             serde_json::json!({"total": 7, "count": 1, "next_cursor": "e30", "tasks": [{
                 "id": 42, "user_id": "D8OYpHXtea4Y1q4TUBTRpgTFV1YdC5uI", "title": "Buy milk", "description": null,
                 "completed": false, "priority": null, "due_date": "2026-12-01T00:00:00",
+                "tags": ["Home"], "category": "Errands", "status": "pending", "completed_at": null, "completedAt": null,
                 "created_at": "2026-11-21T02:51:49.233112Z", "updated_at": "2026-11-21T02:51:49.233112Z",
                 "version": 7, "txid": "731", "userId": "D8OYpHXtea4Y1q4TUBTRpgTFV1YdC5uI", "dueDate": "2026-12-01T00:00:00",
                 "createdAt": "2026-11-21T02:51:49.233112Z", "updatedAt": "2026-11-21T02:51:49.233112Z"

@@ -31,6 +31,12 @@ pub struct Task {
     pub priority: Option<String>,
     /// When it should be done.
     pub due_date: Option<DueDate>,
+    /// Names that differ without regard to case.
+    pub tags: Vec<String>,
+    /// Free text.
+    pub category: Option<String>,
+    /// When it was last completed; `None` while it is open. Maintained by the database.
+    pub completed_at: Option<Timestamp>,
     /// When it was stored.
     pub created_at: Timestamp,
     /// When it was last changed; maintained by the database.

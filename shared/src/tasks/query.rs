@@ -2,6 +2,7 @@
 
 use super::cursor::{Cursor, Position};
 use super::filter::{Filter, ListParameters, Order, Sort};
+use super::rules::page_limit;
 use crate::config::{ApiConfig, Priorities};
 use crate::input::{FromQuery, QueryReader};
 
@@ -11,7 +12,7 @@ pub struct ListQuery {
     pub(crate) filter: Filter,
     pub(crate) sort: Sort,
     pub(crate) order: Order,
-    /// 1 to [`PAGE_MAX`].
+    /// See [`page_limit`].
     pub(crate) limit: u32,
     pub(crate) offset: u32,
     /// After which task the page starts. `None` for the start of the list.
@@ -22,19 +23,13 @@ pub struct ListQuery {
     pub(crate) priorities: Priorities,
 }
 
-/// The largest and the default limit of a page.
-const PAGE_MAX: u32 = 1000;
-const LIMITS: [&str; 5] = ["limit", "per_page", "perPage", "page_size", "pageSize"];
 const OFFSET_RULE: &str = "offset must be a number from 0 to 4294967295";
 
 impl FromQuery for ListQuery {
     /// The last of a repeated parameter counts.
     fn from_query(query: &mut QueryReader, config: &ApiConfig) -> Self {
         let parameters = ListParameters::read(query, config);
-        let limit = query.read(&LIMITS, "limit must be a number from 1 to 1000", |text| {
-            text.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit))
-        });
-        let limit = limit.unwrap_or(PAGE_MAX);
+        let limit = page_limit(query);
         let (offset, rule_beside_cursor) = offset(query, limit);
         let cursor = query.cursor().and_then(|text| {
             let cursor = Cursor::decode(&text, config);

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::config::ApiConfig;
-use crate::input::{Failure, FromJson, FromPath, InvalidInput, ObjectReader};
+use crate::input::{FromJson, FromPath, InvalidInput, ObjectReader};
 use crate::scope::{OperationFailure, ShortForm, StoreError};
 use crate::tasks::fingerprint::OfTask;
 use crate::tasks::input::{Completion, NewTask, TaskChange};
@@ -38,7 +38,7 @@ pub(super) enum Operation {
 }
 
 /// What is done to a stored task.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum TaskWrite {
     Change(TaskChange),
     Complete(Completion),
@@ -92,33 +92,21 @@ fn read_short_form(
     object: &mut ObjectReader<'_>,
     config: &ApiConfig,
 ) -> Vec<ReadOperation> {
-    let members: Map<String, Value> = ["completed", "priority"]
-        .into_iter()
-        .filter_map(|name| Some((name.to_owned(), object.member(name)?.clone())))
-        .collect();
-    let mut operations = Vec::new();
-    for (index, id) in ids.iter().enumerate() {
-        let write = match short_form {
-            ShortForm::Change => change_of_short_form(&members, config),
-            ShortForm::Delete => Ok(TaskWrite::Delete),
-        };
-        let write = match write {
-            Ok(write) => write,
-            // All tasks have the same change, and so the same failures.
-            Err(InvalidInput(failures)) => {
-                failures.into_iter().for_each(|failure| object.push_failure(failure));
-                break;
-            }
-        };
+    let write = match short_form {
+        ShortForm::Change => change_of_short_form(object, config),
+        ShortForm::Delete => Some(TaskWrite::Delete),
+    };
+    let Some(write) = write else { return Vec::new() };
+    let read = |(index, id): (usize, &Value)| {
         let task_id = task_id(id).ok_or_else(|| match id {
             Value::Number(_) | Value::String(_) => not_found(),
             _ => OperationFailure::invalid(format!("/task_ids/{index}"), "an id must be a number or a text"),
         });
-        let operation = task_id.map(|id| Operation::OnTask { id, version: None, write });
+        let operation = task_id.map(|id| Operation::OnTask { id, version: None, write: write.clone() });
         let input = operation.as_ref().map_or_else(|_| id.clone(), Operation::input);
-        operations.push((operation, input));
-    }
-    operations
+        (operation, input)
+    };
+    ids.iter().enumerate().map(read).collect()
 }
 
 impl Operation {
@@ -135,15 +123,27 @@ impl Operation {
     }
 }
 
-fn change_of_short_form(members: &Map<String, Value>, config: &ApiConfig) -> Result<TaskWrite, InvalidInput> {
-    let mut reader = ObjectReader::new(members, "");
-    let change = TaskChange::from_json(&mut reader, config);
+/// The change of all tasks. `None` if it is not valid, which is recorded.
+fn change_of_short_form(object: &mut ObjectReader<'_>, config: &ApiConfig) -> Option<TaskWrite> {
+    let members: Map<String, Value> = ["completed", "status", "priority", "tags", "tag_ids", "category"]
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), object.member(name)?.clone())))
+        .collect();
     if members.values().all(Value::is_null) {
-        return Err(InvalidInput::of_body("at least one of completed, priority and delete must be given"));
+        object.fail_object("at least one of completed, status, priority, tags, category and delete must be given");
+        return None;
     }
-    let failures: Vec<Failure> = change.invalid_values().map(|value| value.failure.clone()).collect();
-    let change = reader.finish(change)?;
-    if failures.is_empty() { Ok(TaskWrite::Change(change)) } else { Err(InvalidInput(failures)) }
+    let mut reader = ObjectReader::new(&members, "");
+    let change = TaskChange::from_json(&mut reader, config);
+    // No form sends back one value for several tasks, so none that breaks a rule is accepted.
+    change.invalid_values().for_each(|value| reader.push_failure(value.failure.clone()));
+    match reader.finish(change) {
+        Ok(change) => Some(TaskWrite::Change(change)),
+        Err(InvalidInput(failures)) => {
+            failures.into_iter().for_each(|failure| object.push_failure(failure));
+            None
+        }
+    }
 }
 
 fn operation(value: &Value, pointer: &str, config: &ApiConfig) -> Result<Operation, OperationFailure> {
@@ -151,39 +151,28 @@ fn operation(value: &Value, pointer: &str, config: &ApiConfig) -> Result<Operati
         .as_object()
         .ok_or_else(|| OperationFailure::invalid(pointer.to_owned(), "an operation must be a JSON object"))?;
     let mut reader = ObjectReader::new(object, pointer);
-    let operation = match object.get("op").and_then(Value::as_str) {
-        Some("create") => Operation::Create(NewTask::from_json(&mut reader, config)),
-        Some("update") => {
-            let change = TaskChange::from_json(&mut reader, config);
-            return on_task(reader, object, TaskWrite::Change(change), config);
+    let write = match object.get("op").and_then(Value::as_str) {
+        Some("create") => {
+            let new = NewTask::from_json(&mut reader, config);
+            return reader.finish(Operation::Create(new)).map_err(OperationFailure::Invalid);
         }
-        Some("complete") => {
-            let completion = Completion::from_json(&mut reader, config);
-            return on_task(reader, object, TaskWrite::Complete(completion), config);
-        }
-        Some("delete") => return on_task(reader, object, TaskWrite::Delete, config),
+        Some("update") => TaskWrite::Change(TaskChange::from_json(&mut reader, config)),
+        Some("complete") => TaskWrite::Complete(Completion::from_json(&mut reader, config)),
+        Some("delete") => TaskWrite::Delete,
         _ => {
             let detail = "op must be create, update, complete or delete";
             return Err(OperationFailure::invalid(format!("{pointer}/op"), detail));
         }
     };
-    reader.finish(operation).map_err(OperationFailure::Invalid)
+    on_task(reader, write, config)
 }
 
-fn on_task(
-    mut reader: ObjectReader<'_>,
-    object: &Map<String, Value>,
-    write: TaskWrite,
-    config: &ApiConfig,
-) -> Result<Operation, OperationFailure> {
-    let is_number = |value: &&Value| value.as_i64().is_some();
-    let version = reader.non_null("version");
-    if version.is_some_and(|version| !is_number(&version)) {
-        reader.fail::<()>("version", "version must be a whole number");
-    }
-    let version = version.and_then(Value::as_i64);
-    let id = object.get("id").filter(|id| !id.is_null());
-    if !id.is_some_and(|id| id.is_number() || id.is_string()) {
+fn on_task(mut reader: ObjectReader<'_>, write: TaskWrite, config: &ApiConfig) -> Result<Operation, OperationFailure> {
+    let version = reader
+        .non_null("version")
+        .and_then(|version| version.as_i64().or_else(|| reader.fail("version", "version must be a whole number")));
+    let id = reader.member("id").filter(|id| id.is_number() || id.is_string());
+    if id.is_none() {
         reader.fail::<()>("id", "id is required");
     }
     reader.finish(()).map_err(OperationFailure::Invalid)?;
@@ -194,7 +183,7 @@ fn on_task(
     Ok(Operation::OnTask { id, version, write })
 }
 
-fn not_found() -> OperationFailure {
+pub(super) fn not_found() -> OperationFailure {
     OperationFailure::Refused(StoreError::NotFound(&TASK))
 }
 

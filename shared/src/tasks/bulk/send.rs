@@ -8,16 +8,17 @@ use serde_json::Value;
 use super::input::Bulk;
 use super::merge::{Change, Write, WriteKind, merge, separate};
 use super::statement::{BULK, Parameters};
-use crate::db::{DbError, DbErrorKind, Rejection, cause_chain};
+use crate::db::{DbError, DbErrorKind, Rejection};
 use crate::output::Written;
 use crate::scope::{
     BulkOutcome, IdempotencyKey, KeyedOutcome, KeyedRequest, OperationFailure, OperationOutcome, StartStatement,
     StoreError, StoredAnswer,
 };
 use crate::tasks::answer;
-use crate::tasks::create::{id_in_use, unassignable_id};
+use crate::tasks::create::{id_in_use, unassignable_id, with_free_id};
+use crate::tasks::field_texts::FieldTexts;
 use crate::tasks::model::{TASK, Task};
-use crate::tasks::repository::{UserTasks, fields};
+use crate::tasks::repository::UserTasks;
 
 /// What the statement answers about one write.
 #[derive(Debug, Deserialize)]
@@ -34,6 +35,8 @@ struct Request {
     is_atomic: bool,
     /// Whether anything is done. Otherwise it is only found out what would fail.
     may_apply: bool,
+    /// Whether the key is stored even if nothing is written: an earlier part of the request has written something.
+    always_stores: bool,
 }
 
 /// What became of each write, in their order, and whether an earlier request did them.
@@ -42,14 +45,32 @@ struct Done {
     is_replay: bool,
 }
 
+/// What a statement has done.
+enum Sent {
+    Done(Done),
+    /// Nothing. The writes are done in parts, each with a key of its own.
+    InParts,
+    /// Nothing, because the database refuses a row: that of the write with this index, if it tells.
+    Refused(StoreError, Option<usize>),
+}
+
 /// What became of a write.
 enum WriteResult {
     Answer(WriteAnswer),
     Failed(StoreError),
 }
 
-/// How often writes are sent while the database assigns ids that are in use.
-const ID_ATTEMPTS: usize = 10;
+impl Done {
+    /// Of this many writes, the one with this index was refused, and so none was done.
+    fn refused(writes: usize, refused: usize, error: StoreError) -> Self {
+        let not_done = || WriteResult::Answer(WriteAnswer { problem: None, task: None });
+        let mut results: Vec<WriteResult> = std::iter::repeat_with(not_done).take(writes).collect();
+        if let Some(result) = results.get_mut(refused) {
+            *result = WriteResult::Failed(error);
+        }
+        Self { results, is_replay: false }
+    }
+}
 
 impl UserTasks<'_> {
     /// The statement of [`UserTasks::bulk`] if no created task leaves out a field.
@@ -76,7 +97,8 @@ impl UserTasks<'_> {
         } else {
             separate(operations)
         };
-        let request = Request { input, is_atomic, may_apply: !is_atomic || failures.is_empty() };
+        let may_apply = !is_atomic || failures.is_empty();
+        let mut request = Request { input, is_atomic, may_apply, always_stores: false };
         for (index, failure) in failures {
             outcome.set(index, Err(failure));
         }
@@ -97,54 +119,56 @@ impl UserTasks<'_> {
             for (write, result) in writes.iter().zip(done.results) {
                 self.note(&mut outcome, write, result)?;
             }
+            request.always_stores = outcome.rows_written > 0;
         }
         Ok(Written { value: outcome, is_replay: is_replay && key.is_some() })
     }
 
     /// If the database refuses a row, the others are done without it, unless the request is atomic.
     async fn write(&self, request: &Request, key: &IdempotencyKey, writes: &[&Write]) -> Result<Done, StoreError> {
-        let error = match self.write_together(request, key, writes).await {
-            Err(error) if is_about_a_row(&error) && !request.is_atomic => error,
-            done => return done,
+        let request_in_parts = || Request { input: request.input.clone(), always_stores: true, ..*request };
+        let refused = match with_free_id(async || self.send(request, key, writes, writes).await).await {
+            Ok(Sent::Done(done)) => return Ok(done),
+            Ok(Sent::InParts) => None,
+            Ok(Sent::Refused(error, index)) => Some((error, index)),
+            Err(error @ StoreError::IdInUse(..)) => Some((error, None)),
+            Err(error) => return Err(error),
         };
-        if writes.len() < 2 {
-            return Ok(Done { results: vec![WriteResult::Failed(error)], is_replay: false });
+        match refused {
+            Some((error, Some(index))) if request.is_atomic || writes.len() < 2 => {
+                return Ok(Done::refused(writes.len(), index, error));
+            }
+            Some((error, None)) if request.is_atomic || writes.len() < 2 => return Err(error),
+            // The database may accept the row when the client repeats the request. So it is stored that there are parts.
+            Some(_) => {
+                if let Sent::Done(done) = self.send(&request_in_parts(), key, &[], writes).await? {
+                    return Ok(done);
+                }
+            }
+            None => {}
         }
+        let request = request_in_parts();
         let (one, other) = writes.split_at(writes.len() / 2);
         let (one_key, other_key) = (key.of_part("first"), key.of_part("second"));
-        let mut done = Box::pin(self.write(request, &one_key, one)).await?;
-        let other = Box::pin(self.write(request, &other_key, other)).await?;
+        let mut done = Box::pin(self.write(&request, &one_key, one)).await?;
+        let other = Box::pin(self.write(&request, &other_key, other)).await?;
         done.results.extend(other.results);
         done.is_replay &= other.is_replay;
         Ok(done)
     }
 
-    /// All writes in one statement.
-    async fn write_together(
+    /// Sends `sent`, all in one statement: the `writes`, or none of them to store that they are done in parts. What is stored
+    /// under the key already is about the `writes`.
+    async fn send(
         &self,
         request: &Request,
         key: &IdempotencyKey,
+        sent: &[&Write],
         writes: &[&Write],
-    ) -> Result<Done, StoreError> {
-        for _ in 1..ID_ATTEMPTS {
-            match self.send(request, key, writes).await {
-                // The attempt has used up numbers.
-                Err(StoreError::IdInUse(_, error)) => {
-                    tracing::warn!(
-                        cause = cause_chain(&error),
-                        "the sequence of tasks.id is behind: `migrate verify` has the fix"
-                    );
-                }
-                outcome => return outcome,
-            }
-        }
-        self.send(request, key, writes).await
-    }
-
-    async fn send(&self, request: &Request, key: &IdempotencyKey, writes: &[&Write]) -> Result<Done, StoreError> {
+    ) -> Result<Sent, StoreError> {
         let keyed = KeyedRequest::new(&TASK, "bulk", key, &request.input);
-        let parameters = Parameters::new(writes, request.is_atomic, request.may_apply);
-        let (refusals, has_impossible_id) = (RefCell::new(None), Cell::new(false));
+        let parameters = Parameters::new(sent, request.is_atomic, request.may_apply, request.always_stores);
+        let (refusals, has_impossible_id, refused) = (RefCell::new(None), Cell::new(false), Cell::new(None));
         let attempt = async || {
             let params = parameters.params.clone();
             match self.scope.insert_groups_keyed(parameters.statement, &keyed, &parameters.groups, params).await {
@@ -158,7 +182,11 @@ impl UserTasks<'_> {
                     has_impossible_id.set(true);
                     Err(StoreError::about_user(&TASK, error))
                 }
-                Err(error) => Err(self.explain_bulk(writes, error).await),
+                Err(error) => {
+                    let (error, index) = self.explain_bulk(sent, error).await;
+                    refused.set(index);
+                    Err(error)
+                }
             }
         };
         let outcome = self.scope.once(&keyed, attempt).await;
@@ -169,27 +197,30 @@ impl UserTasks<'_> {
         let StoredAnswer { json, is_replay } = match outcome {
             Err(error) => match refusals.take() {
                 Some(json) => StoredAnswer { json, is_replay: false },
+                None if is_about_a_row(&error) => return Ok(Sent::Refused(error, refused.get())),
                 None => return Err(error),
             },
             Ok(answer) => answer,
         };
         let answers: Vec<WriteAnswer> = serde_json::from_str(&json).map_err(|_| StoreError::UnreadableAnswer)?;
+        if answers.is_empty() {
+            return Ok(Sent::InParts);
+        }
         if answers.len() != writes.len() {
             return Err(StoreError::UnreadableAnswer);
         }
-        Ok(Done { results: answers.into_iter().map(WriteResult::Answer).collect(), is_replay })
+        Ok(Sent::Done(Done { results: answers.into_iter().map(WriteResult::Answer).collect(), is_replay }))
     }
 
-    /// Which rule is broken, and by which member if there is one write only.
-    async fn explain_bulk(&self, writes: &[&Write], error: DbError) -> StoreError {
-        let [title, description, priority] = match writes {
-            [write] => write.texts(),
-            _ => [None; 3],
-        };
+    /// Which rule is broken, and by which write.
+    async fn explain_bulk(&self, writes: &[&Write], error: DbError) -> (StoreError, Option<usize>) {
+        let rows: Vec<FieldTexts<'_>> = writes.iter().map(|write| write.field_texts()).collect();
         let has_chosen_id = writes.iter().any(|write| write.has_chosen_id());
-        match self.scope.explain(&TASK, &fields(title, description, priority), error).await {
-            StoreError::IdInUse(_, error) if has_chosen_id => StoreError::Conflict(id_in_use(), error),
-            error => error,
+        match self.scope.explain_rows(&TASK, &rows, error).await {
+            (StoreError::IdInUse(_, error), _) if has_chosen_id => {
+                (StoreError::Conflict(id_in_use(), error), (writes.len() == 1).then_some(0))
+            }
+            explained => explained,
         }
     }
 
@@ -201,7 +232,7 @@ impl UserTasks<'_> {
         key: &IdempotencyKey,
         writes: &[&Write],
         error: Option<StoreError>,
-    ) -> Result<Done, StoreError> {
+    ) -> Result<Sent, StoreError> {
         let id_type = self.scope.type_of(TASK.table, "id").await.map_err(|error| StoreError::Database(&TASK, error))?;
         let is_possible = |write: &Write| write.id().is_none_or(|id| can_represent(&id_type, &id));
         let possible: Vec<&Write> = writes.iter().copied().filter(|write| is_possible(write)).collect();
@@ -210,11 +241,19 @@ impl UserTasks<'_> {
         }
         let request =
             Request { input: request.input.clone(), may_apply: request.may_apply && !request.is_atomic, ..*request };
-        let mut done = if possible.is_empty() {
-            Done { results: Vec::new(), is_replay: false }
-        } else {
-            Box::pin(self.send(&request, key, &possible)).await?
-        };
+        let mut done = Done { results: Vec::new(), is_replay: false };
+        if !possible.is_empty() {
+            match Box::pin(self.send(&request, key, &possible, &possible)).await? {
+                Sent::Done(of_possible) => done = of_possible,
+                // The index is that among the possible ones.
+                Sent::Refused(error, index) => {
+                    let index =
+                        index.and_then(|index| writes.iter().position(|write| std::ptr::eq(*write, possible[index])));
+                    return Ok(Sent::Refused(error, index));
+                }
+                Sent::InParts => return Ok(Sent::InParts),
+            }
+        }
         let mut results = done.results.into_iter();
         let impossible = |write: &Write| match write.kind {
             WriteKind::Create(_) => StoreError::InvalidInput(unassignable_id()),
@@ -225,7 +264,7 @@ impl UserTasks<'_> {
         };
         let all = writes.iter().map_while(result);
         done.results = all.collect();
-        Ok(done)
+        Ok(Sent::Done(done))
     }
 
     /// Records what became of the operations of a write.
@@ -261,10 +300,7 @@ impl UserTasks<'_> {
 
 /// Whether the reason for the failure is one of the rows.
 fn is_about_a_row(error: &StoreError) -> bool {
-    matches!(
-        error,
-        StoreError::BrokenRule(..) | StoreError::Conflict(..) | StoreError::Referenced(..) | StoreError::IdInUse(..)
-    )
+    matches!(error, StoreError::BrokenRule(..) | StoreError::Conflict(..) | StoreError::Referenced(..))
 }
 
 /// Whether a type of PostgreSQL can represent an id.

@@ -5,19 +5,19 @@
 
 use serde::Serialize;
 
-use super::merge::{Change, Expected, Toggle, Write, WriteKind};
+use super::merge::{Change, Expected, Write, WriteKind};
 use crate::db::SqlParam;
 use crate::output::to_json;
 use crate::scope::{GroupedInsert, keyed_sql};
-use crate::tasks::answer::{answer, microseconds};
-use crate::tasks::due_date::DueDate;
+use crate::tasks::answer::answer;
+use crate::tasks::change_row::{ChangeRow, change_columns, changes};
 use crate::tasks::input::{NewTask, TaskChange};
 
 /// Finds the tasks and locks them, in one order so that two requests do not wait for each other, and decides what fails.
 ///
-/// `$6` are the ids of tasks, also those that clients have chosen, and `$7` the [`Item`]s. `$8` to `$10` are the due dates, their other spellings and the expected
-/// times. All have an element for each write. `$11`: whether nothing is done if one write fails. `$12`: whether anything is
-/// done at all.
+/// `$6` are the ids of tasks, also those that clients have chosen, and `$7` the [`Item`]s. `$8` to `$10` are the due dates,
+/// their other spellings and the expected times. All have an element for each write. `$11`: whether nothing is done if one
+/// write fails. `$12`: whether anything is done at all. `$13`: whether the key is stored even if nothing is written.
 macro_rules! decide_and_change {
     () => {
         concat!(
@@ -25,10 +25,10 @@ macro_rules! decide_and_change {
 item as (
     select *
     from jsonb_to_recordset($7::jsonb) as item (
-        n integer, kind text, columns integer, expected_version bigint, new_title text, new_completed boolean,
-        toggles boolean, sets_description boolean, new_description text, sets_priority boolean, new_priority text,
-        sets_due_date boolean, is_floating boolean, marker timestamp, other_is_floating boolean,
-        other_marker timestamp, same_title text, same_description text, same_priority text
+        n integer, operation integer, kind text, columns integer, expected_version bigint, same_title text,
+        same_description text, same_priority text, same_category text, same_tags text, ",
+            change_columns!(),
+            "
     )
     where not exists (select from prior)
 ), found as (
@@ -38,6 +38,8 @@ item as (
         title as found_title,
         description as found_description,
         priority as found_priority,
+        tasks_api.as_label(category) as found_category,
+        to_jsonb(tasks_api.as_tags(tags)) as found_tags,
         coalesce(updated_at, created_at) as found_time,
         (array_append($10, coalesce(updated_at, created_at)))[array_position($6, id)] as expected_time
     from tasks
@@ -52,7 +54,9 @@ item as (
         ($6)[n] as new_id,
         (array_append($8, (null::tasks).due_date))[n] as new_due_date,
         (array_append($9, (null::tasks).due_date))[n] as other_due_date,
-        'request:' || $5 || '/' || n as row_key,
+        tasks_api.tags_for(new_tags, (null::tasks).tags) as inserted_tags,
+        tasks_api.label_for(new_category, (null::tasks).category) as inserted_category,
+        'request:' || $5 || '/' || operation as row_key,
         case
             when kind = 'create' then null
             when found_n is null then 'not_found'
@@ -65,7 +69,11 @@ item as (
                 case when same_description is not null and same_description is distinct from found_description
                 then 'description' end,
                 case when same_priority is not null and same_priority is distinct from found_priority
-                then 'priority' end
+                then 'priority' end,
+                case when same_category is not null and same_category is distinct from found_category
+                then 'category' end,
+                case when same_tags is not null and same_tags::jsonb is distinct from found_tags
+                then 'tags' end
             ), '')
         end as problem
     from item
@@ -75,25 +83,9 @@ item as (
     select $12::boolean and not ($11::boolean and exists (select from verdict where problem is not null)) as is_open
 ), updated as (
     update tasks
-    set title = coalesce(new_title, title),
-        description = case when sets_description then new_description else description end,
-        completed = case when toggles then not coalesce(completed, false) else coalesce(new_completed, completed) end,
-        priority = case
-            when not sets_priority or lower(new_priority) = lower(priority) then priority
-            else new_priority
-        end,
-        due_date = case
-            when not sets_due_date then due_date
-            when new_due_date is distinct from due_date then new_due_date
-            else other_due_date
-        end,
-        due_date_marker = case
-            when not sets_due_date then due_date_marker
-            when new_due_date is distinct from due_date
-            then case when is_floating <> (pg_typeof(due_date) = 'timestamp'::regtype) then marker end
-            else case when other_is_floating <> (pg_typeof(due_date) = 'timestamp'::regtype) then other_marker end
-        end
-    from verdict
+",
+            changes!("new_due_date", "other_due_date"),
+            "    from verdict
     where user_id = $1
       and id = any ($6)
       and array_position($6, id) = n
@@ -127,10 +119,10 @@ macro_rules! create {
 created as (
 insert into tasks (user_id, ",
             $id_column,
-            "title, description, completed, priority, due_date, due_date_marker, idempotency_key)
+            "title, description, completed, priority, due_date, due_date_marker, tags, category, idempotency_key)
 select $1, ",
             $id_value,
-            "new_title, new_description, new_completed, new_priority, new_due_date, case when is_floating <> (pg_typeof(new_due_date) = 'timestamp'::regtype) then marker end, row_key
+            "new_title, new_description, new_completed, new_priority, new_due_date, case when is_floating <> (pg_typeof(new_due_date) = 'timestamp'::regtype) then marker end, inserted_tags, inserted_category, row_key
 from verdict
 where kind = 'create'
   and columns = 0
@@ -161,7 +153,7 @@ macro_rules! collect {
         on row_key = created_key
 ), result as (
     select
-        jsonb_agg(jsonb_build_object('n', n, 'problem', problem, 'task', task) order by n) as answer,
+        coalesce(jsonb_agg(jsonb_build_object('n', n, 'problem', problem, 'task', task) order by n), '[]') as answer,
         count(task) as writes
     from verdict
     left join written
@@ -169,7 +161,8 @@ macro_rules! collect {
 ), changed as (
     select null::text as task_id, answer
     from result
-    where writes > 0
+    where (writes > 0 or $13::boolean)
+      and not exists (select from prior)
 )"
     };
 }
@@ -182,6 +175,7 @@ union all
 select null, null, null, answer::text
 from result
 where writes = 0
+  and not $13::boolean
   and not exists (select from prior)
 "
     };
@@ -216,35 +210,26 @@ static BULK_WITH_IDS: GroupedInsert = bulk!("bulk with ids", "id, ", "new_id, ")
 #[derive(Debug, Default, Serialize)]
 struct Item<'a> {
     n: usize,
+    /// The index in the request. A request can be sent in several statements.
+    operation: usize,
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     columns: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expected_version: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    new_title: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    new_completed: Option<bool>,
-    toggles: bool,
-    sets_description: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    new_description: Option<&'a str>,
-    sets_priority: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    new_priority: Option<&'a str>,
-    sets_due_date: bool,
-    is_floating: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    marker: Option<String>,
-    other_is_floating: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    other_marker: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     same_title: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     same_description: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     same_priority: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same_category: Option<&'a str>,
+    /// A list in JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same_tags: Option<&'a str>,
+    #[serde(flatten)]
+    change: ChangeRow<'a>,
 }
 
 /// What the statement is sent with.
@@ -257,13 +242,14 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
-    pub(super) fn new(writes: &[&Write], is_atomic: bool, may_apply: bool) -> Self {
+    pub(super) fn new(writes: &[&Write], is_atomic: bool, may_apply: bool, always_stores: bool) -> Self {
         let mut groups: Vec<Vec<bool>> = Vec::new();
         let (mut ids, mut due_dates, mut other_due_dates, mut times) = (vec![], vec![], vec![], vec![]);
         let mut items = Vec::new();
         let has_ids = writes.iter().any(|write| write.has_chosen_id());
         for (index, write) in writes.iter().enumerate() {
-            let mut item = Item { n: index + 1, ..Item::default() };
+            let operation = write.operations.first().copied().unwrap_or_default();
+            let mut item = Item { n: index + 1, operation, ..Item::default() };
             let (mut id, mut time, mut due_date, mut other) = (None, None, None, None);
             match &write.kind {
                 WriteKind::Create(new) => {
@@ -281,15 +267,13 @@ impl Parameters {
                     time = updated_at.map(|time| time.to_string());
                     item.expected_version = *version;
                     item.kind = "delete";
-                    if let Change::Set(change, toggle) = change {
-                        item.change(change, *toggle);
+                    if let Change::Set(change) = change {
+                        item.change(change);
                         due_date = change.due_date.and_then(|change| change.value);
                         other = change.due_date.and_then(|change| change.otherwise);
                     }
                 }
             }
-            (item.is_floating, item.marker) = DueDate::kind_columns(due_date);
-            (item.other_is_floating, item.other_marker) = DueDate::kind_columns(other);
             ids.push(id);
             times.push(time);
             due_dates.push(due_date.map(|due_date| due_date.time.to_string()));
@@ -304,6 +288,7 @@ impl Parameters {
             SqlParam::from_optional_texts(&times),
             SqlParam::from_display(is_atomic),
             SqlParam::from_display(may_apply),
+            SqlParam::from_display(always_stores),
         ];
         Self { statement: if has_ids { &BULK_WITH_IDS } else { &BULK }, groups, params }
     }
@@ -313,29 +298,22 @@ impl<'a> Item<'a> {
     fn create(&mut self, group: usize, new: &'a NewTask) {
         self.kind = "create";
         self.columns = Some(group);
-        self.new_title = Some(&new.title);
-        self.new_description = new.description.as_deref();
-        self.new_completed = new.completed;
-        self.new_priority = new.priority;
+        self.change = ChangeRow::of_new(new);
     }
 
-    fn change(&mut self, change: &'a TaskChange, toggle: Toggle) {
+    fn change(&mut self, change: &'a TaskChange) {
         self.kind = "change";
-        self.toggles = toggle == Toggle::Yes;
-        self.new_title = change.title.as_deref();
-        self.new_completed = change.completed;
-        self.sets_description = change.description.is_some();
-        self.new_description = change.description.as_ref().and_then(Option::as_deref);
-        self.sets_priority = change.priority.is_some();
-        self.new_priority = change.priority.flatten();
-        self.sets_due_date = change.due_date.is_some();
+        // The key of the request makes sure that it is done once.
+        self.change = ChangeRow::new(change, None);
         for value in change.invalid_values() {
             let same = match value.field() {
                 "title" => &mut self.same_title,
                 "description" => &mut self.same_description,
-                _ => &mut self.same_priority,
+                "priority" => &mut self.same_priority,
+                "category" => &mut self.same_category,
+                _ => &mut self.same_tags,
             };
-            *same = Some(value.text());
+            same.get_or_insert(value.text());
         }
     }
 }
@@ -351,6 +329,8 @@ fn columns_left_out(new: &NewTask, has_ids: bool) -> Vec<bool> {
         new.priority.is_some(),
         has_due_date,
         has_due_date,
+        new.tags.is_some(),
+        new.category.is_some(),
         true,
     ];
     id.into_iter().chain(is_given).map(|is_given| !is_given).collect()

@@ -2,18 +2,16 @@
 
 use crate::config::ApiConfig;
 use crate::input::{FromQuery, QueryReader};
+use crate::tasks::rules::page_limit;
 
 /// The query parameters of the changes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ChangesQuery {
     /// The token that the client has. `None`: none yet.
     pub(crate) since: Option<String>,
-    /// 1 to [`PAGE_MAX`].
+    /// See [`page_limit`].
     pub(crate) limit: u32,
 }
-
-/// The largest and the default limit of a page.
-const PAGE_MAX: u32 = 1000;
 
 impl FromQuery for ChangesQuery {
     /// The last of a repeated parameter counts.
@@ -22,10 +20,7 @@ impl FromQuery for ChangesQuery {
             // What JavaScript makes of a variable without a value. A token is checked later: it is not a validation failure.
             (!matches!(text, "undefined" | "null")).then(|| text.to_owned())
         });
-        let limit = query.read(&["limit"], "limit must be a number from 1 to 1000", |text| {
-            text.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit))
-        });
-        Self { since, limit: limit.unwrap_or(PAGE_MAX) }
+        Self { since, limit: page_limit(query) }
     }
 }
 
