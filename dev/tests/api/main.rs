@@ -21,6 +21,7 @@ mod cursors;
 mod default_route;
 mod delete;
 mod due_dates;
+mod filters;
 mod front_ends;
 mod get;
 mod health;

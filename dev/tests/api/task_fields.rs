@@ -110,11 +110,7 @@ async fn limits_are_named_at_their_member() {
         (json!({"tags": ["a\u{0}b"]}), "/tags", "tags must be a list of names"),
         (json!({"category": "x".repeat(51)}), "/category", "category must have at most 50 characters"),
         (json!({"category": 7}), "/category", "category must be a text"),
-        (
-            json!({"status": "archived"}),
-            "/status",
-            "status must be pending, completed, todo, in_progress or done",
-        ),
+        (json!({"status": "archived"}), "/status", "status must be pending, completed, todo, in_progress or done"),
     ] {
         let mut new = body.clone();
         new["title"] = json!("t");
@@ -128,9 +124,14 @@ async fn limits_are_named_at_their_member() {
 #[tokio::test]
 async fn status_sets_completed() {
     let ada = api().new_user().await;
-    for (word, completed) in
-        [("completed", true), ("done", true), ("Done", true), ("pending", false), ("todo", false), ("in_progress", false)]
-    {
+    for (word, completed) in [
+        ("completed", true),
+        ("done", true),
+        ("Done", true),
+        ("pending", false),
+        ("todo", false),
+        ("in_progress", false),
+    ] {
         let status = if completed { "completed" } else { "pending" };
         let new = ada.create(json!({"title": "t", "status": word})).await;
         assert_eq!((&new["completed"], &new["status"]), (&json!(completed), &json!(status)), "{word}");

@@ -59,6 +59,11 @@ impl DueDate {
         Some(Self { time, kind })
     }
 
+    /// The last time of the day that begins at this one, in the resolution of the database.
+    pub(super) fn end_of_day(self) -> Self {
+        Self { time: self.time.saturating_add_microseconds(24 * 3600 * 1_000_000 - 1), ..self }
+    }
+
     /// From the columns `due_date`, which may have a zone, and `due_date_marker`.
     pub(super) fn from_columns(due_date: Timestamp, has_zone: bool, marker: Option<Timestamp>) -> Self {
         let is_of_other_kind = marker.is_some_and(|marker| marker.is_within_a_second_of(due_date));

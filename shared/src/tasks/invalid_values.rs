@@ -77,11 +77,7 @@ impl InvalidValues {
     }
 
     /// See [`check_description`]. Null clears it.
-    pub(super) fn description(
-        &mut self,
-        object: &mut ObjectReader<'_>,
-        limits: InputLimits,
-    ) -> Option<Option<String>> {
+    pub(super) fn description(&mut self, object: &mut ObjectReader<'_>, limits: InputLimits) -> Option<Option<String>> {
         let value = object.member("description")?;
         if value.is_null() {
             return Some(None);

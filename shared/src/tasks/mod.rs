@@ -8,6 +8,7 @@ mod changes;
 mod columns;
 mod complete;
 mod completed;
+mod conditions;
 mod create;
 mod cursor;
 mod delete;

@@ -10,8 +10,8 @@ use crate::db::SqlParam;
 use crate::output::to_json;
 use crate::scope::{GroupedInsert, keyed_sql};
 use crate::tasks::answer::answer;
-use crate::tasks::input::{NewTask, TaskChange};
 use crate::tasks::change_row::{ChangeRow, change_columns, changes};
+use crate::tasks::input::{NewTask, TaskChange};
 
 /// Finds the tasks and locks them, in one order so that two requests do not wait for each other, and decides what fails.
 ///
