@@ -160,6 +160,17 @@ async fn a_moved_task_is_deleted_for_its_former_owner() {
 }
 
 #[tokio::test]
+async fn a_task_with_a_new_id_is_deleted_under_its_former_id() {
+    let database = with_two_users().await;
+    let back_end = OtherBackEnd::new(&database, "\"user\"").await;
+    back_end.run("insert into tasks (user_id, title) values ('ann', 'a'), ('ann', 'b')").await;
+    let renumbered = back_end.run_in_transaction("update tasks set id = 7 where title = 'a'").await;
+    assert_eq!(tasks(&database).await[0], format!("a | ann | {renumbered}"));
+    assert_eq!(tombstones(&database).await, [format!("ann | 1 | {renumbered}")]);
+    back_end.drop_role(&database).await;
+}
+
+#[tokio::test]
 async fn a_truncate_renews_the_epoch() {
     let database = with_two_users().await;
     let back_end = OtherBackEnd::new(&database, "\"user\"").await;
@@ -387,7 +398,7 @@ async fn keys_go_with_their_user() {
         back_end.drop_role(&database).await;
     }
 
-    // As there is none of `tasks` either.
+    // Without the foreign key, as `tasks` has none.
     let database = Database::with_sql("").await;
     database.up_with("none").await.expect("a fresh database");
     database.run(&key("stranger")).await;
