@@ -270,3 +270,74 @@ async fn tags_have_the_form_of_the_setting() {
         assert_eq!(change(&ada, "PUT", &task, &task).await, task);
     }
 }
+
+/// Completes the task in one of several ways, and returns what the response says.
+async fn complete(ada: &TestUser, way: usize, task: &Value) -> Value {
+    let path = path_of(task);
+    let put = ada.request("PUT", &path);
+    let request = match way {
+        0 => ada.request("PATCH", &format!("{path}/complete")),
+        1 => put.json(&json!({"status": "completed"})),
+        2 => put.json(&json!({"completed": true})).header("idempotency-key", "k"),
+        _ => {
+            let body = json!({"operations": [{"op": "complete", "id": task["id"], "completed": true}]});
+            let response = ada.post("/api/tasks/bulk", &body).await.expect_status(200);
+            let mut task = response["results"][0]["task"].clone();
+            task.as_object_mut().and_then(|task| task.remove("txid"));
+            return task;
+        }
+    };
+    ada.send(request).await.expect_status(200).json
+}
+
+#[tokio::test]
+async fn completion_answers_with_the_next_occurrence() {
+    for way in 0..4 {
+        for (due_date, next) in [
+            ("2030-01-31", "2030-02-28T00:00:00"),
+            ("2030-01-31T17:30", "2030-02-28T17:30:00"),
+            ("2030-01-31T17:30:00Z", "2030-02-28T17:30:00.000000Z"),
+        ] {
+            let ada = api_with(&[("TASK_FIELDS", "parent_task_id")]).new_user().await;
+            let body = json!({
+                "title": "Pay the rent", "due_date": due_date, "recurrence": "monthly", "tags": ["Home"], "category": "c",
+                "time_zone": "Europe/London"
+            });
+            let task = ada.create(body).await;
+            assert_eq!(task["next_occurrence"], json!(null), "{due_date}");
+            let completed = complete(&ada, way, &task).await;
+            assert_eq!((&completed["id"], &completed["status"]), (&task["id"], &json!("completed")), "{way}");
+            assert_eq!(completed["next_occurrence"], next, "{way}");
+            assert!(completed["completed_at"].as_str() > task["created_at"].as_str(), "{completed}");
+            assert_eq!(ada.get(&path_of(&task)).await.json, completed, "{way}");
+            let pending = ada.get("/api/tasks?status=pending").await.expect_status(200);
+            let [successor] = pending.tasks()[..] else { panic!("one successor: {}", pending.json) };
+            assert_eq!((&successor["due_date"], &successor["parent_task_id"]), (&json!(next), &task["id"]), "{way}");
+            for name in ["title", "recurrence_rule", "tags", "category", "time_zone"] {
+                assert_eq!(successor[name], task[name], "{name}");
+            }
+            let reopened = ada.put(&path_of(&task), &json!({"completed": false})).await.expect_status(200);
+            assert_eq!(
+                (&reopened["completed_at"], &reopened["next_occurrence"]),
+                (&json!(null), &json!(null)),
+                "{way}"
+            );
+            assert_eq!(ada.get("/api/tasks").await.tasks().len(), 1, "{way}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn rule_without_a_due_date_begins_today() {
+    let ada = api().new_user().await;
+    let today = "select to_char(now() at time zone 'Pacific/Kiritimati', 'YYYY-MM-DD\"T00:00:00\"')";
+    let today = async || -> String { database::connect().await.query_one(today, &[]).await.expect("a date").get(0) };
+    let before = today().await;
+    let rule = json!({"recurrence": "daily", "time_zone": "Pacific/Kiritimati"});
+    let new = ada.create(with(&rule, &json!({"title": "t"}))).await;
+    let task = ada.create(json!({"title": "t"})).await;
+    for task in [new, change(&ada, "PUT", &task, &rule).await] {
+        let due_date = task["due_date"].as_str().expect("a due date").to_owned();
+        assert!([before.clone(), today().await].contains(&due_date), "{due_date}");
+    }
+}
