@@ -13,8 +13,8 @@ use crate::install::{cargo, run};
 use crate::process::{Process, ProcessGroup};
 use crate::workspace::root;
 
-/// How long the first response may take: cargo checks every crate again.
-pub(crate) const READY_TIMEOUT: Duration = Duration::from_secs(180);
+/// How long the first response may take: cargo compiles the function and its crates first.
+pub(crate) const READY_TIMEOUT: Duration = Duration::from_secs(600);
 /// How long cargo-lambda may take to end after `SIGTERM`. Only cargo-lambda can stop the functions, because it starts them
 /// in process groups of their own.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);

@@ -32,7 +32,7 @@ async fn exercise(ada: &TestUser, bob: &TestUser) {
             assert_eq!(repeated.header("idempotent-replayed"), Some("true"));
             create(ada, &json!(new_id()), key).await.expect_status(422);
         }
-        // The same response to whom the task belongs and to others.
+        // The owner of the task and other users get the same response.
         let detail = "The request conflicts with the stored data: another task has this id";
         for user in [ada, bob] {
             for key in [None, Some("k-2")] {

@@ -55,7 +55,7 @@ async fn follow(ada: &TestUser, path: &str, limit: usize) -> Vec<TaskId> {
     }
 }
 
-/// A user with tasks of every kind, many of which have equal keys, or differ in what is easily lost.
+/// A user with tasks of every kind. Many have equal keys, or keys that differ only in the last decimals.
 async fn user_with_40_tasks(api: &Api) -> TestUser {
     let ada = api.new_user().await;
     let columns = "title, completed, priority, due_date, created_at, updated_at";
@@ -125,7 +125,8 @@ async fn pages_of_every_layout_are_the_whole_list() {
     }
 }
 
-/// Times that RFC 3339 does not have, or of which JavaScript and `timestamp(3)` have less, and ids that JavaScript rounds.
+/// Times that RFC 3339 cannot represent, times with more decimals than JavaScript or `timestamp(3)` keep, and ids that
+/// JavaScript rounds.
 #[tokio::test]
 async fn extreme_keys_are_exact() {
     for time in ["timestamptz", "timestamp", "timestamp(3)", "timestamptz(0)"] {
@@ -184,7 +185,7 @@ async fn titles_and_ids_follow_the_collation_of_their_column() {
     }
 }
 
-/// The list while others write: a list of random tasks, of which random ones are deleted and others inserted between pages.
+/// Random tasks are inserted and deleted between the pages.
 #[tokio::test]
 async fn tasks_that_stay_come_exactly_once() {
     let mut random = SeededRandom::new(7);

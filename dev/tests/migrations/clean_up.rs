@@ -45,6 +45,23 @@ async fn expired_rows_are_deleted_in_batches() {
     assert_eq!(migrations::clean_up(&database.url).await.expect("a migrated database"), CleanUp::default());
 }
 
+/// A function sends a request without a key of the client at most a minute after it got it.
+#[tokio::test]
+async fn keys_of_requests_without_one_are_kept_for_an_hour() {
+    let database = Database::with_a_task().await;
+    database
+        .run(
+            r"insert into tasks_api.idempotency_keys (user_id, operation, key, fingerprint, request, answer, made_at)
+            select 'ann', 'bulk', key || minutes, 'f', 'r', '[]', now() - minutes * interval '1 minute'
+            from unnest(array['k', E'\x1f', E'k\x1f']) as key, unnest(array[59, 61]) as minutes",
+        )
+        .await;
+    let deleted = migrations::clean_up(&database.url).await.expect("a migrated database");
+    assert_eq!(deleted, CleanUp { idempotency_keys: 1, tombstones: 0, fences: 0 });
+    let kept = "select count(*), count(*) filter (where key like '%59') from tasks_api.idempotency_keys";
+    assert_eq!(database.row(kept).await, "5 | 3");
+}
+
 #[tokio::test]
 async fn clean_up_waits_for_no_request() {
     let database = Database::with_a_task().await;

@@ -192,7 +192,7 @@ async fn check_changes(million: &MillionTasks, findings: &mut Findings) {
         let expected = if *operation == "changes of 240" { 240 } else { 6 * PAGE };
         assert_eq!(returned, expected, "{}: {operation}", million.name);
     }
-    // The tasks of which no transaction is known, after the last one that has one.
+    // The tasks without a transaction number come after the last task with one.
     let start = million.send("GET", "/api/tasks/changes?limit=1", None, 1).await.0;
     let token = million.token_before_last_number(&start).await;
     let (response, plans) =

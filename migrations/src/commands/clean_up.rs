@@ -12,7 +12,8 @@ use crate::sql::BRIEF_LOCK_TIMEOUT;
 /// How many rows were deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CleanUp {
-    /// Keys that were older than 30 days, which is how long a request may be repeated.
+    /// Keys of clients that were older than 30 days, which is how long a request may be repeated, and keys of requests without
+    /// one that were older than an hour.
     pub idempotency_keys: u64,
     /// Records of tasks that were deleted more than 31 days ago. A token is refused after 30 days; a transaction may commit a
     /// day after it has deleted a task.
@@ -31,16 +32,21 @@ impl fmt::Display for CleanUp {
     }
 }
 
-/// A table, the column with the time of a row, and the age from which rows are deleted.
+/// A table, and the condition of the rows that are deleted.
 struct Expiry {
     table: &'static str,
-    column: &'static str,
-    age: &'static str,
+    is_expired: &'static str,
 }
 
-const IDEMPOTENCY_KEYS: Expiry = Expiry { table: "tasks_api.idempotency_keys", column: "made_at", age: "30 days" };
-const TOMBSTONES: Expiry = Expiry { table: "tasks_api.task_tombstones", column: "deleted_at", age: "31 days" };
-const FENCES: Expiry = Expiry { table: "tasks_api.task_fences", column: "made_at", age: "1 hour" };
+/// The functions give a request a key that begins with a control character, so that they can send it twice themselves.
+const IDEMPOTENCY_KEYS: Expiry = Expiry {
+    table: "tasks_api.idempotency_keys",
+    is_expired: "(made_at < now() - interval '30 days' \
+        or (made_at < now() - interval '1 hour' and left(key, 1) = chr(31)))",
+};
+const TOMBSTONES: Expiry =
+    Expiry { table: "tasks_api.task_tombstones", is_expired: "deleted_at < now() - interval '31 days'" };
+const FENCES: Expiry = Expiry { table: "tasks_api.task_fences", is_expired: "made_at < now() - interval '1 hour'" };
 
 /// How many pages of a table one statement reads: 2 MB. Each page is read once, with no index that writes would maintain.
 const BATCH_PAGES: i64 = 256;
@@ -70,7 +76,7 @@ async fn run(database: &mut PgConnection, budget: &mut LockBudget) -> Result<Cle
 
 async fn delete_expired(
     database: &mut PgConnection,
-    Expiry { table, column, age }: &Expiry,
+    Expiry { table, is_expired }: &Expiry,
     budget: &mut LockBudget,
 ) -> Result<u64, MigrateError> {
     // Null where the table is missing, because the database lacks migrations.
@@ -90,7 +96,7 @@ async fn delete_expired(
                 from {table}
                 where ctid >= '({first},0)'
                     and ctid < '({next},0)'
-                    and {column} < now() - interval '{age}'
+                    and {is_expired}
                 for update skip locked
             ))"
         );

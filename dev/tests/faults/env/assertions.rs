@@ -74,7 +74,7 @@ impl TestEnv {
         self.assert_replayed(case, response).await;
     }
 
-    /// Asserts that a request with a key, of which this response is not the answer, is done once when it is repeated.
+    /// Asserts that a request with a key, which this response does not answer, is done once when it is repeated.
     pub(crate) async fn assert_repeat_is_done(&self, case: &TaskCase) {
         let response = case.send().await;
         self.assert_done(case, &response).await;
