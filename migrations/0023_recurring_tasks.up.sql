@@ -457,6 +457,7 @@ language plpgsql
 security definer
 as $$
 declare
+    unreferenced text;
     columns text;
     expressions text;
 begin
@@ -465,14 +466,37 @@ begin
     end if;
 
     if new.next_occurrence is null then
+        -- Rows of other tables, such as steps of the task, could be deleted with it.
+        select pg_catalog.string_agg(
+            pg_catalog.format(
+                ' and not exists (select from %I.%I as referring where referring.%I operator(pg_catalog.=) successor.%I)',
+                nspname, relname, own.attname, referenced.attname
+            ),
+            ''
+        )
+        into unreferenced
+        from pg_catalog.pg_constraint
+        join pg_catalog.pg_class
+            on pg_class.oid operator(pg_catalog.=) conrelid
+        join pg_catalog.pg_namespace
+            on pg_namespace.oid operator(pg_catalog.=) relnamespace
+        join pg_catalog.pg_attribute as own
+            on own.attrelid operator(pg_catalog.=) conrelid
+            and own.attnum operator(pg_catalog.=) conkey[1]
+        join pg_catalog.pg_attribute as referenced
+            on referenced.attrelid operator(pg_catalog.=) confrelid
+            and referenced.attnum operator(pg_catalog.=) confkey[1]
+        where contype operator(pg_catalog.=) 'f'
+            and confrelid operator(pg_catalog.=) tg_relid;
+
         execute pg_catalog.format(
-            'delete from %I.%I
+            'delete from %I.%I as successor
             where user_id operator(pg_catalog.=) $1
                 and idempotency_key operator(pg_catalog.=) $2
                 and version operator(pg_catalog.=) 1
                 and completed is not true',
             tg_table_schema, tg_table_name
-        )
+        ) operator(pg_catalog.||) coalesce(unreferenced, '')
         using old.user_id, pg_catalog.concat('next:', old.id);
         return null;
     end if;

@@ -33,7 +33,10 @@ async fn rule_is_read_in_every_spelling() {
         (json!({"recurrence_rule": "RRULE:interval=2;FREQ=weekly;BYDAY=WE,MO"}), "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,WE"),
         (json!({"recurrenceRule": "FREQ=DAILY;INTERVAL=1"}), "FREQ=DAILY"),
         (json!({"recurrence": "monthly"}), "FREQ=MONTHLY"),
-        (json!({"is_recurring": true, "recurrence_pattern": "daily", "recurrence_interval": 3}), "FREQ=DAILY;INTERVAL=3"),
+        (
+            json!({"is_recurring": true, "recurrence_pattern": "daily", "recurrence_interval": 3}),
+            "FREQ=DAILY;INTERVAL=3",
+        ),
         (json!({"recurring": "yearly"}), "FREQ=YEARLY"),
     ] {
         let new = ada.create(with(&body, &json!({"title": "t", "due_date": "2030-01-31"}))).await;
@@ -42,7 +45,8 @@ async fn rule_is_read_in_every_spelling() {
             let task = ada.create(json!({"title": "t", "due_date": "2030-01-31"})).await;
             assert_eq!(change(&ada, method, &task, &body).await["recurrence_rule"], rule, "{body}");
         }
-        for cleared in [json!({"recurrence_rule": null}), json!({"recurrence": "none"}), json!({"is_recurring": false})] {
+        for cleared in [json!({"recurrence_rule": null}), json!({"recurrence": "none"}), json!({"is_recurring": false})]
+        {
             let changed = change(&ada, "PUT", &new, &cleared).await;
             assert_eq!(changed["recurrence_rule"], json!(null), "{cleared}");
             change(&ada, "PUT", &new, &body).await;
@@ -234,7 +238,8 @@ async fn derived_members_can_be_added() {
         (json!({"recurrence_end_date": null}), "FREQ=WEEKLY;INTERVAL=2"),
         (json!({"recurrence_rule": "FREQ=YEARLY;COUNT=3"}), "FREQ=YEARLY;COUNT=3"),
     ] {
-        let task = ada.create(json!({"title": "t", "due_date": "2020-01-01", "recurrence_rule": task["recurrence_rule"]}));
+        let task =
+            ada.create(json!({"title": "t", "due_date": "2020-01-01", "recurrence_rule": task["recurrence_rule"]}));
         let task = task.await;
         let changed = change(&ada, "PUT", &task, &with(&task, &edit)).await;
         assert_eq!(changed["recurrence_rule"], rule, "{edit}");

@@ -183,6 +183,13 @@ async fn an_upgrade_keeps_columns_and_so_does_its_revert() {
 }
 
 #[tokio::test]
+async fn tasks_completed_earlier_get_no_note() {
+    let database = Database::with_a_task().await;
+    database.run("update tasks set completed = true; update tasks set completed_at = null").await;
+    assert_eq!(database.verify().await.notes, [""; 0]);
+}
+
+#[tokio::test]
 async fn down_refuses_to_lose_tags() {
     let database = Database::with_a_task().await;
     database.run("update tasks set tags = '{home}'").await;

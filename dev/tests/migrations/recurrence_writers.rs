@@ -141,11 +141,15 @@ async fn rules_of_the_table_do_not_fail_a_completion() {
 
 #[tokio::test]
 async fn rows_that_refer_to_a_successor_keep_it() {
-    let database = with_a_daily_task().await;
-    database.run(&format!("create table steps (task_id integer references tasks); {TOGGLE}")).await;
-    database.run(&format!("insert into steps select id from tasks where recurrence_of = 1; {TOGGLE}")).await;
-    assert_eq!(database.row(SUCCESSORS).await, "1");
-    assert_eq!(database.row("select completed from tasks where id = 1").await, "f");
+    for on_delete in ["", "on delete cascade", "on delete set null"] {
+        let database = with_a_daily_task().await;
+        database.run(&format!("create table steps (task_id integer references tasks {on_delete}); {TOGGLE}")).await;
+        database.run(&format!("insert into steps select id from tasks where recurrence_of = 1; {TOGGLE}")).await;
+        assert_eq!(database.row(SUCCESSORS).await, "1", "{on_delete}");
+        assert_eq!(database.row("select completed from tasks where id = 1").await, "f", "{on_delete}");
+        database.run(&format!("{TOGGLE}; delete from steps; {TOGGLE}")).await;
+        assert_eq!(database.row(SUCCESSORS).await, "0", "{on_delete}");
+    }
 }
 
 #[tokio::test]

@@ -32,6 +32,7 @@ mod rules;
 mod spellings;
 mod stats;
 mod tags;
+mod task_tags;
 mod update;
 
 pub use bulk::Bulk;
@@ -44,3 +45,4 @@ pub use query::ListQuery;
 pub(crate) use recurrence::Recurrence;
 pub use repository::UserTasks;
 pub use stats::{StatsQuery, TaskStats};
+pub use task_tags::AddedTags;
