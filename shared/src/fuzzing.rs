@@ -1,4 +1,5 @@
-//! An entry point for the fuzz targets: authentication without the rest of a request. No function contains it.
+//! Entry points for the fuzz targets: authentication without the rest of a request, and recurrence rules. No function
+//! contains them.
 
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use futures_util::FutureExt as _;
 use crate::auth::Authenticator;
 use crate::config::Config;
 use crate::db::Database;
+use crate::tasks::Recurrence;
 
 /// Authentication with settings that need no database.
 pub struct Gate {
@@ -32,4 +34,9 @@ impl Gate {
         let user = authenticated.expect("nothing to wait for: neither sessions nor keys are in the database");
         user.ok().map(|user| user.id().to_owned())
     }
+}
+
+/// The canonical form of a recurrence rule. `None` if the text is no rule.
+pub fn canonical_recurrence(text: &str) -> Option<String> {
+    Recurrence::parse(text).ok().map(|rule| rule.to_string())
 }

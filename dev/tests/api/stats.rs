@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::kit::{api, api_with, database};
 
 /// Each path of the operation.
-fn paths(ada: &TestUser) -> [String; 6] {
+fn paths(ada: &TestUser) -> [String; 8] {
     let id = &ada.id;
     [
         "/api/tasks/stats".to_owned(),
@@ -15,6 +15,8 @@ fn paths(ada: &TestUser) -> [String; 6] {
         format!("/api/{id}/stats"),
         "/api/v1/tasks/stats".to_owned(),
         "/api/v1/stats".to_owned(),
+        "/api/users/me/stats".to_owned(),
+        "/api/v1/users/me/stats".to_owned(),
     ]
 }
 

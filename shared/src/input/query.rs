@@ -88,6 +88,23 @@ impl QueryReader {
         value
     }
 
+    /// Parses every parameter with one of the `spellings` that has a value. `None` if there is none, or if one cannot be
+    /// parsed, which is recorded as in [`QueryReader::read`].
+    pub(crate) fn read_all<T>(
+        &mut self,
+        spellings: &[&str],
+        rule: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let named = self.pairs.iter().filter(|(name, _)| spellings.contains(&name.as_str()));
+        let texts = named.map(|(_, text)| text).filter(|text| !text.is_empty() && !is_undefined(text));
+        let values: Option<Vec<T>> = texts.map(|text| parse(text)).collect();
+        if values.is_none() {
+            self.fail(spellings.first().copied().unwrap_or_default(), rule);
+        }
+        values.filter(|values| !values.is_empty())
+    }
+
     /// Records that the parameter `name` breaks a rule.
     pub(crate) fn fail(&mut self, name: &str, rule: &str) {
         self.failures.push(Failure { pointer: format!("/{name}"), detail: rule.to_owned() });

@@ -5,7 +5,8 @@ use super::tokens::{Token, is_one_of};
 /// Tables with a column `user_id`.
 ///
 /// In a table without that column `user_id = $1` could compare the column of a surrounding query.
-pub(super) const USER_TABLES: [&str; 3] = ["tasks", "tasks_api.task_tombstones", "tasks_api.idempotency_keys"];
+pub(super) const USER_TABLES: [&str; 4] =
+    ["tasks", "tasks_api.task_tags", "tasks_api.task_tombstones", "tasks_api.idempotency_keys"];
 
 /// Tables without rows of users. They can be read and not written.
 pub(super) const SHARED_TABLES: [&str; 1] = ["tasks_api.sync_epoch"];
@@ -15,7 +16,7 @@ pub(super) const SOURCE_FUNCTIONS: [&str; 4] =
     ["generate_series", "jsonb_array_elements", "jsonb_to_recordset", "unnest"];
 
 /// Functions that an insert can call for its values. None is an aggregate.
-pub(super) const INSERT_FUNCTIONS: [&str; 11] = [
+pub(super) const INSERT_FUNCTIONS: [&str; 15] = [
     "coalesce",
     "gen_random_uuid",
     "greatest",
@@ -25,6 +26,10 @@ pub(super) const INSERT_FUNCTIONS: [&str; 11] = [
     "now",
     "nullif",
     "pg_typeof",
+    "tasks_api.flag_for",
+    "tasks_api.label_for",
+    "tasks_api.tags_for",
+    "tasks_api.zone_for",
     "trim",
     "upper",
 ];

@@ -54,8 +54,11 @@ impl SortKey {
     }
 }
 
-/// Changes when the meaning of a member does. A cursor of another format is invalid.
-const FORMAT: &str = "1";
+/// Changes when the meaning of a member does, or when a condition is added that a former version would ignore. A cursor of
+/// another format is invalid.
+fn format(filter: &Filter) -> &'static str {
+    if filter.is_of_new_format() { "2" } else { "1" }
+}
 
 /// Longer cursors are refused unread. One with the longest search, title and id has some 6 KB, and the gateway refuses
 /// requests whose line and headers exceed 10 KB.
@@ -65,11 +68,9 @@ impl Cursor {
     /// The cursor as text of the URL-safe alphabet.
     pub(crate) fn encode(order: Order, filter: &Filter, after: &Position) -> String {
         let mut members: BTreeMap<&str, String> = filter.to_parameters().collect();
-        members.insert("format", FORMAT.to_owned());
+        members.insert("format", format(filter).to_owned());
         members.insert("order", if order == Order::Ascending { "asc" } else { "desc" }.to_owned());
-        if let Some(overdue) = filter.overdue {
-            members.insert("now", overdue.now.to_string());
-        }
+        members.extend(filter.now().map(|now| ("now", now.to_string())));
         let of_time = |time: &Option<StoredTime>| time.map(|time| time.0.to_string());
         let (sort, key) = match &after.key {
             SortKey::Created(time) => ("created", of_time(time)),
@@ -92,9 +93,10 @@ impl Cursor {
         let json = URL_SAFE_NO_PAD.decode(text).ok()?;
         let mut members: BTreeMap<String, String> = serde_json::from_slice(&json).ok()?;
         // PostgreSQL has no text with it.
-        if members.values().any(|value| value.contains('\0')) || members.remove("format")? != FORMAT {
+        if members.values().any(|value| value.contains('\0')) {
             return None;
         }
+        let stated_format = members.remove("format")?;
         let order = match members.remove("order")?.as_str() {
             "asc" => Order::Ascending,
             "desc" => Order::Descending,
@@ -122,7 +124,7 @@ impl Cursor {
             None => None,
         };
         let filter = Filter::from_parameters(members.into_iter().collect(), now, config)?;
-        Some(Self { order, filter, after })
+        (stated_format == format(&filter)).then_some(Self { order, filter, after })
     }
 }
 
@@ -150,7 +152,17 @@ mod tests {
             ],
             Some("2026-11-26T11:30:00.000001Z"),
         );
-        for filter in [Filter { has_floating_due_dates: true, ..Filter::default() }, all] {
+        let of_new_format = filter(
+            &[
+                ("due_from", "2026-11-21"),
+                ("due_to", "2026-12-05"),
+                ("due", "week"),
+                ("tags", "b,Ä"),
+                ("category", "a,b"),
+            ],
+            Some("2026-11-26T11:30:00.000001Z"),
+        );
+        for filter in [Filter { has_floating_due_dates: true, ..Filter::default() }, all, of_new_format] {
             for key in [
                 SortKey::Created(Some(StoredTime(i64::MAX))),
                 SortKey::Created(None),
@@ -171,6 +183,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_cursor_has_the_format_of_its_filter() {
+        let format = |filter: &Filter| {
+            let after = Position { key: SortKey::DueDate(None), id: "7".into() };
+            let json = URL_SAFE_NO_PAD.decode(Cursor::encode(Order::Ascending, filter, &after)).expect("base64url");
+            let mut members: BTreeMap<String, String> = serde_json::from_slice(&json).expect("texts");
+            let format = members.remove("format").expect("a format");
+            members.insert("format".into(), if format == "1" { "2" } else { "1" }.into());
+            let other = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&members).expect("texts"));
+            assert_eq!(Cursor::decode(&other, &ApiConfig::default()), None);
+            format
+        };
+        assert_eq!(format(&filter(&[("completed", "true")], None)), "1");
+        for new in [("due_from", "2026-11-21"), ("due_to", "2026-11-21"), ("tags", "work"), ("category", "home")] {
+            assert_eq!(format(&filter(&[new], None)), "2");
+        }
+        assert_eq!(format(&filter(&[("due", "today")], Some("2026-11-26T11:30:00Z"))), "2");
     }
 
     #[test]

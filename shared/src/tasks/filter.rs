@@ -15,6 +15,11 @@ pub(crate) struct Filter {
     pub(crate) due_before: Option<DueDate>,
     /// Due after this time.
     pub(crate) due_after: Option<DueDate>,
+    /// Due at this time or later.
+    pub(crate) due_from: Option<DueDate>,
+    /// Due at this time or earlier.
+    pub(crate) due_to: Option<DueDate>,
+    pub(crate) due_days: Option<DueDays>,
     pub(crate) overdue: Option<Overdue>,
     /// The name of the zone in which floating times are compared with instants. UTC if there is none.
     pub(crate) time_zone: Option<String>,
@@ -22,6 +27,18 @@ pub(crate) struct Filter {
     pub(crate) has_floating_due_dates: bool,
     /// Each occurs in the title or the description, in any case. None contains white space.
     pub(crate) words: Vec<String>,
+    /// The task has one of them, in any case. Sorted.
+    pub(crate) tags: Vec<String>,
+    pub(crate) category: Option<String>,
+}
+
+/// The condition that the due date is on one of the days from today on, on the user's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DueDays {
+    /// The number of days: 1 or 7.
+    pub(crate) count: u8,
+    /// The time of the first page, for all pages.
+    pub(crate) now: Timestamp,
 }
 
 /// The condition that the due date has passed and the task is pending, or its opposite.
@@ -35,8 +52,19 @@ pub(crate) struct Overdue {
 impl Filter {
     /// Whether it has no condition, or only one on the status.
     pub(crate) fn is_by_status(&self) -> bool {
-        let Self { priority, due_before, due_after, overdue, words, .. } = self;
-        priority.is_none() && due_before.is_none() && due_after.is_none() && overdue.is_none() && words.is_empty()
+        let Self { completed, time_zone, has_floating_due_dates, .. } = self.clone();
+        *self == Self { completed, time_zone, has_floating_due_dates, ..Self::default() }
+    }
+
+    /// The time on which the conditions depend, if one does.
+    pub(super) fn now(&self) -> Option<Timestamp> {
+        self.overdue.map(|overdue| overdue.now).or(self.due_days.map(|days| days.now))
+    }
+
+    /// Whether it has conditions that former versions of cursors do not know.
+    pub(super) fn is_of_new_format(&self) -> bool {
+        let Self { due_from, due_to, due_days, tags, category, .. } = self;
+        due_from.is_some() || due_to.is_some() || due_days.is_some() || !tags.is_empty() || category.is_some()
     }
 }
 
@@ -69,38 +97,65 @@ pub(super) struct ListParameters {
     priority: Option<Option<&'static str>>,
     due_before: Option<DueDate>,
     due_after: Option<DueDate>,
+    due_from: Option<DueDate>,
+    due_to: Option<DueDate>,
+    due_days: Option<Option<u8>>,
     overdue: Option<bool>,
     time_zone: Option<Option<String>>,
     words: Option<Vec<String>>,
+    tags: Option<Vec<String>>,
+    category: Option<Option<String>>,
 }
 
 impl ListParameters {
     pub(super) fn read(query: &mut QueryReader, config: &ApiConfig) -> Self {
         let parse_due_date = |text: &str| parse_time(text, config.json);
         let priorities = config.priorities;
+        let (due_days, overdue) = due_words(query);
         Self {
             completed: completed(query),
             priority: query.read(&["priority"], &priority_rule(&priorities), |text| parse_priority(text, priorities)),
             due_before: query.read(&["due_before", "dueBefore"], &time_rule("due_before"), parse_due_date),
             due_after: query.read(&["due_after", "dueAfter"], &time_rule("due_after"), parse_due_date),
-            overdue: query.read(&["overdue"], "overdue must be true or false", parse_boolean),
+            due_from: query.read(
+                &["due_from", "dueFrom", "due_date_from", "dueDateFrom"],
+                &time_rule("due_from"),
+                parse_due_date,
+            ),
+            due_to: query.read(&["due_to", "dueTo", "due_date_to", "dueDateTo"], &time_rule("due_to"), |text| {
+                parse_due_date(text).map(|due_date| if is_date(text) { due_date.end_of_day() } else { due_date })
+            }),
+            due_days,
+            overdue,
             time_zone: query.read(&["tz"], TIME_ZONE_RULE, parse_time_zone),
             words: query.read(&["search", "q"], SEARCH_RULE, parse_words),
+            tags: tags(query),
+            category: query.read(&["category"], CATEGORY_RULE, parse_category),
             sort: query.read(&["sort", "sort_by", "sortBy"], SORT_RULE, parse_sort),
-            order: query.read(&["order", "sort_order", "sortOrder"], ORDER_RULE, parse_order),
+            order: query.read(
+                &["order", "sort_order", "sortOrder", "sort_direction", "sortDirection"],
+                ORDER_RULE,
+                parse_order,
+            ),
         }
     }
 
     pub(super) fn into_filter(self, config: &ApiConfig) -> Filter {
+        let now = Timestamp::now();
         Filter {
             completed: self.completed.flatten(),
             priority: self.priority.flatten(),
             due_before: self.due_before,
             due_after: self.due_after,
-            overdue: self.overdue.map(|is_overdue| Overdue { is_overdue, now: Timestamp::now() }),
+            due_from: self.due_from,
+            due_to: self.due_to,
+            due_days: self.due_days.flatten().map(|count| DueDays { count, now }),
+            overdue: self.overdue.map(|is_overdue| Overdue { is_overdue, now }),
             time_zone: self.time_zone.flatten(),
             has_floating_due_dates: !config.json.instant_due_dates,
             words: self.words.unwrap_or_default(),
+            tags: self.tags.unwrap_or_default(),
+            category: self.category.flatten(),
         }
     }
 
@@ -119,14 +174,19 @@ impl ListParameters {
             && agrees(self.priority.as_ref(), &filter.priority)
             && same_time(self.due_before, filter.due_before)
             && same_time(self.due_after, filter.due_after)
+            && same_time(self.due_from, filter.due_from)
+            && same_time(self.due_to, filter.due_to)
+            && agrees(self.due_days.as_ref(), &filter.due_days.map(|days| days.count))
             && (self.overdue.is_none() || self.overdue == filter.overdue.map(|overdue| overdue.is_overdue))
             && agrees(self.time_zone.as_ref(), &filter.time_zone)
             && agrees(self.words.as_ref(), &filter.words)
+            && agrees(self.tags.as_ref(), &filter.tags)
+            && agrees(self.category.as_ref(), &filter.category)
     }
 }
 
 impl Filter {
-    /// The parameters of [`Filter::from_parameters`], but not the time of `overdue`.
+    /// The parameters of [`Filter::from_parameters`], but not the time on which they depend.
     pub(super) fn to_parameters(&self) -> impl Iterator<Item = (&'static str, String)> {
         let words = (!self.words.is_empty()).then(|| self.words.join(" "));
         [
@@ -134,9 +194,14 @@ impl Filter {
             ("priority", self.priority.map(str::to_owned)),
             ("due_before", self.due_before.map(DueDate::to_parameter)),
             ("due_after", self.due_after.map(DueDate::to_parameter)),
+            ("due_from", self.due_from.map(DueDate::to_parameter)),
+            ("due_to", self.due_to.map(DueDate::to_parameter)),
+            ("due", self.due_days.map(|days| if days.count == 1 { "today" } else { "week" }.to_owned())),
             ("overdue", self.overdue.map(|overdue| overdue.is_overdue.to_string())),
             ("tz", self.time_zone.clone()),
             ("search", words),
+            ("tags", (!self.tags.is_empty()).then(|| self.tags.join(","))),
+            ("category", self.category.clone()),
         ]
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)))
@@ -151,10 +216,12 @@ impl Filter {
         let mut reader = QueryReader::from_pairs(parameters);
         let parameters = ListParameters::read(&mut reader, config);
         let mut filter = reader.finish(parameters.into_filter(config)).ok()?;
-        match (&mut filter.overdue, now) {
-            (Some(overdue), Some(now)) => overdue.now = now,
-            (None, None) => {}
-            _ => return None,
+        if filter.now().is_some() != now.is_some() {
+            return None;
+        }
+        if let Some(now) = now {
+            filter.overdue = filter.overdue.map(|overdue| Overdue { now, ..overdue });
+            filter.due_days = filter.due_days.map(|days| DueDays { now, ..days });
         }
         Some(filter)
     }
@@ -170,6 +237,68 @@ fn completed(query: &mut QueryReader) -> Option<Option<bool>> {
         query.fail("completed", "completed contradicts status");
     }
     by_completed.filter(Option::is_some).or(by_status).or(by_completed)
+}
+
+/// `due=overdue` and `overdue=true` mean the same; they must not contradict each other. The days of the other words come
+/// first; their inner `None` is `all`.
+fn due_words(query: &mut QueryReader) -> (Option<Option<u8>>, Option<bool>) {
+    let overdue = query.read(&["overdue"], "overdue must be true or false", parse_boolean);
+    let rule = "due must be all, today, week or overdue";
+    let due = query.read(&["due"], rule, |text| match text.to_ascii_lowercase().as_str() {
+        "all" => Some(Ok(None)),
+        "today" => Some(Ok(Some(1))),
+        "week" => Some(Ok(Some(7))),
+        "overdue" => Some(Err(())),
+        _ => None,
+    });
+    match due {
+        Some(Err(_)) if overdue == Some(false) => {
+            query.fail("due", "due contradicts overdue");
+            (None, None)
+        }
+        Some(Err(_)) => (None, Some(true)),
+        days => (days.and_then(Result::ok), overdue),
+    }
+}
+
+/// Those of all parameters. Empty for `all`.
+fn tags(query: &mut QueryReader) -> Option<Vec<String>> {
+    let names = query.read_all(&["tag", "tags", "tags[]"], TAGS_RULE, |text| {
+        let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+        let is_valid = |name: &String| name.chars().count() <= LABEL_MAX && !name.contains('\0');
+        names.iter().all(is_valid).then_some(names)
+    })?;
+    let mut names: Vec<String> = names.into_iter().flatten().filter(|name| !name.is_empty()).collect();
+    if names.iter().any(|name| name.eq_ignore_ascii_case("all")) {
+        return Some(Vec::new());
+    }
+    names.sort();
+    names.dedup();
+    if names.len() > TAGS_MAX {
+        query.fail("tag", TAGS_RULE);
+    }
+    Some(names)
+}
+
+/// The longest name of a tag and of a category, in Unicode code points. Other back ends may allow more than this one.
+const LABEL_MAX: usize = 200;
+
+/// The most tags of a filter.
+const TAGS_MAX: usize = 20;
+
+const TAGS_RULE: &str = "tag must be at most 20 names of at most 200 characters, and not U+0000";
+const CATEGORY_RULE: &str = "category must have at most 200 characters, and not U+0000";
+
+/// The inner `None` is `all`.
+fn parse_category(text: &str) -> Option<Option<String>> {
+    let text = text.trim();
+    let is_valid = text.chars().count() <= LABEL_MAX && !text.contains('\0');
+    is_valid.then(|| (!text.is_empty() && !text.eq_ignore_ascii_case("all")).then(|| text.to_owned()))
+}
+
+/// Whether the text of a time is a date alone.
+fn is_date(text: &str) -> bool {
+    text.len() == "2026-11-21".len()
 }
 
 const SORT_RULE: &str = "sort must be created, updated, due_date, title or priority";

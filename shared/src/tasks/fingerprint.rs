@@ -6,8 +6,9 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::due_date::DueDate;
-use super::input::{Completion, DueDateChange, NewTask, TaskChange};
+use super::input::{Completion, NewTask, TaskChange};
 use super::model::TaskId;
+use super::spellings::Spellings;
 
 /// The input of an operation on one task: its fields, and the id of the path.
 pub(super) struct OfTask<'a, T>(pub(super) &'a TaskId, pub(super) &'a T);
@@ -42,7 +43,11 @@ impl Serialize for NewTask {
         serialize_given(&mut map, "completed", self.completed)?;
         let priority = self.priority.filter(|_| !self.has_default_priority);
         serialize_given(&mut map, "priority", priority.map(str::to_lowercase))?;
-        serialize_given(&mut map, "due_date", self.due_date.map(text))?;
+        serialize_given(&mut map, "due_date", self.due_date.map(|input| text(input.due_date)))?;
+        serialize_given(&mut map, "tags", self.tags.as_ref())?;
+        serialize_given(&mut map, "category", self.category.as_ref())?;
+        serialize_given(&mut map, "recurrence", self.recurrence.as_ref())?;
+        serialize_given(&mut map, "time_zone", self.time_zone.as_ref())?;
         map.end()
     }
 }
@@ -52,13 +57,15 @@ impl Fields for TaskChange {
         serialize_given(map, "title", self.title.as_ref())?;
         serialize_given(map, "description", self.description.as_ref())?;
         serialize_given(map, "completed", self.completed)?;
+        serialize_given(map, "toggles_completed", self.toggles_completed.then_some(true))?;
         serialize_given(map, "priority", self.priority.map(|priority| priority.map(str::to_lowercase)))?;
-        if let Some(DueDateChange { value, otherwise }) = self.due_date {
-            map.serialize_entry("due_date", &value.map(text))?;
-            if otherwise != value {
-                map.serialize_entry("other_due_date", &otherwise.map(text))?;
-            }
-        }
+        serialize_spellings(map, ["due_date", "other_due_date"], self.due_date.as_ref(), |due_date| {
+            due_date.map(|input| text(input.due_date))
+        })?;
+        serialize_spellings(map, ["tags", "other_tags"], self.tags.as_ref(), |tags| tags)?;
+        serialize_given(map, "category", self.category.as_ref())?;
+        serialize_spellings(map, ["recurrence", "other_recurrence"], self.recurrence.as_ref(), |rule| rule)?;
+        serialize_spellings(map, ["time_zone", "other_time_zone"], self.time_zone.as_ref(), |zone| zone)?;
         serialize_given(map, "expected_updated_at", self.expected_updated_at)?;
         // These fields are `None` above.
         self.invalid_values.iter().try_for_each(|value| map.serialize_entry(value.field(), value.text()))
@@ -74,6 +81,18 @@ impl Fields for Completion {
 
 fn serialize_given<M: SerializeMap>(map: &mut M, name: &str, value: Option<impl Serialize>) -> Result<(), M::Error> {
     value.map_or(Ok(()), |value| map.serialize_entry(name, &value))
+}
+
+/// The second member only if the values differ.
+fn serialize_spellings<'a, M: SerializeMap, T: PartialEq, R: Serialize>(
+    map: &mut M,
+    [name, other_name]: [&str; 2],
+    spellings: Option<&'a Spellings<T>>,
+    representation: impl Fn(&'a T) -> R,
+) -> Result<(), M::Error> {
+    let Some(Spellings { value, otherwise }) = spellings else { return Ok(()) };
+    serialize_given(map, name, Some(representation(value)))?;
+    serialize_given(map, other_name, (otherwise != value).then(|| representation(otherwise)))
 }
 
 /// With `Z` unless it is floating.

@@ -30,7 +30,7 @@ impl FromQuery for ListQuery {
     fn from_query(query: &mut QueryReader, config: &ApiConfig) -> Self {
         let parameters = ListParameters::read(query, config);
         let limit = page_limit(query);
-        let offset = query.read(&["offset", "skip"], OFFSET_RULE, |text| text.parse().ok()).unwrap_or(0);
+        let (offset, rule_beside_cursor) = offset(query, limit);
         let cursor = query.cursor().and_then(|text| {
             let cursor = Cursor::decode(&text, config);
             let cursor = cursor
@@ -40,8 +40,8 @@ impl FromQuery for ListQuery {
             }
             cursor
         });
-        if cursor.is_some() && offset > 0 {
-            query.fail("offset", "offset must be 0 or absent if there is a cursor");
+        if let (Some(_), Some((name, rule))) = (&cursor, rule_beside_cursor) {
+            query.fail(name, rule);
         }
         let (sort, order, filter, after) = match cursor {
             Some(Cursor { order, filter, after }) => (after.key.sort(), order, filter, Some(after)),
@@ -59,6 +59,24 @@ impl FromQuery for ListQuery {
             after,
             with_total: config.json.list_object,
             priorities: config.priorities,
+        }
+    }
+}
+
+/// How many tasks to skip, as a number of tasks or of pages, and which parameter fails beside a cursor.
+fn offset(query: &mut QueryReader, limit: u32) -> (u32, Option<(&'static str, &'static str)>) {
+    let offset = query.read(&["offset", "skip"], OFFSET_RULE, |text| text.parse().ok()).unwrap_or(0);
+    let pages = query.read(&["page"], "page must be a number from 1 to 4294967", |text| {
+        let page: u32 = text.parse().ok()?;
+        page.checked_sub(1)?.checked_mul(limit)
+    });
+    match (offset, pages.unwrap_or(0)) {
+        (0, 0) => (0, None),
+        (offset, 0) => (offset, Some(("offset", "offset must be 0 or absent if there is a cursor"))),
+        (0, offset) => (offset, Some(("page", "page must be 1 or absent if there is a cursor"))),
+        _ => {
+            query.fail("page", "page must be 1 or absent if there is an offset");
+            (0, None)
         }
     }
 }
@@ -82,7 +100,18 @@ mod tests {
         for query in ["", "status=pending", "status=completed&tz=Europe/Berlin&sort=title&limit=5"] {
             assert_eq!(is_by_status(query), Ok(true), "{query}");
         }
-        for query in ["priority=low", "due_before=2026-12-01", "due_after=2026-12-01", "overdue=false", "search=milk"] {
+        for query in [
+            "priority=low",
+            "due_before=2026-12-01",
+            "due_after=2026-12-01",
+            "due_from=2026-12-01",
+            "due_to=2026-12-01",
+            "due=week",
+            "overdue=false",
+            "search=milk",
+            "tag=work",
+            "category=home",
+        ] {
             assert_eq!(is_by_status(query), Ok(false), "{query}");
         }
     }
@@ -118,6 +147,7 @@ mod tests {
             }
         }
         assert_eq!(read("sort=title&sort_order=DESC").map(|query| query.order), Ok(Order::Descending));
+        assert_eq!(read("sort=title&sort_direction=desc").map(|query| query.order), Ok(Order::Descending));
     }
 
     #[test]
@@ -140,6 +170,9 @@ mod tests {
             "completed=&due_before=&due_after=&overdue=&q=",
             "status=undefined&priority=undefined&sort=null&completed=null&tz=undefined",
             "status=all&priority=ALL&completed=all",
+            "tag=&tags=&category=&due=&due_from=&due_to=&page=&sort_direction=",
+            "tag=all&category=ALL&due=All&page=1",
+            "tags=work,All&tags=undefined",
         ] {
             assert_eq!(read(query), read(""), "{query}");
         }
@@ -148,7 +181,7 @@ mod tests {
 
     #[test]
     fn search_words_and_times_are_read() {
-        let filter = |query| read(query).expect("a good query").filter;
+        let filter = |query: &str| read(query).expect("a good query").filter;
         assert_eq!(filter("search=+buy%09Milk++"), filter("q=buy+Milk"));
         assert_eq!(filter("q=buy+Milk").words, ["buy", "Milk"]);
         assert_eq!(filter("search="), filter(""));
@@ -164,6 +197,42 @@ mod tests {
         assert_eq!(filter("tz=Etc/GMT-5").time_zone.as_deref(), Some("Etc/GMT-5"));
         assert_eq!(filter("tz=America/Port-au-Prince").time_zone.as_deref(), Some("America/Port-au-Prince"));
         assert_eq!(filter("tz=utc").time_zone, None);
+    }
+
+    #[test]
+    fn tags_of_all_parameters_are_read() {
+        let tags = |query: &str| read(query).map(|query| query.filter.tags);
+        let names = ["home".to_owned(), "work".to_owned()];
+        for query in ["tags=work,home", "tag=work&tag=home", "tags=+home+,,&tags[]=work&tag=work"] {
+            assert_eq!(tags(query).as_deref(), Ok(&names[..]), "{query}");
+        }
+        let many: Vec<String> = (0..21).map(|number| number.to_string()).collect();
+        assert!(
+            tags(&format!("tags={}", many.join(","))).is_err() && tags(&format!("tag={}", "x".repeat(201))).is_err()
+        );
+    }
+
+    #[test]
+    fn the_bounds_of_due_dates_are_inclusive() {
+        let filter = |query: &str| read(query).expect("a good query").filter;
+        let at = |text| DueDate::parse(text, JsonFormat::default());
+        for name in ["due_from", "dueFrom", "due_date_from", "dueDateFrom"] {
+            assert_eq!(filter(&format!("{name}=2026-11-21")).due_from, at("2026-11-21"));
+        }
+        for name in ["due_to", "dueTo", "due_date_to", "dueDateTo"] {
+            assert_eq!(filter(&format!("{name}=2026-11-21")).due_to, at("2026-11-21T23:59:59.999999"));
+            assert_eq!(filter(&format!("{name}=2026-11-21T00:00:00Z")).due_to, at("2026-11-21T00:00:00Z"));
+        }
+        let days = |query: &str| filter(query).due_days.map(|days| days.count);
+        assert_eq!((days("due=today"), days("due=WEEK"), days("due=overdue")), (Some(1), Some(7), None));
+        assert!(filter("due=overdue").overdue.is_some_and(|overdue| overdue.is_overdue));
+    }
+
+    #[test]
+    fn a_page_has_the_length_of_the_limit() {
+        let offset = |query| read(query).map(|query| query.offset);
+        assert_eq!((offset("page=3&limit=20"), offset("page=3&per_page=20")), (Ok(40), Ok(40)));
+        assert_eq!((offset("page=2"), offset("page=1&skip=7")), (Ok(1000), Ok(7)));
     }
 
     #[test]
@@ -186,6 +255,14 @@ mod tests {
             ("limit=1001", "limit must be a number from 1 to 1000"),
             ("limit=ten", "limit must be a number from 1 to 1000"),
             ("offset=-1", "offset must be a number from 0 to 4294967295"),
+            ("due=tomorrow", "due must be all, today, week or overdue"),
+            ("due=overdue&overdue=false", "due contradicts overdue"),
+            ("due_date_to=soon", "due_to must be a date or a time such as 2026-11-21 or 2026-11-21T17:30:00Z"),
+            ("tags=a%00b", "tag must be at most 20 names of at most 200 characters, and not U+0000"),
+            ("category=a%00b", "category must have at most 200 characters, and not U+0000"),
+            ("page=0", "page must be a number from 1 to 4294967"),
+            ("page=4294970", "page must be a number from 1 to 4294967"),
+            ("page=2&offset=7", "page must be 1 or absent if there is an offset"),
             ("limit=0&offset=x", "limit must be a number from 1 to 1000; offset must be a number from 0 to 4294967295"),
         ] {
             assert_eq!(read(query), Err(sentence.into()));

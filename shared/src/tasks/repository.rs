@@ -71,15 +71,6 @@ impl UserTasks<'_> {
     }
 }
 
-/// The columns that requests can change, with the texts that a statement stores.
-pub(super) fn fields<'a>(
-    title: Option<&'a str>,
-    description: Option<&'a str>,
-    priority: Option<&'a str>,
-) -> [(&'static str, Option<&'a str>); 5] {
-    [("title", title), ("description", description), ("completed", None), ("priority", priority), ("due_date", None)]
-}
-
 /// The last column of a statement with a precondition, and of a delete.
 pub(super) fn is_applied(row: &Row) -> Result<bool, StoreError> {
     row.last().map_err(map_task_error)

@@ -2,92 +2,35 @@
 
 use super::answer::answer;
 use super::change::unchanged;
+use super::change_row::{ChangeRow, change_columns, changes};
 use super::columns::{task_columns, written_columns};
-use super::due_date::DueDate;
+use super::due_date::DueDateInput;
 use super::fingerprint::OfTask;
 use super::input::TaskChange;
 use super::model::{TASK, Task, TaskId};
 use super::precondition::{Precondition, is_as_expected};
-use super::repository::{UserTasks, fields};
+use super::repository::UserTasks;
 use crate::db::SqlParam;
 use crate::input::InvalidInput;
-use crate::output::Written;
+use crate::output::{Written, to_json};
 use crate::scope::{IdempotencyKey, KeyedRequest, KeyedWrite, StartStatement, StoreError, Versions, Write, keyed_sql};
 
-/// What an update sets. `sets_…` say whether a column changes, so that null can be its new value. A priority that differs in
-/// case only keeps its spelling, because the program that has stored it may know no other. `due_date`, `is_floating` and
-/// `marker` are a due date as in a create. `otherwise…` is its other spelling, which counts if `due_date` is stored already.
-macro_rules! changes {
-    (
-        $title:literal, $sets_description:literal, $description:literal, $completed:literal, $sets_priority:literal, $priority:literal, $sets_due_date:literal, $due_date:literal, $is_floating:literal, $marker:literal, $otherwise:literal, $otherwise_is_floating:literal, $otherwise_marker:literal
-    ) => {
-        concat!(
-            "set title = coalesce(",
-            $title,
-            ", title),
-    description = case when ",
-            $sets_description,
-            "::boolean then ",
-            $description,
-            " else description end,
-    completed = coalesce(",
-            $completed,
-            ", completed),
-    priority = case
-        when not ",
-            $sets_priority,
-            "::boolean or lower(",
-            $priority,
-            "::text) = lower(priority) then priority
-        else ",
-            $priority,
-            "
-    end,
-    due_date = case
-        when not ",
-            $sets_due_date,
-            "::boolean then due_date
-        when ",
-            $due_date,
-            " is distinct from due_date then ",
-            $due_date,
-            "
-        else ",
-            $otherwise,
-            "
-    end,
-    due_date_marker = case
-        when not ",
-            $sets_due_date,
-            "::boolean then due_date_marker
-        when ",
-            $due_date,
-            " is distinct from due_date
-        then case when ",
-            $is_floating,
-            "::boolean <> (pg_typeof(due_date) = 'timestamp'::regtype) then ",
-            $marker,
-            "::timestamp end
-        else case when ",
-            $otherwise_is_floating,
-            "::boolean <> (pg_typeof(due_date) = 'timestamp'::regtype) then ",
-            $otherwise_marker,
-            "::timestamp end
-    end
-"
-        )
+/// The source of the row of [`change_columns`].
+macro_rules! from_row {
+    ($row:literal) => {
+        concat!("from jsonb_to_recordset(", $row, "::jsonb) as change (", change_columns!(), ")\n")
     };
 }
 
-pub(super) use changes;
-
+/// `$4` is the row, `$5` the due date and `$6` its other spelling.
 static UPDATE: Write = Write::new(
     "update",
     concat!(
         "\
 update tasks
 ",
-        changes!("$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15", "$16"),
+        changes!("$5", "$6"),
+        from_row!("$4"),
         "\
 where user_id = $1
   and id = $3
@@ -97,7 +40,8 @@ returning ",
     ),
 );
 
-/// [`UPDATE`] with a precondition. `$17` and `$18` are those of [`is_as_expected`].
+/// [`UPDATE`] with a precondition. `$7` and `$8` are those of [`is_as_expected`], which does not apply to a task that an
+/// earlier attempt of this request has changed.
 static CONDITIONAL_UPDATE: Write = Write::new(
     "conditional update",
     concat!(
@@ -105,13 +49,15 @@ static CONDITIONAL_UPDATE: Write = Write::new(
 with changed as (
     update tasks
 ",
-        changes!("$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15", "$16"),
+        changes!("$5", "$6"),
+        from_row!("$4"),
         "\
     where user_id = $1
       and id = $3
-      and ",
-        is_as_expected!("$17", "$18"),
-        "
+      and (last_request = new_request
+           or ",
+        is_as_expected!("$7", "$8"),
+        ")
       and not exists (select from tasks_api.task_fences where attempt = $2)
     returning *
 )
@@ -141,12 +87,13 @@ static KEYED_UPDATE: KeyedWrite = KeyedWrite::new(
 changed as (
     update tasks
 ",
-            changes!("$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15", "$16", "$17", "$18", "$19"),
+            changes!("$8", "$9"),
+            from_row!("$7"),
             "\
     where user_id = $1
       and id = $6
       and ",
-            is_as_expected!("$20", "$21"),
+            is_as_expected!("$10", "$11"),
             "
       and not exists (select from prior)
       and not exists (select from tasks_api.task_fences where attempt = $2)
@@ -177,19 +124,19 @@ impl UserTasks<'_> {
         key: Option<&IdempotencyKey>,
     ) -> Result<Written<Task>, StoreError> {
         let precondition = Precondition { versions, updated_at: change.expected_updated_at };
-        let description = change.description.as_ref().and_then(Option::as_deref);
-        let fields = fields(change.title.as_deref(), description, change.priority.flatten());
+        let fields = change.field_texts();
         let Some(key) = key else {
             self.check_invalid_values(id, change, &precondition).await?;
             let is_changed = |task: &Task| change.is_applied_to(task);
             let statements = [&UPDATE, &CONDITIONAL_UPDATE];
-            let task = self.change(statements, params(id, change), &precondition, &fields, is_changed).await?;
+            let params = params(id, change, Some(self.scope.request_id()));
+            let task = self.change(statements, params, &precondition, &fields, is_changed).await?;
             return Ok(Written::new(task));
         };
         let request = KeyedRequest::new(&TASK, "update", key, &OfTask(id, change));
         let attempt = async || {
             self.check_invalid_values(id, change, &precondition).await?;
-            self.change_keyed(&KEYED_UPDATE, &request, params(id, change), &precondition, &fields).await
+            self.change_keyed(&KEYED_UPDATE, &request, params(id, change, None), &precondition, &fields).await
         };
         self.write_once(&request, attempt).await
     }
@@ -216,20 +163,14 @@ impl UserTasks<'_> {
     }
 }
 
-/// The id, and what [`changes`] needs.
-fn params<'a>(id: &TaskId, change: &'a TaskChange) -> Vec<SqlParam<'a>> {
-    let description = change.description.as_ref();
-    let mut params = vec![
+/// The id, the row, and the due date in both spellings. `request` is that of a [`ChangeRow`].
+fn params<'a>(id: &TaskId, change: &TaskChange, request: Option<&str>) -> Vec<SqlParam<'a>> {
+    let row = to_json(&[ChangeRow::new(change, request)]);
+    let time = |input: Option<DueDateInput>| input.map_or(SqlParam::NULL, |input| input.due_date.param());
+    vec![
         SqlParam::from_display(id),
-        change.title.as_deref().map_or(SqlParam::NULL, SqlParam::from_str),
-        SqlParam::from_display(description.is_some()),
-        description.and_then(Option::as_deref).map_or(SqlParam::NULL, SqlParam::from_str),
-        change.completed.map_or(SqlParam::NULL, SqlParam::from_display),
-        SqlParam::from_display(change.priority.is_some()),
-        change.priority.flatten().map_or(SqlParam::NULL, SqlParam::from_str),
-        SqlParam::from_display(change.due_date.is_some()),
-    ];
-    params.extend(DueDate::params(change.due_date.and_then(|due_date| due_date.value)));
-    params.extend(DueDate::params(change.due_date.and_then(|due_date| due_date.otherwise)));
-    params
+        SqlParam::from_display(row),
+        time(change.due_date.and_then(|due_date| due_date.value)),
+        time(change.due_date.and_then(|due_date| due_date.otherwise)),
+    ]
 }

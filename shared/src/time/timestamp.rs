@@ -54,9 +54,23 @@ impl Timestamp {
 
     /// The time `hours` later, or earlier if negative; at most the first or last time in range.
     pub(crate) fn saturating_add_hours(self, hours: i64) -> Self {
-        let edge = if hours < 0 { MIN } else { MAX };
-        let time = self.0.checked_add(SignedDuration::from_hours(hours)).unwrap_or(edge);
+        self.saturating_add(SignedDuration::from_hours(hours))
+    }
+
+    /// As [`Timestamp::saturating_add_hours`].
+    pub(crate) fn saturating_add_microseconds(self, microseconds: i64) -> Self {
+        self.saturating_add(SignedDuration::from_micros(microseconds))
+    }
+
+    fn saturating_add(self, duration: SignedDuration) -> Self {
+        let edge = if duration.is_negative() { MIN } else { MAX };
+        let time = self.0.checked_add(duration).unwrap_or(edge);
         Self(time.clamp(MIN, MAX))
+    }
+
+    /// Whether the time of day is zero.
+    pub(crate) fn is_midnight(self) -> bool {
+        self.0.time() == jiff::civil::Time::midnight()
     }
 
     /// Whether the two are less than a second apart.

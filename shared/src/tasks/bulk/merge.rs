@@ -7,9 +7,13 @@ use std::collections::hash_map::Entry;
 use super::input::{Operation, TaskWrite, not_found};
 use crate::input::InvalidInput;
 use crate::scope::{OperationFailure, StoreError};
+use crate::tasks::field_texts::FieldTexts;
 use crate::tasks::input::{Completion, NewTask, TaskChange};
 use crate::tasks::model::{TASK, TaskId};
+use crate::tasks::spellings::Spellings;
 use crate::time::Timestamp;
+
+static NO_CHANGE: TaskChange = TaskChange::NONE;
 
 /// A write of one task.
 #[derive(Debug)]
@@ -34,15 +38,8 @@ pub(super) struct Expected {
 
 #[derive(Debug)]
 pub(super) enum Change {
-    Set(Box<TaskChange>, Toggle),
+    Set(Box<TaskChange>),
     Delete,
-}
-
-/// Whether `completed` is toggled. Then the change sets no value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Toggle {
-    No,
-    Yes,
 }
 
 /// The writes, and the operations that fail before anything is sent.
@@ -127,15 +124,12 @@ impl Write {
         matches!(&self.kind, WriteKind::Create(new) if new.id.is_some())
     }
 
-    /// The texts that it stores, for the rules of the database: title, description, priority.
-    pub(super) fn texts(&self) -> [Option<&str>; 3] {
+    /// The texts that it stores.
+    pub(super) fn field_texts(&self) -> FieldTexts<'_> {
         match &self.kind {
-            WriteKind::Create(new) => [Some(&new.title), new.description.as_deref(), new.priority],
-            WriteKind::OnTask { change: Change::Set(change, _), .. } => {
-                let description = change.description.as_ref().and_then(Option::as_deref);
-                [change.title.as_deref(), description, change.priority.flatten()]
-            }
-            WriteKind::OnTask { change: Change::Delete, .. } => [None; 3],
+            WriteKind::Create(new) => new.field_texts(),
+            WriteKind::OnTask { change: Change::Set(change), .. } => change.field_texts(),
+            WriteKind::OnTask { change: Change::Delete, .. } => NO_CHANGE.field_texts(),
         }
     }
 
@@ -143,7 +137,7 @@ impl Write {
     pub(super) fn failure(&self, problem: &str) -> OperationFailure {
         match (problem, &self.kind) {
             ("not_found", _) => not_found(),
-            (columns, WriteKind::OnTask { change: Change::Set(change, _), .. }) if columns != "precondition_failed" => {
+            (columns, WriteKind::OnTask { change: Change::Set(change), .. }) if columns != "precondition_failed" => {
                 let is_failing = |column: &str| columns.split(' ').any(|failing| failing == column);
                 let values = change.invalid_values().filter(|value| is_failing(value.field()));
                 OperationFailure::Invalid(InvalidInput(values.map(|value| value.failure.clone()).collect()))
@@ -178,15 +172,21 @@ fn change_new(new: &mut NewTask, expected: Expected, change: Change) -> Result<(
     if expected != Expected::default() {
         return Err(precondition_failed());
     }
-    let mut whole = Change::Set(Box::new(TaskChange { completed: new.completed, ..TaskChange::NONE }), Toggle::No);
+    let mut whole = Change::Set(Box::new(TaskChange { completed: new.completed, ..TaskChange::NONE }));
     whole.add(change)?;
     // A task that is not to be created at all.
-    let Change::Set(change, toggle) = whole else { return Err(not_found()) };
-    new.completed = if toggle == Toggle::Yes { Some(true) } else { change.completed };
+    let Change::Set(change) = whole else { return Err(not_found()) };
+    new.completed = if change.toggles_completed { Some(true) } else { change.completed };
     new.title = change.title.unwrap_or(std::mem::take(&mut new.title));
     new.description = change.description.unwrap_or(new.description.take());
     new.priority = change.priority.unwrap_or(new.priority);
     new.due_date = change.due_date.map_or(new.due_date, |change| change.value.or(change.otherwise));
+    if let Some(Spellings { value, otherwise }) = change.tags {
+        new.tags = [value, otherwise].into_iter().find(|tags| !tags.is_empty());
+    }
+    new.category = change.category.unwrap_or(new.category.take());
+    new.recurrence = change.recurrence.map_or(new.recurrence.take(), |rule| rule.value.or(rule.otherwise));
+    new.time_zone = change.time_zone.map_or(new.time_zone.take(), |zone| zone.value.or(zone.otherwise));
     Ok(())
 }
 
@@ -211,13 +211,10 @@ impl Change {
     fn of(version: Option<i64>, write: TaskWrite) -> (Expected, Self) {
         let expected = |updated_at| Expected { version, updated_at };
         match write {
-            TaskWrite::Change(change) => {
-                (expected(change.expected_updated_at), Self::Set(Box::new(change), Toggle::No))
-            }
+            TaskWrite::Change(change) => (expected(change.expected_updated_at), Self::Set(change)),
             TaskWrite::Complete(Completion { completed, expected_updated_at }) => {
-                let change = TaskChange { completed, ..TaskChange::NONE };
-                let toggle = if completed.is_none() { Toggle::Yes } else { Toggle::No };
-                (expected(expected_updated_at), Self::Set(Box::new(change), toggle))
+                let change = TaskChange { completed, toggles_completed: completed.is_none(), ..TaskChange::NONE };
+                (expected(expected_updated_at), Self::Set(Box::new(change)))
             }
             TaskWrite::Delete => (expected(None), Self::Delete),
         }
@@ -228,35 +225,32 @@ impl Change {
         match (&mut *self, later) {
             (_, Self::Delete) => *self = Self::Delete,
             (Self::Delete, _) => return Err(not_found()),
-            (Self::Set(change, toggle), Self::Set(later, later_toggle)) => {
+            (Self::Set(change), Self::Set(later)) => {
                 // A value that breaks a rule can be what is stored before the request only.
                 let failures: Vec<_> = later.invalid_values().map(|value| value.failure.clone()).collect();
                 if !failures.is_empty() {
                     return Err(OperationFailure::Invalid(InvalidInput(failures)));
                 }
-                match (later_toggle, later.completed, change.completed) {
-                    (Toggle::Yes, _, Some(completed)) => change.completed = Some(!completed),
-                    (Toggle::Yes, _, None) => *toggle = toggle.flipped(),
-                    (Toggle::No, Some(completed), _) => (change.completed, *toggle) = (Some(completed), Toggle::No),
-                    (Toggle::No, None, _) => {}
+                match (later.toggles_completed, later.completed, change.completed) {
+                    (true, _, Some(completed)) => change.completed = Some(!completed),
+                    (true, _, None) => change.toggles_completed = !change.toggles_completed,
+                    (false, Some(completed), _) => {
+                        (change.completed, change.toggles_completed) = (Some(completed), false);
+                    }
+                    (false, None, _) => {}
                 }
                 let later = *later;
                 change.title = later.title.or(change.title.take());
                 change.description = later.description.or(change.description.take());
                 change.priority = later.priority.or(change.priority);
                 change.due_date = later.due_date.or(change.due_date);
+                change.tags = later.tags.or(change.tags.take());
+                change.category = later.category.or(change.category.take());
+                change.recurrence = later.recurrence.or(change.recurrence.take());
+                change.time_zone = later.time_zone.or(change.time_zone.take());
             }
         }
         Ok(())
-    }
-}
-
-impl Toggle {
-    fn flipped(self) -> Self {
-        match self {
-            Self::No => Self::Yes,
-            Self::Yes => Self::No,
-        }
     }
 }
 
@@ -283,8 +277,8 @@ mod tests {
     fn merged(value: &Value) -> (Vec<Summary>, Vec<usize>) {
         let (writes, failures) = merge(operations(value));
         let write = |write: Write| match write.kind {
-            WriteKind::OnTask { change: Change::Set(change, toggle), .. } => {
-                (change.title, change.completed, toggle == Toggle::Yes, write.operations)
+            WriteKind::OnTask { change: Change::Set(change), .. } => {
+                (change.title, change.completed, change.toggles_completed, write.operations)
             }
             _ => (None, None, false, write.operations),
         };

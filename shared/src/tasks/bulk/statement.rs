@@ -5,14 +5,13 @@
 
 use serde::Serialize;
 
-use super::merge::{Change, Expected, Toggle, Write, WriteKind};
+use super::merge::{Change, Expected, Write, WriteKind};
 use crate::db::SqlParam;
 use crate::output::to_json;
 use crate::scope::{GroupedInsert, keyed_sql};
 use crate::tasks::answer::answer;
-use crate::tasks::due_date::DueDate;
+use crate::tasks::change_row::{ChangeRow, change_columns, changes};
 use crate::tasks::input::{NewTask, TaskChange};
-use crate::tasks::update::changes;
 
 /// Finds the tasks and locks them, in one order so that two requests do not wait for each other, and decides what fails.
 ///
@@ -26,10 +25,10 @@ macro_rules! decide_and_change {
 item as (
     select *
     from jsonb_to_recordset($7::jsonb) as item (
-        n integer, operation integer, kind text, columns integer, expected_version bigint, new_title text, new_completed boolean,
-        toggles boolean, sets_description boolean, new_description text, sets_priority boolean, new_priority text,
-        sets_due_date boolean, is_floating boolean, marker timestamp, other_is_floating boolean,
-        other_marker timestamp, same_title text, same_description text, same_priority text
+        n integer, operation integer, kind text, columns integer, expected_version bigint, same_title text,
+        same_description text, same_priority text, same_category text, same_tags text, ",
+            change_columns!(),
+            "
     )
     where not exists (select from prior)
 ), found as (
@@ -39,6 +38,8 @@ item as (
         title as found_title,
         description as found_description,
         priority as found_priority,
+        tasks_api.as_label(category) as found_category,
+        to_jsonb(tasks_api.as_tags(tags)) as found_tags,
         coalesce(updated_at, created_at) as found_time,
         (array_append($10, coalesce(updated_at, created_at)))[array_position($6, id)] as expected_time
     from tasks
@@ -53,6 +54,11 @@ item as (
         ($6)[n] as new_id,
         (array_append($8, (null::tasks).due_date))[n] as new_due_date,
         (array_append($9, (null::tasks).due_date))[n] as other_due_date,
+        tasks_api.tags_for(new_tags, (null::tasks).tags) as inserted_tags,
+        tasks_api.label_for(new_category, (null::tasks).category) as inserted_category,
+        tasks_api.label_for(new_recurrence, (null::tasks).recurrence) as inserted_recurrence,
+        tasks_api.zone_for(case when kind = 'create' then new_time_zone end, (null::tasks).time_zone) as inserted_time_zone,
+        tasks_api.flag_for(new_is_date, (null::tasks).due_is_date) as inserted_is_date,
         'request:' || $5 || '/' || operation as row_key,
         case
             when kind = 'create' then null
@@ -66,7 +72,11 @@ item as (
                 case when same_description is not null and same_description is distinct from found_description
                 then 'description' end,
                 case when same_priority is not null and same_priority is distinct from found_priority
-                then 'priority' end
+                then 'priority' end,
+                case when same_category is not null and same_category is distinct from found_category
+                then 'category' end,
+                case when same_tags is not null and same_tags::jsonb is distinct from found_tags
+                then 'tags' end
             ), '')
         end as problem
     from item
@@ -77,21 +87,7 @@ item as (
 ), updated as (
     update tasks
 ",
-            changes!(
-                "new_title",
-                "sets_description",
-                "new_description",
-                "case when toggles then not coalesce(completed, false) else new_completed end",
-                "sets_priority",
-                "new_priority",
-                "sets_due_date",
-                "new_due_date",
-                "is_floating",
-                "marker",
-                "other_due_date",
-                "other_is_floating",
-                "other_marker"
-            ),
+            changes!("new_due_date", "other_due_date"),
             "    from verdict
     where user_id = $1
       and id = any ($6)
@@ -126,10 +122,10 @@ macro_rules! create {
 created as (
 insert into tasks (user_id, ",
             $id_column,
-            "title, description, completed, priority, due_date, due_date_marker, idempotency_key)
+            "title, description, completed, priority, due_date, due_date_marker, due_is_date, tags, category, recurrence, time_zone, idempotency_key)
 select $1, ",
             $id_value,
-            "new_title, new_description, new_completed, new_priority, new_due_date, case when is_floating <> (pg_typeof(new_due_date) = 'timestamp'::regtype) then marker end, row_key
+            "new_title, new_description, new_completed, new_priority, new_due_date, case when is_floating <> (pg_typeof(new_due_date) = 'timestamp'::regtype) then marker end, inserted_is_date, inserted_tags, inserted_category, inserted_recurrence, inserted_time_zone, row_key
 from verdict
 where kind = 'create'
   and columns = 0
@@ -225,29 +221,18 @@ struct Item<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     expected_version: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    new_title: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    new_completed: Option<bool>,
-    toggles: bool,
-    sets_description: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    new_description: Option<&'a str>,
-    sets_priority: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    new_priority: Option<&'a str>,
-    sets_due_date: bool,
-    is_floating: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    marker: Option<String>,
-    other_is_floating: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    other_marker: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     same_title: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     same_description: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     same_priority: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same_category: Option<&'a str>,
+    /// A list in JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same_tags: Option<&'a str>,
+    #[serde(flatten)]
+    change: ChangeRow<'a>,
 }
 
 /// What the statement is sent with.
@@ -278,22 +263,20 @@ impl Parameters {
                         groups.len() - 1
                     });
                     item.create(group, new);
-                    due_date = new.due_date;
+                    due_date = new.due_date.map(|input| input.due_date);
                 }
                 WriteKind::OnTask { id: of_task, expected: Expected { version, updated_at }, change } => {
                     id = Some(of_task.to_string());
                     time = updated_at.map(|time| time.to_string());
                     item.expected_version = *version;
                     item.kind = "delete";
-                    if let Change::Set(change, toggle) = change {
-                        item.change(change, *toggle);
-                        due_date = change.due_date.and_then(|change| change.value);
-                        other = change.due_date.and_then(|change| change.otherwise);
+                    if let Change::Set(change) = change {
+                        item.change(change);
+                        due_date = change.due_date.and_then(|change| change.value).map(|input| input.due_date);
+                        other = change.due_date.and_then(|change| change.otherwise).map(|input| input.due_date);
                     }
                 }
             }
-            (item.is_floating, item.marker) = DueDate::kind_columns(due_date);
-            (item.other_is_floating, item.other_marker) = DueDate::kind_columns(other);
             ids.push(id);
             times.push(time);
             due_dates.push(due_date.map(|due_date| due_date.time.to_string()));
@@ -318,29 +301,22 @@ impl<'a> Item<'a> {
     fn create(&mut self, group: usize, new: &'a NewTask) {
         self.kind = "create";
         self.columns = Some(group);
-        self.new_title = Some(&new.title);
-        self.new_description = new.description.as_deref();
-        self.new_completed = new.completed;
-        self.new_priority = new.priority;
+        self.change = ChangeRow::of_new(new);
     }
 
-    fn change(&mut self, change: &'a TaskChange, toggle: Toggle) {
+    fn change(&mut self, change: &'a TaskChange) {
         self.kind = "change";
-        self.toggles = toggle == Toggle::Yes;
-        self.new_title = change.title.as_deref();
-        self.new_completed = change.completed;
-        self.sets_description = change.description.is_some();
-        self.new_description = change.description.as_ref().and_then(Option::as_deref);
-        self.sets_priority = change.priority.is_some();
-        self.new_priority = change.priority.flatten();
-        self.sets_due_date = change.due_date.is_some();
+        // The key of the request makes sure that it is done once.
+        self.change = ChangeRow::new(change, None);
         for value in change.invalid_values() {
             let same = match value.field() {
                 "title" => &mut self.same_title,
                 "description" => &mut self.same_description,
-                _ => &mut self.same_priority,
+                "priority" => &mut self.same_priority,
+                "category" => &mut self.same_category,
+                _ => &mut self.same_tags,
             };
-            *same = Some(value.text());
+            same.get_or_insert(value.text());
         }
     }
 }
@@ -356,6 +332,11 @@ fn columns_left_out(new: &NewTask, has_ids: bool) -> Vec<bool> {
         new.priority.is_some(),
         has_due_date,
         has_due_date,
+        new.due_date.is_some_and(|input| input.is_date.is_some()),
+        new.tags.is_some(),
+        new.category.is_some(),
+        new.recurrence.is_some(),
+        new.time_zone.is_some(),
         true,
     ];
     id.into_iter().chain(is_given).map(|is_given| !is_given).collect()

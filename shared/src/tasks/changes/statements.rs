@@ -6,7 +6,7 @@ use super::snapshot::Snapshot;
 use super::token::{Moment, Pages, Position, Progress, SyncToken};
 use crate::db::{DbError, DbErrorKind, Rejection, Row, RowId, SqlParam};
 use crate::scope::{Read, StartStatement, StoreError};
-use crate::tasks::columns::task_columns;
+use crate::tasks::columns::{TASK_COLUMNS, no_task_columns, task_columns};
 use crate::tasks::model::TASK;
 use crate::tasks::repository::UserTasks;
 
@@ -17,6 +17,9 @@ use crate::tasks::repository::UserTasks;
 
 /// The kind of a row about a tombstone. That about the database has 0, those about tasks have 2.
 const DELETE: i32 = 1;
+
+/// The index of the kind, which the other columns follow.
+const KIND: usize = TASK_COLUMNS;
 
 /// The tasks of a query of the `with`.
 macro_rules! tasks_of {
@@ -37,12 +40,13 @@ from ",
 /// The tombstones of the query `deletes`. The columns of a task are null.
 macro_rules! deletes {
     () => {
-        "\
-union all
-select null, null, null, null, null, null, null, null, null, null, null, 1, deleted_in::text::bigint, task_id, \
-         null, null, null, null
+        concat!(
+            "union all\nselect ",
+            no_task_columns!(),
+            ", 1, deleted_in::text::bigint, task_id, null, null, null, null
 from deletes
 "
+        )
     };
 }
 
@@ -50,15 +54,17 @@ from deletes
 /// are numbers. The time is not later than the snapshot.
 macro_rules! database {
     () => {
-        "\
-union all
-select null, null, null, null, null, null, null, null, null, null, null, 0, null, null, \
+        concat!(
+            "union all\nselect ",
+            no_task_columns!(),
+            ", 0, null, null, \
          (select epoch::text from tasks_api.sync_epoch), \
          pg_current_snapshot()::text, \
          (date_part('epoch', now()) * 1000000)::bigint, \
          pg_typeof((null::tasks).id) in ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype)
 order by kind, transaction, task_id, id
 "
+        )
     };
 }
 
@@ -294,11 +300,11 @@ impl UserTasks<'_> {
 
     fn listed_change(&self, row: &Row, has_number_ids: bool) -> Result<Change, StoreError> {
         let column = |error| StoreError::about_user(&TASK, error);
-        let kind: i32 = row.get(11).map_err(column)?;
-        let transaction: Option<i64> = row.get(12).map_err(column)?;
+        let kind: i32 = row.get(KIND).map_err(column)?;
+        let transaction: Option<i64> = row.get(KIND + 1).map_err(column)?;
         let transaction = transaction.and_then(|transaction| transaction.try_into().ok());
         if kind == DELETE {
-            let id = deleted_id(row.get(13).map_err(column)?, has_number_ids);
+            let id = deleted_id(row.get(KIND + 2).map_err(column)?, has_number_ids);
             return Ok(Change::Delete(transaction.unwrap_or_default(), id));
         }
         Ok(Change::Put(transaction, Box::new(self.task(row)?)))
@@ -365,9 +371,9 @@ fn statement(progress: Option<&Progress>, rows: u32) -> (&'static Read, Vec<SqlP
 
 fn database_state(row: &Row) -> Result<DatabaseState, DbError> {
     Ok(DatabaseState {
-        epoch: row.get(14)?,
-        now: Moment { time: row.get(16)?, snapshot: row.parse(15, Snapshot::from_postgres)? },
-        has_number_ids: row.get(17)?,
+        epoch: row.get(KIND + 3)?,
+        now: Moment { time: row.get(KIND + 5)?, snapshot: row.parse(KIND + 4, Snapshot::from_postgres)? },
+        has_number_ids: row.get(KIND + 6)?,
     })
 }
 
