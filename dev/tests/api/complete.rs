@@ -33,8 +33,12 @@ async fn missing_value_toggles() {
         for request in toggles(&ada.request("PATCH", &format!("{path}/{ending}"))) {
             let response = ada.send(request).await.expect_status(200);
             assert!(response["updated_at"].as_str() > expected["updated_at"].as_str());
-            expected["completed"] = json!(!expected["completed"].as_bool().expect("a boolean"));
-            expected["updated_at"] = response["updated_at"].clone();
+            let completed = !expected["completed"].as_bool().expect("a boolean");
+            expected["completed"] = json!(completed);
+            expected["status"] = json!(if completed { "completed" } else { "pending" });
+            for name in ["updated_at", "completed_at"] {
+                expected[name] = response[name].clone();
+            }
             expected["version"] = json!(expected["version"].as_i64().expect("a version") + 1);
             assert_eq!(response.json, expected);
             assert_eq!(ada.get(&path).await.json, expected);
@@ -97,7 +101,10 @@ async fn complete_changes_nothing_else() {
     let body = json!({"title": "Buy oat milk", "description": 5, "priority": "urgent", "completed": true});
     let response = ada.patch(&format!("{path}/complete"), &body).await.expect_status(200);
     expected["completed"] = json!(true);
-    expected["updated_at"] = response["updated_at"].clone();
+    expected["status"] = json!("completed");
+    for name in ["updated_at", "completed_at"] {
+        expected[name] = response[name].clone();
+    }
     expected["version"] = json!(2);
     assert_eq!(response.json, expected);
 }

@@ -37,7 +37,8 @@ async fn only_the_title_is_required() {
         let created_at = &response["created_at"];
         let expected = json!({
             "id": response["id"], "user_id": ada.id, "title": "Buy milk", "description": null, "completed": false,
-            "priority": null, "due_date": null, "version": 1, "created_at": created_at, "updated_at": created_at
+            "priority": null, "due_date": null, "tags": [], "category": null, "status": "pending", "completed_at": null,
+            "recurrence_rule": null, "next_occurrence": null, "time_zone": null, "version": 1, "created_at": created_at, "updated_at": created_at
         });
         assert_eq!(response.json, expected);
         let transaction = response.transaction.as_deref().expect("the number of the transaction");
@@ -67,10 +68,11 @@ async fn all_members_can_be_set() {
     let ada = api().new_user().await;
     let mut task = json!({
         "title": "Buy milk", "description": "The good one", "completed": true, "priority": "high",
-        "due_date": "2026-11-21T17:30:00.123456Z"
+        "due_date": "2026-11-21T17:30:00.123456Z", "tags": ["Home", "work"], "category": "Errands",
+        "status": "completed", "recurrence_rule": "FREQ=WEEKLY;BYDAY=MO,WE", "time_zone": "Europe/Berlin"
     });
     let response = ada.post("/api/tasks", &task).await.expect_status(201);
-    for name in ["id", "user_id", "version", "created_at", "updated_at"] {
+    for name in ["id", "user_id", "version", "created_at", "updated_at", "completed_at", "next_occurrence"] {
         task[name] = response[name].clone();
     }
     assert_eq!(response.json, task);
@@ -82,7 +84,7 @@ async fn server_generated_members_are_ignored() {
     let old = "2001-01-01T00:00:00Z";
     let body = json!({
         "title": "Buy milk", "id": 7, "created_at": old, "createdAt": old, "updated_at": old, "version": 9,
-        "color": {"red": [1, 2]}, "": null, "tags": ["a"]
+        "color": {"red": [1, 2]}, "": null, "labels": ["a"]
     });
     let task = ada.create(body).await;
     assert_ne!(task["id"], json!(7));

@@ -30,7 +30,7 @@ async fn words_of_the_setting_are_accepted() {
         let changed = ada.put(&path, &json!({"priority": sent.to_lowercase()})).await.expect_status(200);
         assert_eq!(changed["priority"], stored);
     }
-    let response = ada.post("/api/tasks", &json!({"title": "x", "priority": "none"})).await;
+    let response = ada.post("/api/tasks", &json!({"title": "x", "priority": "asap"})).await;
     assert_eq!(response.expect_invalid_at(&["/priority"])["detail"], "priority must be low, Medium, high or urgent");
     let response = ada.get("/api/tasks?priority=none").await.expect_invalid_at(&["/priority"]);
     assert_eq!(response["detail"], "priority must be low, Medium, high or urgent");

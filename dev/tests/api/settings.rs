@@ -7,8 +7,16 @@ use serde_json::{Value, json};
 
 use crate::kit::{api_with, database, schema};
 
-const CAMEL_CASE: [(&str, &str); 4] =
-    [("userId", "user_id"), ("dueDate", "due_date"), ("createdAt", "created_at"), ("updatedAt", "updated_at")];
+const CAMEL_CASE: [(&str, &str); 8] = [
+    ("userId", "user_id"),
+    ("dueDate", "due_date"),
+    ("completedAt", "completed_at"),
+    ("recurrenceRule", "recurrence_rule"),
+    ("nextOccurrence", "next_occurrence"),
+    ("timeZone", "time_zone"),
+    ("createdAt", "created_at"),
+    ("updatedAt", "updated_at"),
+];
 
 #[track_caller]
 fn assert_both_cases(task: &Value) {
@@ -16,7 +24,7 @@ fn assert_both_cases(task: &Value) {
         assert!(task.get(camel_case).is_some(), "{camel_case} is not in {task}");
         assert_eq!(task[camel_case], task[snake_case]);
     }
-    assert_eq!(task.as_object().map(serde_json::Map::len), Some(14));
+    assert_eq!(task.as_object().map(serde_json::Map::len), Some(25));
 }
 
 #[tokio::test]

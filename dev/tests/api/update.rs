@@ -26,6 +26,10 @@ fn assert_changed(response: &Value, before: &Value, expected: &[(&str, Value)]) 
     whole["version"] = json!(before["version"].as_i64().expect("a version") + 1);
     for (name, value) in expected {
         whole[*name] = value.clone();
+        if *name == "completed" {
+            whole["status"] = json!(if *value == true { "completed" } else { "pending" });
+            whole["completed_at"] = response["completed_at"].clone();
+        }
     }
     assert_eq!(*response, whole);
 }
@@ -103,8 +107,8 @@ async fn null_keeps_title_and_completed() {
 async fn update_without_known_members_is_rejected() {
     let ada = api().new_user().await;
     let before = full(&ada).await;
-    let message = "at least one of title, description, completed, status, priority, due_date, tags and category must \
-                   be given";
+    let message = "at least one of title, description, completed, status, priority, due_date, tags, category, \
+                   recurrence_rule and time_zone must be given";
     for change in [
         json!({}),
         json!({"title": null}),

@@ -8,9 +8,11 @@ mod error;
 mod lookup;
 mod priorities;
 mod settings;
+mod task_fields;
 
 pub(crate) use auth::{AuthConfig, JwksSource, TokenRules};
 pub use error::StartError;
 pub(crate) use lookup::Secret;
 pub use priorities::Priorities;
 pub use settings::{ApiConfig, Config, InputLimits, JsonFormat};
+pub use task_fields::{TagsForm, TaskField};

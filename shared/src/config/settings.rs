@@ -4,6 +4,7 @@ use super::auth::AuthConfig;
 use super::error::StartError;
 use super::lookup::{Secret, is_second, number};
 use super::priorities::Priorities;
+use super::task_fields::{TagsForm, TaskField};
 
 /// The settings of a process.
 #[derive(Debug)]
@@ -53,6 +54,10 @@ pub struct JsonFormat {
     pub camel_case_too: bool,
     /// `TASK_DUE_DATES=instant`: a due date without an offset is a time in UTC. By default it has no time zone.
     pub instant_due_dates: bool,
+    /// `TASK_FIELDS`: further members of a task.
+    pub fields: &'static [TaskField],
+    /// `TASK_TAGS`
+    pub tags: TagsForm,
 }
 
 /// The length of the column `title`.
@@ -102,6 +107,8 @@ impl ApiConfig {
                 list_object: is_second(lookup, "TASK_LIST_SHAPE", ["array", "object"])?,
                 camel_case_too: is_second(lookup, "TASK_JSON_CASE", ["snake", "both"])?,
                 instant_due_dates: is_second(lookup, "TASK_DUE_DATES", ["floating", "instant"])?,
+                fields: TaskField::from_lookup(lookup)?,
+                tags: TagsForm::from_lookup(lookup)?,
             },
             require_if_match: is_second(lookup, "REQUIRE_IF_MATCH", ["0", "1"])?,
         })
@@ -153,6 +160,13 @@ mod tests {
             ("TASK_LIST_SHAPE", "tree", "TASK_LIST_SHAPE must be array or object"),
             ("TASK_JSON_CASE", "kebab", "TASK_JSON_CASE must be snake or both"),
             ("TASK_DUE_DATES", "utc", "TASK_DUE_DATES must be floating or instant"),
+            ("TASK_TAGS", "list", "TASK_TAGS must be names, objects or string"),
+            (
+                "TASK_FIELDS",
+                "is_recurring, owner",
+                "TASK_FIELDS must be a comma list of is_recurring, recurrence, recurrence_pattern, recurrence_interval, \
+                 recurrence_end_date, parent_task_id, is_overdue, is_completed",
+            ),
             ("TASK_PRIORITY_DEFAULT", "urgent", "TASK_PRIORITY_DEFAULT must be low, medium or high"),
         ] {
             assert_eq!(sentence_with(name, value), sentence);

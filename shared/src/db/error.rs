@@ -176,9 +176,17 @@ impl DbError {
     /// The SQLSTATE and the message of the server, if it is the server that refused.
     #[cfg(feature = "proof")]
     pub(crate) fn server_message(&self) -> Option<(&str, &str)> {
-        let sources = std::iter::successors(self.source(), |&error| error.source());
-        let mut responses = sources.filter_map(|error| error.downcast_ref::<tokio_postgres::Error>()?.as_db_error());
-        responses.next().map(|response| (response.code().code(), response.message()))
+        self.response().map(|response| (response.code().code(), response.message()))
+    }
+
+    /// Whether the message of the server contains this text.
+    pub(crate) fn names(&self, text: &str) -> bool {
+        self.response().is_some_and(|response| response.message().contains(text))
+    }
+
+    fn response(&self) -> Option<&tokio_postgres::error::DbError> {
+        let mut sources = std::iter::successors(self.source(), |&error| error.source());
+        sources.find_map(|error| error.downcast_ref::<tokio_postgres::Error>()?.as_db_error())
     }
 
     pub(super) fn retry_class(&self) -> RetryClass {

@@ -16,7 +16,7 @@ pub(super) const SOURCE_FUNCTIONS: [&str; 4] =
     ["generate_series", "jsonb_array_elements", "jsonb_to_recordset", "unnest"];
 
 /// Functions that an insert can call for its values. None is an aggregate.
-pub(super) const INSERT_FUNCTIONS: [&str; 13] = [
+pub(super) const INSERT_FUNCTIONS: [&str; 15] = [
     "coalesce",
     "gen_random_uuid",
     "greatest",
@@ -26,8 +26,10 @@ pub(super) const INSERT_FUNCTIONS: [&str; 13] = [
     "now",
     "nullif",
     "pg_typeof",
+    "tasks_api.flag_for",
     "tasks_api.label_for",
     "tasks_api.tags_for",
+    "tasks_api.zone_for",
     "trim",
     "upper",
 ];

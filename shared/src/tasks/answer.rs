@@ -30,7 +30,9 @@ macro_rules! answer {
             ", 'version', version, 'transaction', changed_in::text, ",
             "'tags', tasks_api.as_tags(tags), 'category', tasks_api.as_label(category), 'completed_at', ",
             answer!(microseconds of "tasks_api.as_instant(completed_at)"),
-            ")"
+            ", 'recurrence', tasks_api.as_label(recurrence), 'next_occurrence', ",
+            answer!(microseconds of "tasks_api.as_instant(next_occurrence)"),
+            ", 'time_zone', tasks_api.as_label(time_zone), 'recurrence_of', recurrence_of::text)"
         )
     };
     (microseconds of $time:literal) => {
@@ -68,6 +70,10 @@ struct Answer {
     tags: Option<Vec<String>>,
     category: Option<String>,
     completed_at: Option<i64>,
+    recurrence: Option<String>,
+    next_occurrence: Option<i64>,
+    time_zone: Option<String>,
+    recurrence_of: Option<String>,
 }
 
 /// Reads the answer to a delete, which has the member `transaction` alone.
@@ -80,21 +86,28 @@ pub(super) fn task(json: &str, user_id: &str) -> Option<Task> {
     let answer: Answer = serde_json::from_str(json).ok()?;
     let time = |microseconds: Option<i64>| microseconds.map(Timestamp::from_microseconds);
     let (created_at, updated_at) = known_times(time(answer.created_at), time(answer.updated_at));
-    let due_date = time(answer.due_date);
     let marker = time(answer.due_date_marker);
+    let due_date =
+        time(answer.due_date).map(|due_date| DueDate::from_columns(due_date, answer.due_date_has_zone, marker));
+    let next_occurrence = time(answer.next_occurrence).zip(due_date);
+    let id = TaskId::new(answer.id);
     Some(Task {
-        id: TaskId::new(answer.id),
+        recurrence_of: answer.recurrence_of.map(|text| id.of_other(text)),
+        id,
         user_id: user_id.to_owned(),
         title: answer.title,
         description: answer.description,
         completed: answer.completed,
         priority: answer.priority,
-        due_date: due_date.map(|due_date| DueDate::from_columns(due_date, answer.due_date_has_zone, marker)),
+        due_date,
         created_at,
         updated_at,
         tags: answer.tags.unwrap_or_default(),
         category: answer.category,
         completed_at: time(answer.completed_at),
+        recurrence: answer.recurrence,
+        next_occurrence: next_occurrence.map(|(time, due_date)| due_date.of_next_occurrence(time)),
+        time_zone: answer.time_zone,
         version: answer.version,
         transaction: answer.transaction,
     })

@@ -3,6 +3,7 @@
 //! A statement with a precondition returns `applied` after the columns of the task: if it is false, the precondition failed
 //! and the row is the current one. Without a row there is no such task.
 
+use super::field_texts::unknown_time_zone;
 use super::model::{TASK, Task};
 use super::precondition::Precondition;
 use super::repository::{UserTasks, is_applied, map_task_error};
@@ -69,6 +70,10 @@ impl UserTasks<'_> {
 
     /// The failure of a change. `fields` are as in `UserScope::explain`.
     async fn change_error(&self, fields: &[(&str, Option<&str>)], error: DbError) -> StoreError {
+        let error = match unknown_time_zone(&[fields], error) {
+            Ok((error, _)) => return error,
+            Err(error) => error,
+        };
         match error.kind() {
             DbErrorKind::Rejected(
                 Rejection::Rule | Rejection::Encoding | Rejection::Unique | Rejection::ForeignKey,

@@ -7,7 +7,7 @@
 
 use serde::Serialize;
 
-use super::due_date::DueDate;
+use super::due_date::{DueDate, DueDateInput};
 use super::input::{NewTask, TaskChange};
 
 /// The columns of the row, for `jsonb_to_recordset`.
@@ -21,7 +21,8 @@ macro_rules! change_columns {
 new_request text, new_title text, sets_description boolean, new_description text, new_completed boolean,
         toggles boolean, sets_priority boolean, new_priority text, sets_due_date boolean, is_floating boolean,
         marker timestamp, other_is_floating boolean, other_marker timestamp, new_tags text[], other_tags text[],
-        new_category text"
+        new_category text, new_recurrence text, other_recurrence text, new_time_zone text, other_time_zone text,
+        new_is_date boolean, other_is_date boolean"
     };
 }
 
@@ -62,6 +63,14 @@ macro_rules! changes {
         then case when is_floating <> (pg_typeof(due_date) = 'timestamp'::regtype) then marker end
         else case when other_is_floating <> (pg_typeof(due_date) = 'timestamp'::regtype) then other_marker end
     end,
+    due_is_date = case
+        when sets_due_date is not true or last_request = new_request then due_is_date
+        when ",
+            $due_date,
+            " is distinct from due_date
+        then tasks_api.flag_for(coalesce(new_is_date, tasks_api.as_flag(due_is_date)), due_is_date)
+        else tasks_api.flag_for(coalesce(other_is_date, tasks_api.as_flag(due_is_date)), due_is_date)
+    end,
     tags = case
         when new_tags is null or last_request = new_request then tags
         when new_tags <> coalesce(tasks_api.as_tags(tags), '{}') then tasks_api.tags_for(new_tags, tags)
@@ -71,6 +80,20 @@ macro_rules! changes {
     category = case
         when new_category is null then category
         else tasks_api.label_for(nullif(new_category, ''), category)
+    end,
+    recurrence = case
+        when new_recurrence is null or last_request = new_request then recurrence
+        when nullif(new_recurrence, '') is distinct from tasks_api.as_label(recurrence)
+        then tasks_api.label_for(nullif(new_recurrence, ''), recurrence)
+        else tasks_api.label_for(nullif(other_recurrence, ''), recurrence)
+    end,
+    time_zone = case
+        when new_time_zone is null or last_request = new_request then time_zone
+        when nullif(new_time_zone, '') is distinct from tasks_api.as_label(time_zone)
+        then tasks_api.zone_for(nullif(new_time_zone, ''), time_zone)
+        when nullif(other_time_zone, '') is distinct from tasks_api.as_label(time_zone)
+        then tasks_api.zone_for(nullif(other_time_zone, ''), time_zone)
+        else time_zone
     end,
     last_request = coalesce(new_request, last_request)
 "
@@ -115,15 +138,27 @@ pub(super) struct ChangeRow<'a> {
     other_tags: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     new_category: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_recurrence: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_recurrence: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_time_zone: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_time_zone: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_is_date: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_is_date: Option<bool>,
 }
 
 impl<'a> ChangeRow<'a> {
     /// `request` identifies the request, unless a key makes sure that it is done once.
     pub(super) fn new(change: &'a TaskChange, request: Option<&'a str>) -> Self {
-        let due_date = change.due_date.map(|due_date| DueDate::kind_columns(due_date.value));
-        let other_due_date = change.due_date.map(|due_date| DueDate::kind_columns(due_date.otherwise));
-        let (is_floating, marker) = due_date.unzip();
-        let (other_is_floating, other_marker) = other_due_date.unzip();
+        let kind = |due_date: Option<DueDateInput>| DueDate::kind_columns(due_date.map(|input| input.due_date));
+        let (is_floating, marker) = change.due_date.map(|due_date| kind(due_date.value)).unzip();
+        let (other_is_floating, other_marker) = change.due_date.map(|due_date| kind(due_date.otherwise)).unzip();
+        let is_date = |due_date: Option<DueDateInput>| due_date.and_then(|input| input.is_date);
         let description = change.description.as_ref();
         let tags = change.tags.as_ref();
         Self {
@@ -142,13 +177,20 @@ impl<'a> ChangeRow<'a> {
             other_marker: other_marker.flatten(),
             new_tags: tags.map(|tags| tags.value.as_slice()),
             other_tags: tags.map(|tags| tags.otherwise.as_slice()),
-            new_category: change.category.as_ref().map(|category| category.as_deref().unwrap_or_default()),
+            new_recurrence: change.recurrence.as_ref().map(|rule| or_empty(rule.value.as_deref())),
+            other_recurrence: change.recurrence.as_ref().map(|rule| or_empty(rule.otherwise.as_deref())),
+            new_time_zone: change.time_zone.as_ref().map(|zone| or_empty(zone.value.as_deref())),
+            other_time_zone: change.time_zone.as_ref().map(|zone| or_empty(zone.otherwise.as_deref())),
+            new_is_date: change.due_date.and_then(|due_date| is_date(due_date.value)),
+            other_is_date: change.due_date.and_then(|due_date| is_date(due_date.otherwise)),
+            new_category: change.category.as_ref().map(|category| or_empty(category.as_deref())),
         }
     }
 
     /// The same columns of a task that is inserted.
     pub(super) fn of_new(new: &'a NewTask) -> Self {
-        let (is_floating, marker) = new.due_date.map(|due_date| DueDate::kind_columns(Some(due_date))).unzip();
+        let kind = |input: DueDateInput| DueDate::kind_columns(Some(input.due_date));
+        let (is_floating, marker) = new.due_date.map(kind).unzip();
         Self {
             new_title: Some(&new.title),
             new_description: new.description.as_deref(),
@@ -158,7 +200,15 @@ impl<'a> ChangeRow<'a> {
             marker: marker.flatten(),
             new_tags: new.tags.as_deref(),
             new_category: new.category.as_deref(),
+            new_recurrence: new.recurrence.as_deref(),
+            new_time_zone: new.time_zone.as_deref(),
+            new_is_date: new.due_date.and_then(|input| input.is_date),
             ..Self::default()
         }
     }
+}
+
+/// An empty text makes the column null.
+fn or_empty(text: Option<&str>) -> &str {
+    text.unwrap_or_default()
 }

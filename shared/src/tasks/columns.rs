@@ -14,7 +14,9 @@ macro_rules! task_columns {
     () => {
         "id, title, description, coalesce(completed, false), priority, due_date, \
          pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version, \
-         tasks_api.as_tags(tags), tasks_api.as_label(category), tasks_api.as_instant(completed_at)"
+         tasks_api.as_tags(tags), tasks_api.as_label(category), tasks_api.as_instant(completed_at), \
+         tasks_api.as_label(recurrence), tasks_api.as_instant(next_occurrence), tasks_api.as_label(time_zone), \
+         recurrence_of::text"
     };
 }
 
@@ -33,12 +35,12 @@ macro_rules! written_columns {
 /// Nulls in the place of [`task_columns`].
 macro_rules! no_task_columns {
     () => {
-        "null, null, null, null, null, null, null, null, null, null, null, null, null, null"
+        "null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null"
     };
 }
 
 /// How many [`task_columns`] there are.
-pub(super) const TASK_COLUMNS: usize = 14;
+pub(super) const TASK_COLUMNS: usize = 18;
 
 pub(super) use {no_task_columns, task_columns, written_columns};
 
@@ -47,20 +49,28 @@ pub(super) fn task(row: &Row, user_id: &str) -> Result<Task, DbError> {
     let due_date: Option<Timestamp> = row.get(DUE_DATE)?;
     let (has_zone, marker): (bool, Option<Timestamp>) = (row.get(6)?, row.get(7)?);
     let (created_at, updated_at) = known_times(row.get(CREATED_AT)?, row.get(UPDATED_AT)?);
+    let id = TaskId::new(row.get(0)?);
+    let due_date = due_date.map(|due_date| DueDate::from_columns(due_date, has_zone, marker));
+    let next_occurrence: Option<Timestamp> = row.get(15)?;
+    let recurrence_of: Option<String> = row.get(17)?;
     Ok(Task {
-        id: TaskId::new(row.get(0)?),
+        recurrence_of: recurrence_of.map(|text| id.of_other(text)),
+        id,
         user_id: user_id.to_owned(),
         title: row.get(1)?,
         description: row.get(2)?,
         completed: row.get(3)?,
         priority: row.get(4)?,
-        due_date: due_date.map(|due_date| DueDate::from_columns(due_date, has_zone, marker)),
+        due_date,
         created_at,
         updated_at,
         version: row.get(10)?,
         tags: row.get::<Option<Vec<String>>>(11)?.unwrap_or_default(),
         category: row.get(12)?,
         completed_at: row.get(13)?,
+        recurrence: row.get(14)?,
+        next_occurrence: next_occurrence.zip(due_date).map(|(time, due_date)| due_date.of_next_occurrence(time)),
+        time_zone: row.get(16)?,
         transaction: None,
     })
 }

@@ -3,6 +3,7 @@
 use super::answer::answer;
 use super::columns::{task_columns, written_columns};
 use super::due_date::DueDate;
+use super::field_texts::unknown_time_zone;
 use super::input::NewTask;
 use super::model::{TASK, Task};
 use super::repository::UserTasks;
@@ -21,10 +22,10 @@ macro_rules! create {
             $name,
             concat!(
                 "\
-insert into tasks (user_id, title, description, completed, priority, due_date, due_date_marker, tags, category, idempotency_key",
+insert into tasks (user_id, title, description, completed, priority, due_date, due_date_marker, due_is_date, tags, category, recurrence, time_zone, idempotency_key",
                 $id_column,
                 ")
-select $1, $3, $4, $5, $6, $7, case when $8::boolean <> (pg_typeof((null::tasks).due_date) = 'timestamp'::regtype) then $9::timestamp end, tasks_api.tags_for($10::text[], (null::tasks).tags), tasks_api.label_for($11::text, (null::tasks).category), $12",
+select $1, $3, $4, $5, $6, $7, case when $8::boolean <> (pg_typeof((null::tasks).due_date) = 'timestamp'::regtype) then $9::timestamp end, tasks_api.flag_for($10::boolean, (null::tasks).due_is_date), tasks_api.tags_for($11::text[], (null::tasks).tags), tasks_api.label_for($12::text, (null::tasks).category), tasks_api.label_for($13::text, (null::tasks).recurrence), tasks_api.zone_for($14::text, (null::tasks).time_zone), $15",
                 $id_value,
                 "
 where not exists (select from tasks_api.task_fences where attempt = $2)
@@ -47,10 +48,10 @@ macro_rules! keyed_create {
                 concat!(
                     "\
 changed as (
-insert into tasks (user_id, title, description, completed, priority, due_date, due_date_marker, tags, category",
+insert into tasks (user_id, title, description, completed, priority, due_date, due_date_marker, due_is_date, tags, category, recurrence, time_zone",
                     $id_column,
                     ")
-select $1, $6, $7, $8, $9, $10, case when $11::boolean <> (pg_typeof((null::tasks).due_date) = 'timestamp'::regtype) then $12::timestamp end, tasks_api.tags_for($13::text[], (null::tasks).tags), tasks_api.label_for($14::text, (null::tasks).category)",
+select $1, $6, $7, $8, $9, $10, case when $11::boolean <> (pg_typeof((null::tasks).due_date) = 'timestamp'::regtype) then $12::timestamp end, tasks_api.flag_for($13::boolean, (null::tasks).due_is_date), tasks_api.tags_for($14::text[], (null::tasks).tags), tasks_api.label_for($15::text, (null::tasks).category), tasks_api.label_for($16::text, (null::tasks).recurrence), tasks_api.zone_for($17::text, (null::tasks).time_zone)",
                     $id_value,
                     "
 where not exists (select from prior)
@@ -66,9 +67,9 @@ returning id::text as task_id, ",
 }
 
 static CREATE: Insert = create!("create", "", "");
-static CREATE_WITH_ID: Insert = create!("create with id", ", id", ", $13");
+static CREATE_WITH_ID: Insert = create!("create with id", ", id", ", $16");
 static KEYED_CREATE: KeyedInsert = keyed_create!("keyed create", "", "");
-static KEYED_CREATE_WITH_ID: KeyedInsert = keyed_create!("keyed create with id", ", id", ", $15");
+static KEYED_CREATE_WITH_ID: KeyedInsert = keyed_create!("keyed create with id", ", id", ", $18");
 
 /// Fails as each statement about the user does, if it does.
 static USER: Read = Read::new("user", "select from tasks where user_id = $1 limit 0");
@@ -127,6 +128,10 @@ impl UserTasks<'_> {
                 Err(error) => StoreError::about_user(&TASK, error),
             };
         }
+        let error = match unknown_time_zone(&[new.field_texts()], error) {
+            Ok((error, _)) => return error,
+            Err(error) => error,
+        };
         match self.scope.explain(&TASK, &new.field_texts(), error).await {
             StoreError::IdInUse(_, error) if new.id.is_some() => StoreError::Conflict(id_in_use(), error),
             error => error,
@@ -136,8 +141,8 @@ impl UserTasks<'_> {
 
 /// The columns of a new task that a client can give.
 fn columns(new: &NewTask) -> Vec<Option<Vec<SqlParam<'_>>>> {
-    let due_date = new.due_date.map(|due_date| {
-        let [due_date, is_floating, marker] = DueDate::params(Some(due_date));
+    let due_date = new.due_date.map(|input| {
+        let [due_date, is_floating, marker] = DueDate::params(Some(input.due_date));
         (vec![due_date], vec![is_floating, marker])
     });
     let (due_date, marker) = due_date.unzip();
@@ -148,8 +153,11 @@ fn columns(new: &NewTask) -> Vec<Option<Vec<SqlParam<'_>>>> {
         new.priority.map(|priority| vec![SqlParam::from_str(priority)]),
         due_date,
         marker,
+        new.due_date.and_then(|input| input.is_date).map(|is_date| vec![SqlParam::from_display(is_date)]),
         new.tags.as_ref().map(|tags| vec![SqlParam::from_texts(tags)]),
         new.category.as_deref().map(|category| vec![SqlParam::from_str(category)]),
+        new.recurrence.as_deref().map(|rule| vec![SqlParam::from_str(rule)]),
+        new.time_zone.as_deref().map(|zone| vec![SqlParam::from_str(zone)]),
     ]
 }
 

@@ -13,6 +13,24 @@ use crate::config::JsonFormat;
 use crate::db::SqlParam;
 use crate::time::Timestamp;
 
+/// A due date as a request gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DueDateInput {
+    pub(super) due_date: DueDate,
+    /// Whether it has no time of day. `None` for a midnight, which is how responses write a date: it stays what it was.
+    pub(super) is_date: Option<bool>,
+}
+
+impl DueDateInput {
+    /// As [`DueDate::parse`].
+    pub(super) fn parse(text: &str, format: JsonFormat) -> Option<Self> {
+        let due_date = DueDate::parse(text, format)?;
+        let is_midnight = due_date.kind != Kind::Instant && due_date.time.is_midnight();
+        let is_date = !text.contains(':');
+        Some(Self { due_date, is_date: (is_date || !is_midnight).then_some(is_date) })
+    }
+}
+
 /// When a task should be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DueDate {
@@ -51,6 +69,11 @@ impl DueDate {
         let is_of_other_kind = marker.is_some_and(|marker| marker.is_within_a_second_of(due_date));
         let is_floating = has_zone == is_of_other_kind;
         Self { time: due_date, kind: if is_floating { Kind::Floating } else { Kind::Instant } }
+    }
+
+    /// From the column `next_occurrence`, which has the kind of the due date.
+    pub(super) fn of_next_occurrence(self, time: Timestamp) -> Self {
+        Self { time, ..self }
     }
 
     pub(super) fn is_floating(self) -> bool {
@@ -103,8 +126,15 @@ impl DueDate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::TagsForm;
 
-    const FORMAT: JsonFormat = JsonFormat { list_object: false, camel_case_too: false, instant_due_dates: false };
+    const FORMAT: JsonFormat = JsonFormat {
+        list_object: false,
+        camel_case_too: false,
+        instant_due_dates: false,
+        fields: &[],
+        tags: TagsForm::Names,
+    };
     const INSTANTS: JsonFormat = JsonFormat { instant_due_dates: true, ..FORMAT };
 
     fn json(text: &str, format: JsonFormat) -> String {
@@ -122,6 +152,18 @@ mod tests {
         ] {
             assert_eq!((&*json(text, FORMAT), &*json(text, INSTANTS)), (floating, instant), "{text}");
         }
+    }
+
+    #[test]
+    fn a_date_has_no_time_of_day() {
+        let is_date = |text, format| DueDateInput::parse(text, format).map(|due_date| due_date.is_date);
+        for format in [FORMAT, INSTANTS] {
+            assert_eq!(is_date("2026-12-05", format), Some(Some(true)));
+            assert_eq!(is_date("2026-12-05T17:30", format), Some(Some(false)));
+            assert_eq!(is_date("2026-12-05T00:00:00", format), Some(None));
+        }
+        assert_eq!(is_date("2026-12-05T00:00:00Z", FORMAT), Some(Some(false)));
+        assert_eq!(is_date("2026-12-05T00:00:00Z", INSTANTS), Some(None));
     }
 
     #[test]

@@ -2,9 +2,15 @@
 //! those of an earlier back end.
 
 use super::input::{NewTask, TaskChange};
+use super::model::TASK;
+use super::rules::TASK_TIME_ZONE_RULE;
+use super::spellings::Spellings;
+use crate::db::{DbError, DbErrorKind, Rejection};
+use crate::input::{Failure, InvalidInput};
+use crate::scope::StoreError;
 
 /// Columns with their texts. `None` is null, no change, or a value that is no text.
-pub(super) type FieldTexts<'a> = [(&'static str, Option<&'a str>); 7];
+pub(super) type FieldTexts<'a> = [(&'static str, Option<&'a str>); 9];
 
 impl NewTask {
     pub(super) fn field_texts(&self) -> FieldTexts<'_> {
@@ -16,6 +22,8 @@ impl NewTask {
             ("due_date", None),
             ("tags", None),
             ("category", self.category.as_deref()),
+            ("recurrence", self.recurrence.as_deref()),
+            ("time_zone", self.time_zone.as_deref()),
         ]
     }
 }
@@ -30,6 +38,31 @@ impl TaskChange {
             ("due_date", None),
             ("tags", None),
             ("category", self.category.as_ref().and_then(Option::as_deref)),
+            ("recurrence", self.recurrence.as_ref().and_then(text)),
+            ("time_zone", self.time_zone.as_ref().and_then(text)),
         ]
+    }
+}
+
+/// The one that is stored, or may be.
+fn text(spellings: &Spellings<Option<String>>) -> Option<&str> {
+    spellings.value.as_deref().or(spellings.otherwise.as_deref())
+}
+
+/// The failure of a time zone that the server does not know, and which of the rows has it. Otherwise the error.
+pub(super) fn unknown_time_zone<'a>(
+    rows: &[impl AsRef<[(&'a str, Option<&'a str>)]>],
+    error: DbError,
+) -> Result<(StoreError, usize), DbError> {
+    let zone = |row: &[(&str, Option<&'a str>)]| row.iter().find(|(name, _)| *name == "time_zone")?.1;
+    let zones: Vec<(usize, &str)> =
+        rows.iter().enumerate().filter_map(|(index, row)| Some((index, zone(row.as_ref())?))).collect();
+    let named = zones.iter().find(|(_, zone)| zones.len() == 1 || error.names(zone));
+    match named {
+        Some((index, _)) if error.kind() == DbErrorKind::Rejected(Rejection::Parameter) => {
+            let failure = Failure { pointer: "/time_zone".to_owned(), detail: TASK_TIME_ZONE_RULE.to_owned() };
+            Ok((StoreError::BrokenRule(&TASK, InvalidInput(vec![failure]), error), *index))
+        }
+        _ => Err(error),
     }
 }

@@ -43,9 +43,11 @@ impl Serialize for NewTask {
         serialize_given(&mut map, "completed", self.completed)?;
         let priority = self.priority.filter(|_| !self.has_default_priority);
         serialize_given(&mut map, "priority", priority.map(str::to_lowercase))?;
-        serialize_given(&mut map, "due_date", self.due_date.map(text))?;
+        serialize_given(&mut map, "due_date", self.due_date.map(|input| text(input.due_date)))?;
         serialize_given(&mut map, "tags", self.tags.as_ref())?;
         serialize_given(&mut map, "category", self.category.as_ref())?;
+        serialize_given(&mut map, "recurrence", self.recurrence.as_ref())?;
+        serialize_given(&mut map, "time_zone", self.time_zone.as_ref())?;
         map.end()
     }
 }
@@ -58,10 +60,12 @@ impl Fields for TaskChange {
         serialize_given(map, "toggles_completed", self.toggles_completed.then_some(true))?;
         serialize_given(map, "priority", self.priority.map(|priority| priority.map(str::to_lowercase)))?;
         serialize_spellings(map, ["due_date", "other_due_date"], self.due_date.as_ref(), |due_date| {
-            due_date.map(text)
+            due_date.map(|input| text(input.due_date))
         })?;
         serialize_spellings(map, ["tags", "other_tags"], self.tags.as_ref(), |tags| tags)?;
         serialize_given(map, "category", self.category.as_ref())?;
+        serialize_spellings(map, ["recurrence", "other_recurrence"], self.recurrence.as_ref(), |rule| rule)?;
+        serialize_spellings(map, ["time_zone", "other_time_zone"], self.time_zone.as_ref(), |zone| zone)?;
         serialize_given(map, "expected_updated_at", self.expected_updated_at)?;
         // These fields are `None` above.
         self.invalid_values.iter().try_for_each(|value| map.serialize_entry(value.field(), value.text()))

@@ -3,10 +3,12 @@
 use serde_json::Value;
 
 use super::completed::CompletedInput;
-use super::due_date::DueDate;
-use super::invalid_values::{InvalidValue, InvalidValues};
+use super::due_date::DueDateInput;
+use super::filter::parse_time_zone;
+use super::invalid_values::{InvalidValue, InvalidValues, is_none_word};
 use super::model::Task;
-use super::rules::time_rule;
+use super::recurrence::{Recurrence, RecurrenceChange};
+use super::rules::{TASK_TIME_ZONE_RULE, time_rule};
 use super::spellings::Spellings;
 use crate::config::{ApiConfig, JsonFormat};
 use crate::input::{Failure, FromJson, ObjectReader};
@@ -23,10 +25,13 @@ pub struct NewTask {
     pub(crate) priority: Option<&'static str>,
     /// The priority is not given, but that of `TASK_PRIORITY_DEFAULT`.
     pub(crate) has_default_priority: bool,
-    pub(crate) due_date: Option<DueDate>,
+    pub(crate) due_date: Option<DueDateInput>,
     /// Not empty.
     pub(crate) tags: Option<Vec<String>>,
     pub(crate) category: Option<String>,
+    /// In canonical form.
+    pub(crate) recurrence: Option<String>,
+    pub(crate) time_zone: Option<String>,
 }
 
 /// The body of a change. An outer `None` leaves the field unchanged, an inner one clears it.
@@ -38,10 +43,13 @@ pub struct TaskChange {
     /// Whether `completed` becomes what it is not: see [`CompletedInput::toggles`]. Then the other field is `None`.
     pub(crate) toggles_completed: bool,
     pub(crate) priority: Option<Option<&'static str>>,
-    pub(crate) due_date: Option<Spellings<Option<DueDate>>>,
+    pub(crate) due_date: Option<Spellings<Option<DueDateInput>>>,
     /// An empty list clears them.
     pub(crate) tags: Option<Spellings<Vec<String>>>,
     pub(crate) category: Option<Option<String>>,
+    /// In canonical form.
+    pub(crate) recurrence: Option<Spellings<Option<String>>>,
+    pub(crate) time_zone: Option<Spellings<Option<String>>>,
     /// The `updated_at` of the task that the client has read; `None` accepts any.
     pub(crate) expected_updated_at: Option<Timestamp>,
     /// Fields that are not changed, because their values break rules. They are accepted if they are stored already: a
@@ -58,8 +66,8 @@ pub struct Completion {
     pub(crate) expected_updated_at: Option<Timestamp>,
 }
 
-const NO_FIELD: &str =
-    "at least one of title, description, completed, status, priority, due_date, tags and category must be given";
+const NO_FIELD: &str = "at least one of title, description, completed, status, priority, due_date, tags, category, recurrence_rule and \
+     time_zone must be given";
 
 impl FromJson for NewTask {
     fn from_json(object: &mut ObjectReader<'_>, config: &ApiConfig) -> Self {
@@ -74,6 +82,8 @@ impl FromJson for NewTask {
         let due_date = due_date(object, config.json);
         let tags = invalid_values.tags(object).into_iter().find(|tags| !tags.is_empty());
         let category = invalid_values.category(object).flatten();
+        let recurrence = Recurrence::read_new(object).map(|rule| rule.to_string());
+        let time_zone = time_zone(object).and_then(|zone| zone.value.or(zone.otherwise));
         let new = Self {
             // Front ends send ids of their own, which mean nothing to the server, and null.
             id: object.non_null("id").and_then(Value::as_str).filter(|text| is_uuid(text)).map(str::to_lowercase),
@@ -86,6 +96,8 @@ impl FromJson for NewTask {
             due_date: due_date.and_then(|change| change.value.or(change.otherwise)),
             tags,
             category,
+            recurrence,
+            time_zone,
         };
         invalid_values.fail(object);
         new
@@ -107,6 +119,8 @@ impl FromJson for TaskChange {
             due_date: due_date(object, config.json),
             tags: Spellings::new(&invalid_values.tags(object)),
             category: invalid_values.category(object),
+            recurrence: recurrence(object),
+            time_zone: time_zone(object),
             expected_updated_at: expected_updated_at(object),
             invalid_values: Vec::new(),
         };
@@ -140,6 +154,8 @@ impl TaskChange {
         due_date: None,
         tags: None,
         category: None,
+        recurrence: None,
+        time_zone: None,
         expected_updated_at: None,
         invalid_values: Vec::new(),
     };
@@ -158,14 +174,17 @@ impl TaskChange {
             && self.due_date.is_none()
             && self.tags.is_none()
             && self.category.is_none()
+            && self.recurrence.is_none()
+            && self.time_zone.is_none()
     }
 
     /// Whether what it writes depends on what is stored, so that a second execution can write something else.
     pub(super) fn depends_on_stored_values(&self) -> bool {
-        let tags = self.tags.as_ref();
         self.toggles_completed
-            || self.due_date.is_some_and(|due_date| due_date.value != due_date.otherwise)
-            || tags.is_some_and(|tags| tags.value != tags.otherwise)
+            || self.due_date.as_ref().is_some_and(Spellings::differ)
+            || self.tags.as_ref().is_some_and(Spellings::differ)
+            || self.recurrence.as_ref().is_some_and(Spellings::differ)
+            || self.time_zone.as_ref().is_some_and(Spellings::differ)
     }
 
     /// The failures of the values that break rules and are not what is stored.
@@ -174,20 +193,23 @@ impl TaskChange {
         invalid_values.map(|value| value.failure.clone()).collect()
     }
 
-    /// Whether a task is as this change makes it.
+    /// Whether a task is as this change makes it. `false` if that depends on what was stored.
     pub(super) fn is_applied_to(&self, task: &Task) -> bool {
-        let is_stored = |due_date: Option<DueDate>| match (due_date, task.due_date) {
-            (Some(due_date), Some(stored)) => due_date.equals_stored(stored),
+        let is_stored = |due_date: Option<DueDateInput>| match (due_date, task.due_date) {
+            (Some(input), Some(stored)) => input.due_date.equals_stored(stored),
             (due_date, stored) => due_date.is_none() && stored.is_none(),
         };
         let lower_case = |priority: Option<&str>| priority.map(str::to_lowercase);
-        self.title.as_ref().is_none_or(|title| *title == task.title)
+        !self.depends_on_stored_values()
+            && self.title.as_ref().is_none_or(|title| *title == task.title)
             && self.description.as_ref().is_none_or(|description| *description == task.description)
             && self.completed.is_none_or(|completed| completed == task.completed)
             && self.priority.is_none_or(|priority| lower_case(priority) == lower_case(task.priority.as_deref()))
-            && self.due_date.is_none_or(|due_date| is_stored(due_date.value) || is_stored(due_date.otherwise))
-            && self.tags.as_ref().is_none_or(|tags| tags.value == task.tags || tags.otherwise == task.tags)
+            && self.due_date.is_none_or(|due_date| is_stored(due_date.value))
+            && self.tags.as_ref().is_none_or(|tags| tags.value == task.tags)
             && self.category.as_ref().is_none_or(|category| *category == task.category)
+            && self.recurrence.as_ref().is_none_or(|recurrence| recurrence.value == task.recurrence)
+            && self.time_zone.as_ref().is_none_or(|time_zone| time_zone.value == task.time_zone)
     }
 }
 
@@ -202,15 +224,37 @@ fn is_uuid(text: &str) -> bool {
         })
 }
 
-/// See [`DueDate::parse`]; null or an empty text clears it.
-fn due_date(object: &mut ObjectReader<'_>, format: JsonFormat) -> Option<Spellings<Option<DueDate>>> {
-    let parse = |value: &Value| clearable(value, |text| DueDate::parse(text, format));
+/// See [`DueDateInput::parse`]; null or an empty text clears it.
+fn due_date(object: &mut ObjectReader<'_>, format: JsonFormat) -> Option<Spellings<Option<DueDateInput>>> {
+    let parse = |value: &Value| clearable(value, |text| DueDateInput::parse(text, format));
     let values = object.parse_spellings("due_date", &time_rule("due_date"), parse)?;
     let value = *values.first()?;
     // The stored value is compared by its time alone, so of two with the same time the first one counts.
-    let is_other =
-        |other: &&Option<DueDate>| !value.zip(**other).is_some_and(|(value, other)| value.has_time_of(other));
+    let is_other = |other: &&Option<DueDateInput>| {
+        !value.zip(**other).is_some_and(|(value, other)| value.due_date.has_time_of(other.due_date))
+    };
     Some(Spellings { value, otherwise: values.last().filter(is_other).copied().unwrap_or(value) })
+}
+
+/// See [`RecurrenceChange::read`].
+fn recurrence(object: &mut ObjectReader<'_>) -> Option<Spellings<Option<String>>> {
+    let RecurrenceChange { value, otherwise } = RecurrenceChange::read(object)?;
+    let text = |rule: Option<Recurrence>| rule.map(|rule| rule.to_string());
+    Some(Spellings { value: text(value), otherwise: text(otherwise) })
+}
+
+/// Names of time zones, as far as their form tells. Null, an empty text and `none` clear it.
+fn time_zone(object: &mut ObjectReader<'_>) -> Option<Spellings<Option<String>>> {
+    let parse = |value: &Value| {
+        clearable(value, |text| {
+            let text = text.trim();
+            if is_none_word(text) { Some(None) } else { parse_time_zone(text).map(|_| Some(text.to_owned())) }
+        })
+        .map(Option::flatten)
+    };
+    let values: Option<Vec<_>> = object.spellings("time_zone").chain(object.spellings("timezone")).map(parse).collect();
+    let values = values.or_else(|| object.fail("time_zone", TASK_TIME_ZONE_RULE))?;
+    Spellings::new(&values)
 }
 
 /// See [`Timestamp::parse`]. Null counts as absent.
@@ -272,8 +316,8 @@ mod tests {
     #[test]
     fn null_clears_nullable_fields_only() {
         let body = json!({"title": null, "description": null, "completed": null, "priority": "None", "due_date": "",
-                          "tags": "", "category": "none"});
-        let change = read::<TaskChange>(&body).expect("five fields are cleared");
+                          "tags": "", "category": "none", "recurrence": "none", "timezone": ""});
+        let change = read::<TaskChange>(&body).expect("seven fields are cleared");
         assert_eq!(
             change,
             TaskChange {
@@ -285,6 +329,8 @@ mod tests {
                 due_date: Some(Spellings { value: None, otherwise: None }),
                 tags: Some(Spellings { value: vec![], otherwise: vec![] }),
                 category: Some(None),
+                recurrence: Some(Spellings { value: None, otherwise: None }),
+                time_zone: Some(Spellings { value: None, otherwise: None }),
                 expected_updated_at: None,
                 invalid_values: Vec::new(),
             }
@@ -316,7 +362,7 @@ mod tests {
 
     #[test]
     fn both_spellings_of_a_due_date_are_read() {
-        let at = |text| DueDate::parse(text, JsonFormat::default());
+        let at = |text| DueDateInput::parse(text, JsonFormat::default());
         let due = |body| read::<TaskChange>(&body).map(|change| change.due_date.map(|due| (due.value, due.otherwise)));
         let one = (at("2026-01-02"), at("2026-01-02"));
         assert_eq!(due(json!({"dueDate": "2026-01-02"})), Ok(Some(one)));

@@ -173,7 +173,7 @@ impl InvalidValues {
 const CATEGORY_MAX: usize = 50;
 
 /// Whether a text is what a list to select from has for no value.
-fn is_none_word(text: &str) -> bool {
+pub(super) fn is_none_word(text: &str) -> bool {
     text.eq_ignore_ascii_case("none")
 }
 

@@ -3,6 +3,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::completed::status_word;
+use super::derived::{TagsJson, serialize_fields};
 use super::model::{Task, TaskPage};
 use crate::config::JsonFormat;
 use crate::output::{EntityTag, Representation, Resource, to_json};
@@ -56,13 +57,18 @@ impl Serialize for TaskJson<'_> {
         map.serialize_entry("priority", &task.priority)?;
         let due_date = task.due_date.map(|due_date| due_date.to_json(*format));
         map.serialize_entry("due_date", &due_date)?;
-        map.serialize_entry("tags", &task.tags)?;
+        map.serialize_entry("tags", &TagsJson(&task.tags, format.tags))?;
         map.serialize_entry("category", &task.category)?;
         map.serialize_entry("status", status_word(task.completed))?;
         map.serialize_entry("completed_at", &task.completed_at)?;
+        map.serialize_entry("recurrence_rule", &task.recurrence)?;
+        let next_occurrence = task.next_occurrence.map(|next| next.to_json(*format));
+        map.serialize_entry("next_occurrence", &next_occurrence)?;
+        map.serialize_entry("time_zone", &task.time_zone)?;
         map.serialize_entry("version", &task.version)?;
         map.serialize_entry("created_at", &task.created_at)?;
         map.serialize_entry("updated_at", &task.updated_at)?;
+        serialize_fields(&mut map, task, *format)?;
         if let Some(transaction) = &task.transaction {
             map.serialize_entry("txid", transaction)?;
         }
@@ -70,6 +76,9 @@ impl Serialize for TaskJson<'_> {
             map.serialize_entry("userId", &task.user_id)?;
             map.serialize_entry("dueDate", &due_date)?;
             map.serialize_entry("completedAt", &task.completed_at)?;
+            map.serialize_entry("recurrenceRule", &task.recurrence)?;
+            map.serialize_entry("nextOccurrence", &next_occurrence)?;
+            map.serialize_entry("timeZone", &task.time_zone)?;
             map.serialize_entry("createdAt", &task.created_at)?;
             map.serialize_entry("updatedAt", &task.updated_at)?;
         }
@@ -128,10 +137,14 @@ mod tests {
             tags: vec!["Home".into()],
             category: Some("Errands".into()),
             completed_at: None,
+            recurrence: Some("FREQ=DAILY".into()),
+            next_occurrence: DueDate::parse("2026-12-02", JsonFormat::default()),
+            time_zone: Some("Europe/Berlin".into()),
+            recurrence_of: None,
             version: 7,
             transaction: Some("731".into()),
         };
-        let both = JsonFormat { list_object: true, camel_case_too: true, instant_due_dates: false };
+        let both = JsonFormat { list_object: true, camel_case_too: true, ..JsonFormat::default() };
         let page = TaskPage { tasks: vec![task], total: Some(7), limit: 1, next_cursor: Some("e30".into()) };
         assert_eq!(
             serde_json::to_value(TaskPageJson(&page, both)).expect("a map of strings"),
@@ -139,6 +152,8 @@ mod tests {
                 "id": 42, "user_id": "D8OYpHXtea4Y1q4TUBTRpgTFV1YdC5uI", "title": "Buy milk", "description": null,
                 "completed": false, "priority": null, "due_date": "2026-12-01T00:00:00",
                 "tags": ["Home"], "category": "Errands", "status": "pending", "completed_at": null, "completedAt": null,
+                "recurrence_rule": "FREQ=DAILY", "next_occurrence": "2026-12-02T00:00:00", "time_zone": "Europe/Berlin",
+                "recurrenceRule": "FREQ=DAILY", "nextOccurrence": "2026-12-02T00:00:00", "timeZone": "Europe/Berlin",
                 "created_at": "2026-11-21T02:51:49.233112Z", "updated_at": "2026-11-21T02:51:49.233112Z",
                 "version": 7, "txid": "731", "userId": "D8OYpHXtea4Y1q4TUBTRpgTFV1YdC5uI", "dueDate": "2026-12-01T00:00:00",
                 "createdAt": "2026-11-21T02:51:49.233112Z", "updatedAt": "2026-11-21T02:51:49.233112Z"

@@ -12,6 +12,7 @@ mod conditions;
 mod create;
 mod cursor;
 mod delete;
+mod derived;
 mod due_date;
 mod field_texts;
 mod filter;

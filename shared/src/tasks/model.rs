@@ -35,6 +35,14 @@ pub struct Task {
     pub tags: Vec<String>,
     /// Free text.
     pub category: Option<String>,
+    /// How it recurs: a rule of RFC 5545 without its prefix. Another text if an earlier back end stored it.
+    pub recurrence: Option<String>,
+    /// The due date of the next occurrence, if the task was completed and one was made.
+    pub next_occurrence: Option<DueDate>,
+    /// The zone in which it recurs, as the IANA database names it. `None` is UTC.
+    pub time_zone: Option<String>,
+    /// The previous occurrence.
+    pub recurrence_of: Option<TaskId>,
     /// When it was last completed; `None` while it is open. Maintained by the database.
     pub completed_at: Option<Timestamp>,
     /// When it was stored.
@@ -65,6 +73,12 @@ const TASK_ID_MAX_BYTES: usize = 255;
 impl TaskId {
     pub(super) fn new(id: RowId) -> Self {
         Self(id)
+    }
+
+    /// The id of another task, in the form of this one.
+    pub(super) fn of_other(&self, text: String) -> Self {
+        let number = text.parse().ok().filter(|_| matches!(self.0, RowId::Number(_)));
+        Self(number.map_or(RowId::Text(text), RowId::Number))
     }
 }
 

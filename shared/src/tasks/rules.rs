@@ -22,6 +22,9 @@ pub(super) fn time_rule(name: &str) -> String {
     format!("{name} must be a date or a time such as 2026-11-21 or 2026-11-21T17:30:00Z")
 }
 
+/// The failure of an unknown time zone of a task.
+pub(super) const TASK_TIME_ZONE_RULE: &str = "time_zone must be the name of a time zone such as Europe/Berlin";
+
 /// The failure of a priority that is not one of the words.
 pub(super) fn priority_rule(priorities: &Priorities) -> String {
     format!("priority must be {}", priorities.list())

@@ -10,6 +10,13 @@ pub(crate) struct Spellings<T> {
     pub(crate) otherwise: T,
 }
 
+impl<T: PartialEq> Spellings<T> {
+    /// Whether it depends on what is stored which one counts.
+    pub(super) fn differ(&self) -> bool {
+        self.value != self.otherwise
+    }
+}
+
 impl<T: Clone> Spellings<T> {
     /// From the values in their order. `None` if there are none.
     pub(super) fn new(values: &[T]) -> Option<Self> {

@@ -4,7 +4,7 @@ use super::answer::answer;
 use super::change::unchanged;
 use super::change_row::{ChangeRow, change_columns, changes};
 use super::columns::{task_columns, written_columns};
-use super::due_date::DueDate;
+use super::due_date::DueDateInput;
 use super::fingerprint::OfTask;
 use super::input::TaskChange;
 use super::model::{TASK, Task, TaskId};
@@ -40,7 +40,8 @@ returning ",
     ),
 );
 
-/// [`UPDATE`] with a precondition. `$7` and `$8` are those of [`is_as_expected`].
+/// [`UPDATE`] with a precondition. `$7` and `$8` are those of [`is_as_expected`], which does not apply to a task that an
+/// earlier attempt of this request has changed.
 static CONDITIONAL_UPDATE: Write = Write::new(
     "conditional update",
     concat!(
@@ -53,9 +54,10 @@ with changed as (
         "\
     where user_id = $1
       and id = $3
-      and ",
+      and (last_request = new_request
+           or ",
         is_as_expected!("$7", "$8"),
-        "
+        ")
       and not exists (select from tasks_api.task_fences where attempt = $2)
     returning *
 )
@@ -164,7 +166,7 @@ impl UserTasks<'_> {
 /// The id, the row, and the due date in both spellings. `request` is that of a [`ChangeRow`].
 fn params<'a>(id: &TaskId, change: &TaskChange, request: Option<&str>) -> Vec<SqlParam<'a>> {
     let row = to_json(&[ChangeRow::new(change, request)]);
-    let time = |due_date: Option<DueDate>| due_date.map_or(SqlParam::NULL, |due_date| due_date.param());
+    let time = |input: Option<DueDateInput>| input.map_or(SqlParam::NULL, |input| input.due_date.param());
     vec![
         SqlParam::from_display(id),
         SqlParam::from_display(row),

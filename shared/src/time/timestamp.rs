@@ -68,6 +68,11 @@ impl Timestamp {
         Self(time.clamp(MIN, MAX))
     }
 
+    /// Whether the time of day is zero.
+    pub(crate) fn is_midnight(self) -> bool {
+        self.0.time() == jiff::civil::Time::midnight()
+    }
+
     /// Whether the two are less than a second apart.
     pub(crate) fn is_within_a_second_of(self, other: Self) -> bool {
         self.0.duration_since(other.0).abs() < SignedDuration::from_secs(1)

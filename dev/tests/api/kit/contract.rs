@@ -193,7 +193,9 @@ mod tests {
     fn task() -> Value {
         json!({
             "id": 42, "user_id": "D8OYpHXtea4Y1q4TUBTRpgTFV1YdC5uI", "title": "Buy milk", "description": null,
-            "completed": false, "priority": null, "due_date": null, "version": 1,
+            "completed": false, "priority": null, "due_date": null, "tags": ["Home"], "category": null,
+            "status": "pending", "completed_at": null, "recurrence_rule": null, "next_occurrence": null,
+            "time_zone": null, "version": 1,
             "created_at": "2026-11-21T02:51:49.233112Z", "updated_at": "2026-11-21T02:51:49.233112Z"
         })
     }

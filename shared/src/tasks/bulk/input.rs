@@ -125,12 +125,14 @@ impl Operation {
 
 /// The change of all tasks. `None` if it is not valid, which is recorded.
 fn change_of_short_form(object: &mut ObjectReader<'_>, config: &ApiConfig) -> Option<TaskWrite> {
-    let members: Map<String, Value> = ["completed", "status", "priority", "tags", "tag_ids", "category"]
-        .into_iter()
-        .filter_map(|name| Some((name.to_owned(), object.member(name)?.clone())))
-        .collect();
+    const MEMBERS: [&str; 8] =
+        ["completed", "status", "priority", "tags", "tag_ids", "category", "recurrence_rule", "time_zone"];
+    let members: Map<String, Value> =
+        MEMBERS.into_iter().filter_map(|name| Some((name.to_owned(), object.member(name)?.clone()))).collect();
     if members.values().all(Value::is_null) {
-        object.fail_object("at least one of completed, status, priority, tags, category and delete must be given");
+        object.fail_object(
+            "at least one of completed, status, priority, tags, category, recurrence_rule, time_zone and delete must be given",
+        );
         return None;
     }
     let mut reader = ObjectReader::new(&members, "");

@@ -185,6 +185,8 @@ fn change_new(new: &mut NewTask, expected: Expected, change: Change) -> Result<(
         new.tags = [value, otherwise].into_iter().find(|tags| !tags.is_empty());
     }
     new.category = change.category.unwrap_or(new.category.take());
+    new.recurrence = change.recurrence.map_or(new.recurrence.take(), |rule| rule.value.or(rule.otherwise));
+    new.time_zone = change.time_zone.map_or(new.time_zone.take(), |zone| zone.value.or(zone.otherwise));
     Ok(())
 }
 
@@ -244,6 +246,8 @@ impl Change {
                 change.due_date = later.due_date.or(change.due_date);
                 change.tags = later.tags.or(change.tags.take());
                 change.category = later.category.or(change.category.take());
+                change.recurrence = later.recurrence.or(change.recurrence.take());
+                change.time_zone = later.time_zone.or(change.time_zone.take());
             }
         }
         Ok(())

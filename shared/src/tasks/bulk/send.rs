@@ -16,7 +16,7 @@ use crate::scope::{
 };
 use crate::tasks::answer;
 use crate::tasks::create::{id_in_use, unassignable_id, with_free_id};
-use crate::tasks::field_texts::FieldTexts;
+use crate::tasks::field_texts::{FieldTexts, unknown_time_zone};
 use crate::tasks::model::{TASK, Task};
 use crate::tasks::repository::UserTasks;
 
@@ -215,6 +215,10 @@ impl UserTasks<'_> {
     /// Which rule is broken, and by which write.
     async fn explain_bulk(&self, writes: &[&Write], error: DbError) -> (StoreError, Option<usize>) {
         let rows: Vec<FieldTexts<'_>> = writes.iter().map(|write| write.field_texts()).collect();
+        let error = match unknown_time_zone(&rows, error) {
+            Ok((error, index)) => return (error, Some(index)),
+            Err(error) => error,
+        };
         let has_chosen_id = writes.iter().any(|write| write.has_chosen_id());
         match self.scope.explain_rows(&TASK, &rows, error).await {
             (StoreError::IdInUse(_, error), _) if has_chosen_id => {

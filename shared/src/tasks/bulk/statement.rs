@@ -56,6 +56,9 @@ item as (
         (array_append($9, (null::tasks).due_date))[n] as other_due_date,
         tasks_api.tags_for(new_tags, (null::tasks).tags) as inserted_tags,
         tasks_api.label_for(new_category, (null::tasks).category) as inserted_category,
+        tasks_api.label_for(new_recurrence, (null::tasks).recurrence) as inserted_recurrence,
+        tasks_api.zone_for(case when kind = 'create' then new_time_zone end, (null::tasks).time_zone) as inserted_time_zone,
+        tasks_api.flag_for(new_is_date, (null::tasks).due_is_date) as inserted_is_date,
         'request:' || $5 || '/' || operation as row_key,
         case
             when kind = 'create' then null
@@ -119,10 +122,10 @@ macro_rules! create {
 created as (
 insert into tasks (user_id, ",
             $id_column,
-            "title, description, completed, priority, due_date, due_date_marker, tags, category, idempotency_key)
+            "title, description, completed, priority, due_date, due_date_marker, due_is_date, tags, category, recurrence, time_zone, idempotency_key)
 select $1, ",
             $id_value,
-            "new_title, new_description, new_completed, new_priority, new_due_date, case when is_floating <> (pg_typeof(new_due_date) = 'timestamp'::regtype) then marker end, inserted_tags, inserted_category, row_key
+            "new_title, new_description, new_completed, new_priority, new_due_date, case when is_floating <> (pg_typeof(new_due_date) = 'timestamp'::regtype) then marker end, inserted_is_date, inserted_tags, inserted_category, inserted_recurrence, inserted_time_zone, row_key
 from verdict
 where kind = 'create'
   and columns = 0
@@ -260,7 +263,7 @@ impl Parameters {
                         groups.len() - 1
                     });
                     item.create(group, new);
-                    due_date = new.due_date;
+                    due_date = new.due_date.map(|input| input.due_date);
                 }
                 WriteKind::OnTask { id: of_task, expected: Expected { version, updated_at }, change } => {
                     id = Some(of_task.to_string());
@@ -269,8 +272,8 @@ impl Parameters {
                     item.kind = "delete";
                     if let Change::Set(change) = change {
                         item.change(change);
-                        due_date = change.due_date.and_then(|change| change.value);
-                        other = change.due_date.and_then(|change| change.otherwise);
+                        due_date = change.due_date.and_then(|change| change.value).map(|input| input.due_date);
+                        other = change.due_date.and_then(|change| change.otherwise).map(|input| input.due_date);
                     }
                 }
             }
@@ -329,8 +332,11 @@ fn columns_left_out(new: &NewTask, has_ids: bool) -> Vec<bool> {
         new.priority.is_some(),
         has_due_date,
         has_due_date,
+        new.due_date.is_some_and(|input| input.is_date.is_some()),
         new.tags.is_some(),
         new.category.is_some(),
+        new.recurrence.is_some(),
+        new.time_zone.is_some(),
         true,
     ];
     id.into_iter().chain(is_given).map(|is_given| !is_given).collect()

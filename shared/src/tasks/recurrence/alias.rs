@@ -19,6 +19,11 @@ pub(crate) struct Aliases {
 }
 
 impl Aliases {
+    /// The members of a task in which this is stored. An earlier back end can have stored what is no rule.
+    pub(crate) fn of_stored(text: Option<&str>) -> Self {
+        Self::new(text.and_then(|text| Recurrence::parse(text).ok()).as_ref())
+    }
+
     /// The members of a task with this rule.
     pub(crate) fn new(rule: Option<&Recurrence>) -> Self {
         Self {

@@ -4,9 +4,6 @@
 //! - [`Recurrence::read_new`] reads it from the body of a create, [`RecurrenceChange::read`] from that of a change.
 //! - [`Aliases`] are the members that some front ends read instead of the rule.
 
-// Not yet read from bodies, nor part of responses.
-#![allow(dead_code, unused_imports)]
-
 mod alias;
 mod body;
 mod part;
