@@ -1,5 +1,7 @@
 //! Adding tags to a task, and removing one.
 
+use serde_json::Value;
+
 use super::columns::{task_columns, written_columns};
 use super::model::{Task, TaskId};
 use super::precondition::{Precondition, is_as_expected};
@@ -17,24 +19,20 @@ pub struct AddedTags(Vec<String>);
 
 impl FromJson for AddedTags {
     fn from_json(object: &mut ObjectReader<'_>, _: &ApiConfig) -> Self {
-        let value = object.non_null("tags").or_else(|| object.non_null("tag_ids"));
-        let Some(value) = value else {
-            object.fail::<()>("tags", "tags is required");
-            return Self(Vec::new());
+        let names = match object.non_null("tags").or_else(|| object.non_null("tag_ids")) {
+            Some(value) => checked_names(value),
+            None => Err("tags is required".to_owned()),
         };
-        let names = tags::names(value).ok_or_else(|| tags::TAGS_RULE.to_owned());
-        match names.and_then(|names| tags::check(&names)) {
-            Ok(tags) if tags.iter().any(|tag| tag.contains('\0')) => {
-                object.fail::<()>("tags", "tags must not contain U+0000");
-                Self(Vec::new())
-            }
-            Ok(tags) => Self(tags),
-            Err(rule) => {
-                object.fail::<()>("tags", rule);
-                Self(Vec::new())
-            }
-        }
+        Self(names.map_err(|rule| object.fail::<()>("tags", rule)).unwrap_or_default())
     }
+}
+
+fn checked_names(value: &Value) -> Result<Vec<String>, String> {
+    let names = tags::check(&tags::names(value).ok_or(tags::TAGS_RULE)?)?;
+    if names.iter().any(|name| name.contains('\0')) {
+        return Err("tags must not contain U+0000".to_owned());
+    }
+    Ok(names)
 }
 
 /// Both statements of a change of the task `$3` that sets its tags to an array: without and with a precondition, `$5` and
