@@ -87,8 +87,8 @@ pub(super) fn task(json: &str, user_id: &str) -> Option<Task> {
     let time = |microseconds: Option<i64>| microseconds.map(Timestamp::from_microseconds);
     let (created_at, updated_at) = known_times(time(answer.created_at), time(answer.updated_at));
     let marker = time(answer.due_date_marker);
-    let due_date = time(answer.due_date)
-        .map(|due_date| DueDate::from_columns(due_date, answer.due_date_has_zone, marker));
+    let due_date =
+        time(answer.due_date).map(|due_date| DueDate::from_columns(due_date, answer.due_date_has_zone, marker));
     let next_occurrence = time(answer.next_occurrence).zip(due_date);
     let id = TaskId::new(answer.id);
     Some(Task {

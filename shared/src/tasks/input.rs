@@ -66,8 +66,7 @@ pub struct Completion {
     pub(crate) expected_updated_at: Option<Timestamp>,
 }
 
-const NO_FIELD: &str =
-    "at least one of title, description, completed, status, priority, due_date, tags, category, recurrence_rule and \
+const NO_FIELD: &str = "at least one of title, description, completed, status, priority, due_date, tags, category, recurrence_rule and \
      time_zone must be given";
 
 impl FromJson for NewTask {

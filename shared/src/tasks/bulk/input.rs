@@ -127,10 +127,8 @@ impl Operation {
 fn change_of_short_form(object: &mut ObjectReader<'_>, config: &ApiConfig) -> Option<TaskWrite> {
     const MEMBERS: [&str; 8] =
         ["completed", "status", "priority", "tags", "tag_ids", "category", "recurrence_rule", "time_zone"];
-    let members: Map<String, Value> = MEMBERS
-        .into_iter()
-        .filter_map(|name| Some((name.to_owned(), object.member(name)?.clone())))
-        .collect();
+    let members: Map<String, Value> =
+        MEMBERS.into_iter().filter_map(|name| Some((name.to_owned(), object.member(name)?.clone()))).collect();
     if members.values().all(Value::is_null) {
         object.fail_object(
             "at least one of completed, status, priority, tags, category, recurrence_rule, time_zone and delete must be given",
