@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help dev dev-auth watch token migrate migrate-plan migrate-status migrate-verify migrate-down \
 	migrate-new-epoch migrate-clean-up
-.PHONY: test soak lint bench build deploy smoke scan generate
+.PHONY: test soak next-dates lint bench build deploy smoke scan generate
 
 CARGO ?= cargo
 PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
@@ -84,6 +84,9 @@ test: lint ## everything that CI checks: format, lints, documentation, unit and 
 
 soak: programs ## send SOAK_REQUESTS (10000) requests under all kinds of faults; SOAK_SEED replays a run
 	SOAK_REQUESTS=$(or $(SOAK_REQUESTS),10000) $(CARGO) test --package dev $(FEATURES) --test faults soak -- --nocapture
+
+next-dates: ## compare NEXT_DATES (10000) next dates of recurring tasks with those of python-dateutil
+	NEXT_DATES=$(or $(NEXT_DATES),10000) $(CARGO) test --package dev $(FEATURES) --test migrations next_dates
 
 lint: ## format, clippy and documentation, with warnings as errors
 	$(CARGO) fmt --all --check

@@ -7,10 +7,14 @@ use crate::bookkeeping::{Bookkeeping, DROP_SCHEMA, HISTORY_TABLE, MOVE_BACK};
 use crate::error::MigrateError;
 use crate::lock_budget::{LockBudget, RETRY_DELAY, is_lock_conflict};
 use crate::schema::catalog::TasksTable;
+use crate::schema::field_columns;
 use crate::sql::{BRIEF_LOCK_TIMEOUT, brief_transaction};
 
 /// The migration that creates the table `tasks`, so that its revert drops the tasks.
 const CREATES_TASKS: i64 = 1;
+
+/// The migration that adds columns for what users enter, so that its revert drops that.
+const ADDS_FIELDS: i64 = 22;
 
 /// The migration before which the history was in the schema of `tasks`. Its revert moves the history back.
 const MOVES_BOOKKEEPING: i64 = 13;
@@ -37,7 +41,8 @@ pub(crate) async fn apply(
 /// Reverts a migration, and tries again while another session holds a lock that it needs.
 ///
 /// # Errors
-/// Also [`MigrateError::DataLoss`] when tasks would be deleted and `discard_data` is not set.
+/// Also [`MigrateError::DataLoss`] when tasks, or what users have entered in them, would be deleted and `discard_data` is
+/// not set.
 pub(crate) async fn revert(
     database: &mut PgConnection,
     history: &str,
@@ -50,6 +55,13 @@ pub(crate) async fn revert(
         let count: i64 = sqlx::query_scalar("select count(*) from tasks").fetch_one(&mut *database).await?;
         if count > 0 {
             return Err(MigrateError::DataLoss { count, change: "dropping the table tasks".to_owned() });
+        }
+    }
+    if file.version == ADDS_FIELDS && !discard_data {
+        let count = field_columns::count_rows_with_data(database).await?;
+        if count > 0 {
+            let change = "dropping the columns of tags, category and recurrence".to_owned();
+            return Err(MigrateError::DataLoss { count, change });
         }
     }
     loop {

@@ -4,6 +4,7 @@
 //! runtime    the Lambda runtime: serve, logs, metrics, shutdown
 //!   http     events, requests, responses, problem documents
 //!     tasks  a noun: its model, its input, its JSON and its SQL. The next noun is a module of the same shape
+//!      tags  another noun
 //!       scope      one verified user: the only maker of statements about a user's rows
 //!         auth     from an Authorization header to a verified user
 //!         db       the one connection: the only module that names the driver
@@ -57,6 +58,7 @@ mod output;
 pub mod proof;
 mod runtime;
 mod scope;
+mod tags;
 mod tasks;
 mod time;
 mod tls;
@@ -71,8 +73,9 @@ pub use output::{EntityTag, Representation, Resource, Written};
 pub use runtime::{serve, serve_public};
 pub use scope::{BulkOutcome, OperationFailure, OperationOutcome, ShortForm};
 pub use scope::{IdempotencyKey, StartStatement, StoreError, UserScope, Versions};
+pub use tags::{NewTag, SavedTag, Tag, TagChange, TagList, TagName, UserTags};
 pub use tasks::{
-    Bulk, ChangePage, ChangesQuery, Completion, Deleted, DueDate, ListQuery, NewTask, StatsQuery, Task, TaskChange,
-    TaskId, TaskPage, TaskStats, UserTasks,
+    AddedTags, Bulk, ChangePage, ChangesQuery, Completion, Deleted, DueDate, ListQuery, NewTask, StatsQuery, Task,
+    TaskChange, TaskId, TaskPage, TaskStats, UserTasks,
 };
 pub use time::Timestamp;

@@ -40,6 +40,10 @@ pub const ALEMBIC: Package = Package {
     ],
 };
 
+/// Recurrence rules, to compare ours with, and the time zones that it reads where the system has none.
+pub const DATEUTIL: Package =
+    Package { folder: "dateutil", requirements: &["python-dateutil==4.0.0", "tzdata==2026.6"] };
+
 /// A back end in Python as it is commonly written, with the runtime client that Lambda uses for Python.
 pub(crate) const PEER: Package = Package {
     folder: "peer",

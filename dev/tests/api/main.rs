@@ -41,6 +41,7 @@ mod routes;
 mod settings;
 mod start;
 mod stats;
+mod tags;
 mod task_fields;
 mod tls;
 mod update;

@@ -169,17 +169,20 @@ async fn every_function_handles_all_its_routes() {
     for function in &template.functions {
         let mut emulator = env.emulate(&function.name).await;
         for route in template.routes.iter().filter(|route| route.function == function.name) {
-            let milk = Some(r#"{"title":"Buy milk"}"#);
+            let milk = Some(r#"{"title":"Buy milk","tags":["home"]}"#);
             let milk = event("POST /api/tasks", "/api/tasks", Value::Null, &token, milk).await;
             let task = body(&create.invoke(&milk).await);
             let id = task["id"].as_i64().unwrap().to_string();
             let path = route.key.split_once(' ').map_or("/elsewhere", |(_, path)| path);
-            let path = path.replace("{id}", &id).replace("{user_id}", &env.user);
-            let parameters = json!({ "id": id, "user_id": env.user });
+            let parameter = if path.contains("/tags/{id}") { "home" } else { &id };
+            let path = path.replace("{id}", parameter).replace("{user_id}", &env.user).replace("{tag}", "home");
+            let parameters = json!({ "id": parameter, "user_id": env.user, "tag": "home" });
             let (status, sent) = match function.name.as_str() {
                 "create-task" => (201, Some(r#"{"title":"Buy bread"}"#)),
-                "update-task" => (200, Some(r#"{"title":"Buy butter"}"#)),
-                "delete-task" => (204, None),
+                "update-task" => (200, Some(r#"{"title":"Buy butter","tags":[]}"#)),
+                "delete-task" | "delete-tag" | "remove-task-tag" => (204, None),
+                "create-tag" | "update-tag" => (200, Some(r##"{"name":"Home","color":"#ff8800"}"##)),
+                "add-task-tags" => (200, Some(r#"{"tags":["work"]}"#)),
                 "bulk-tasks" => (200, Some(r#"{"operations":[{"op":"create","title":"Buy bread"}]}"#)),
                 "health" if route.is_fallback() => (404, None),
                 _ => (200, None),
@@ -197,6 +200,9 @@ async fn every_function_handles_all_its_routes() {
                     let changes = returned["changes"].as_array().unwrap();
                     assert!(changes.iter().any(|change| change["task"]["id"] == task["id"]), "{returned}");
                 }
+                "list-tags" => assert_eq!(returned[0]["id"], "home", "{returned}"),
+                "update-tag" => assert_eq!(returned["color"], "#ff8800", "{returned}"),
+                "add-task-tags" => assert_eq!(returned["tags"], json!(["home", "work"])),
                 "task-stats" => assert!(returned["total"].as_i64() > Some(0), "{returned}"),
                 "bulk-tasks" => assert_eq!(returned["results"][0]["task"]["title"], "Buy bread", "{returned}"),
                 "delete-task" => assert_eq!(answer.get("body").and_then(Value::as_str).unwrap_or_default(), ""),

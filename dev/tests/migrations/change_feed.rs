@@ -1,48 +1,8 @@
 //! What the triggers record of every write, whichever program sends it.
 
-use tokio_postgres::Client;
-
-use crate::kit::{Database, USER_TABLE, connect};
+use crate::kit::{Database, USER_TABLE};
+use crate::other_back_end::OtherBackEnd;
 use dev::testing::database::{LAYOUTS, Layout};
-
-/// The back end that owned the table before, with a role that has no privilege in the schema `tasks_api`.
-struct OtherBackEnd {
-    client: Client,
-    role: String,
-}
-
-impl OtherBackEnd {
-    async fn new(database: &Database, user_table: &str) -> Self {
-        let name = database.row("select current_database()").await;
-        let role = format!("back_end_of_{name}");
-        database
-            .run(&format!(
-                "create role {role} login password 'back end';
-                grant select, insert, update, delete, truncate on tasks, {user_table} to {role};
-                grant usage on all sequences in schema public to {role}"
-            ))
-            .await;
-        let (_, rest) = database.url.split_once('@').expect("a URL");
-        Self { client: connect(&format!("postgres://{role}:back%20end@{rest}")).await, role }
-    }
-
-    async fn run(&self, sql: &str) {
-        self.client.batch_execute(sql).await.unwrap_or_else(|error| unreachable!("{sql}: {error:?}"));
-    }
-
-    /// Runs the statements in one transaction and returns its number.
-    async fn run_in_transaction(&self, sql: &str) -> String {
-        self.run(&format!("begin; {sql}")).await;
-        let row = self.client.query_one("select pg_current_xact_id()::text", &[]).await.expect("a number");
-        self.run("commit").await;
-        row.get(0)
-    }
-
-    async fn drop_role(self, database: &Database) {
-        drop(self.client);
-        database.run(&format!("drop owned by {0}; drop role {0}", self.role)).await;
-    }
-}
 
 /// A migrated database with the users `ann` and `bob`.
 async fn with_two_users() -> Database {
@@ -176,14 +136,14 @@ async fn a_truncate_renews_the_epoch() {
     let back_end = OtherBackEnd::new(&database, "\"user\"").await;
     let mut epochs = vec![epoch(&database).await];
     for statement in ["truncate tasks", "truncate \"user\" cascade"] {
-        database.run("grant truncate on tasks_api.idempotency_keys to public").await;
+        database.run("grant truncate on tasks_api.idempotency_keys, tasks_api.task_tags to public").await;
         back_end.run("insert into \"user\" values ('eve') on conflict do nothing").await;
         back_end.run(statement).await;
         let epoch = epoch(&database).await;
         assert!(!epochs.contains(&epoch), "{statement}");
         epochs.push(epoch);
     }
-    database.run("revoke truncate on tasks_api.idempotency_keys from public").await;
+    database.run("revoke truncate on tasks_api.idempotency_keys, tasks_api.task_tags from public").await;
     back_end.drop_role(&database).await;
 }
 
@@ -351,7 +311,7 @@ async fn roles_that_may_update_tasks_may_read_changes() {
                     from pg_class
                     cross join unnest(array['select', 'insert', 'update', 'delete', 'truncate']) as privilege
                     where relnamespace = 'tasks_api'::regnamespace
-                        and relname in ('task_tombstones', 'sync_epoch', 'idempotency_keys')
+                        and relname in ('task_tombstones', 'sync_epoch', 'idempotency_keys', 'task_tags')
                         and has_schema_privilege('{role}', 'tasks_api', 'usage')
                         and has_table_privilege('{role}', pg_class.oid, privilege)
                     order by 1, 2"
@@ -362,6 +322,10 @@ async fn roles_that_may_update_tasks_may_read_changes() {
             "idempotency_keys | insert",
             "idempotency_keys | select",
             "sync_epoch | select",
+            "task_tags | delete",
+            "task_tags | insert",
+            "task_tags | select",
+            "task_tags | update",
             "task_tombstones | select",
         ];
         assert_eq!(privileges(&writer).await, expected);

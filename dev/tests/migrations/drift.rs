@@ -3,7 +3,7 @@
 use crate::kit::{Database, USER_TABLE};
 
 /// What is done to the database, and the difference that is found.
-const DRIFTS: [(&str, &str); 42] = [
+const DRIFTS: [(&str, &str); 54] = [
     ("drop index idx_tasks_user_id", "the index idx_tasks_user_id is missing"),
     (
         "alter table tasks alter column changed_in type text",
@@ -59,6 +59,38 @@ const DRIFTS: [(&str, &str); 42] = [
     (
         "alter table tasks_api.idempotency_keys drop constraint idempotency_keys_user_id_fkey",
         "tasks_api.idempotency_keys has no foreign key, so what a user did stays when the user is deleted",
+    ),
+    ("drop table tasks_api.task_tags", "the table tasks_api.task_tags is missing"),
+    ("drop index tasks_api.task_tags_user_id_name", "the index of tasks_api.task_tags is missing"),
+    (
+        "alter table tasks_api.task_tags drop constraint task_tags_user_id_fkey",
+        "tasks_api.task_tags has no foreign key, so tags stay when their user is deleted",
+    ),
+    ("alter table tasks drop column tags", "the column tags is missing"),
+    ("alter table tasks drop column recurrence_of", "the column recurrence_of is missing"),
+    (
+        "drop function tasks_api.as_label(text), tasks_api.next_in_series(text, timestamp, timestamp)",
+        "functions in tasks_api are missing, or are other ones: as_label, next_in_series",
+    ),
+    (
+        "create or replace function tasks_api.rule_after(rule text) returns text language sql as 'select null'",
+        "functions in tasks_api are missing, or are other ones: rule_after",
+    ),
+    ("drop trigger zy_tasks_make_successor on tasks", "the trigger that makes the successor of a recurring task is missing"),
+    (
+        "drop trigger zy_tasks_note_completed_insert on tasks",
+        "the trigger that notes the completion of new tasks is missing",
+    ),
+    ("alter table tasks disable trigger zy_tasks_note_completion", "the trigger zy_tasks_note_completion is disabled"),
+    (
+        "alter trigger zy_tasks_note_completion on tasks rename to a",
+        "the trigger a may fire before others",
+    ),
+    (
+        "drop trigger zy_tasks_note_completion on tasks;
+        create trigger zy_tasks_note_completion before update on tasks for each row
+            when (new.recurrence is not null) execute function tasks_api.tasks_note_completion()",
+        "the trigger zy_tasks_note_completion does not have the condition of this release",
     ),
     ("drop index idx_tasks_created_at", "the index idx_tasks_created_at is missing"),
     ("drop index idx_tasks_due_date", "the index idx_tasks_due_date is missing"),

@@ -3,17 +3,21 @@
 use crate::kit::Database;
 use dev::testing::database::{LAYOUTS, Layout};
 
-/// Terminates the session that is about to make the change with this number.
+/// Terminates the session that is about to make the change with this number. What one transaction makes is one change.
 pub(crate) async fn terminate_before_change(database: &Database, change: usize) {
     database
         .run(&format!(
             "drop schema if exists interruption cascade;
             create schema interruption;
             create sequence interruption.count;
+            create sequence interruption.transaction;
             create function interruption.terminate() returns event_trigger language plpgsql as $$
             begin
-                if nextval('interruption.count') = {change} then
-                    perform pg_terminate_backend(pg_backend_pid());
+                if (select last_value from interruption.transaction)::text <> pg_current_xact_id()::text then
+                    perform setval('interruption.transaction', pg_current_xact_id()::text::bigint);
+                    if nextval('interruption.count') = {change} then
+                        perform pg_terminate_backend(pg_backend_pid());
+                    end if;
                 end if;
             end
             $$;

@@ -15,7 +15,7 @@ use dev::testing::database::Layout;
 pub(crate) const USER_TABLE: &str = r#"create table "user" (id text primary key)"#;
 
 /// The names of all migrations.
-pub(crate) const MIGRATIONS: [&str; 22] = [
+pub(crate) const MIGRATIONS: [&str; 24] = [
     "tasks",
     "task indexes",
     "task changes",
@@ -38,6 +38,8 @@ pub(crate) const MIGRATIONS: [&str; 22] = [
     "index for changes",
     "idempotency keys",
     "task fields",
+    "recurring tasks",
+    "task tags",
 ];
 
 pub(crate) struct Database {
@@ -187,7 +189,7 @@ impl Database {
                 from pg_class
                 where relnamespace = 'public'::regnamespace
                     or relnamespace = to_regnamespace('tasks_api')
-                    and relname in ('task_tombstones', 'sync_epoch', 'idempotency_keys')
+                    and relname in ('task_tombstones', 'sync_epoch', 'idempotency_keys', 'task_tags')
             )
             select 'relation', relname, relkind::text
                 from relation

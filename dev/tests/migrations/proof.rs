@@ -83,6 +83,7 @@ async fn each_missing_grant_is_named() {
         "lacks select on the table tasks_api.task_tombstones",
         "lacks select on the table tasks_api.sync_epoch",
         "lacks select, insert on the table tasks_api.idempotency_keys",
+        "lacks select, insert, update, delete on the table tasks_api.task_tags",
         "sequence tasks_id_seq",
     ] {
         assert!(table(object), "{object}: {found:#?}");

@@ -326,7 +326,7 @@ async fn completed_wins_over_a_status_beside_it() {
         ("is_completed", "boolean", ["true", "false", "false"]),
         ("done", "integer", ["1", "0", "0"]),
         ("status", "text", ["'done'", "'todo'", "'open'"]),
-        ("completed_at", "timestamp", ["now()", "null", "null"]),
+        ("completed_at", "timestamp", ["now()", "null", "now()"]),
     ] {
         let database = tasks_with(&format!("completed boolean not null default false, {column} {kind}")).await;
         let [first, second, third] = values;

@@ -20,7 +20,7 @@ use plan::Plan;
 use serde_json::json;
 
 /// The filters of the lists, and their names in the table.
-const FILTERS: [(&str, &str); 9] = [
+const FILTERS: [(&str, &str); 13] = [
     ("", "list"),
     ("&status=pending", "list pending"),
     ("&status=completed", "list completed"),
@@ -29,6 +29,10 @@ const FILTERS: [(&str, &str); 9] = [
     ("&priority=low&status=pending", "list priority=low pending"),
     ("&priority=high&status=completed", "list priority=high completed, 1 of 3000"),
     ("&overdue=true", "list overdue"),
+    ("&due=week&tz=Europe/Berlin", "list due=week"),
+    ("&tag=work,home", "list tag=work,home, 1 of 10"),
+    ("&tag=rare", "list tag=rare, 1 of 1000"),
+    ("&category=errand", "list category=errand, 1 of 100"),
     ("&search=no+such+words", "list of what is searched and not found"),
 ];
 const SORTS: [&str; 5] = ["created", "updated", "due_date", "title", "priority"];
@@ -70,6 +74,7 @@ async fn every_statement_uses_an_index() {
         let million = MillionTasks::with_layout(layout).await;
         check_task_statements(&million, &mut findings).await;
         check_list_statements(&million, &mut findings).await;
+        check_tags(&million, &mut findings).await;
         check_pages_by_cursor(&million, &mut findings).await;
         check_changes(&million, &mut findings).await;
         // As the plan of a statement that is prepared once for all users.
@@ -108,6 +113,14 @@ async fn check_task_statements(million: &MillionTasks, findings: &mut Findings) 
             );
         }
     }
+}
+
+/// The list of tags reads each task of the user once.
+async fn check_tags(million: &MillionTasks, findings: &mut Findings) {
+    let (tags, plans) = million.send("GET", "/api/tags", None, 1).await;
+    let counts = tags.as_array().expect("an array").iter().map(|tag| tag["task_count"].as_u64().expect("a number"));
+    assert_eq!(counts.sum::<u64>(), TASKS_OF_USER / 10 + TASKS_OF_USER / 1000, "{}", million.name);
+    findings.check("tags", million, &plans[0], &[Requirement::ReadsTasksOnce]);
 }
 
 async fn check_prepared_lists(million: &MillionTasks, findings: &mut Findings) {
@@ -236,10 +249,10 @@ async fn check_list_statements(million: &MillionTasks, findings: &mut Findings) 
         }
     }
     // A list has only the conditions that were requested, so each combination of conditions and order has a statement
-    // of its own. The two filters by priority alone differ in a parameter only: they share a statement for each of the
-    // ten orders, so there are 9 * 10 - 10 = 80.
+    // of its own. The two filters by priority alone differ in a parameter only, as do those by tags: they share a
+    // statement for each of the ten orders, so there are 13 * 10 - 20 = 110.
     let orders = SORTS.len() * 2;
-    assert_eq!(statements.len(), FILTERS.len() * orders - orders, "each filter and order has a statement of its own");
+    assert_eq!(statements.len(), (FILTERS.len() - 2) * orders, "each filter and order has a statement of its own");
     // For a page far from the start, sorting is faster than counting up to the page.
     for (page, operation, requirements) in [
         ("limit=1000", "list of 1000", &[Requirement::NoSort][..]),

@@ -90,12 +90,16 @@ impl MillionTasks {
             }
         }
         run(&format!(
-            "insert into tasks (user_id, title, description, completed, priority, due_date, created_at, updated_at)
+            "insert into tasks (
+                user_id, title, description, completed, priority, due_date, created_at, updated_at, tags, category
+            )
             select {}, md5(n::text), 'Words', n % 3 = 0,
                 case when n % 1000 = 0 then 'high' when n % 4 = 1 then 'low' when n % 4 = 2 then 'medium' end,
                 case when n % 3 <> 1 then timestamptz '2026-01-01 00:00Z' + n * interval '1 minute' end,
                 timestamptz '2025-01-01 00:00Z' + n * interval '5 minutes',
-                timestamptz '2026-01-01 00:00Z' - n % 77777 * interval '5 minutes'
+                timestamptz '2026-01-01 00:00Z' - n % 77777 * interval '5 minutes',
+                case when n % 1000 = 1 then array['rare'] when n % 10 = 0 then array['work'] end,
+                case when n % 100 = 0 then 'errand' end
             from generate_series(1, {TASKS_OF_USER}) as n",
             user("1")
         ))

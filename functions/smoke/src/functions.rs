@@ -3,15 +3,21 @@
 /// The functions that answer routes, in every deployment.
 #[rustfmt::skip] // One function per line.
 pub(crate) const FUNCTIONS: &[&str] = &[
+    "add-task-tags",
     "bulk-tasks",
     "complete-task",
+    "create-tag",
     "create-task",
+    "delete-tag",
     "delete-task",
     "get-task",
     "health",
     "list-changes",
+    "list-tags",
     "list-tasks",
+    "remove-task-tag",
     "task-stats",
+    "update-tag",
     "update-task",
 ];
 

@@ -27,7 +27,8 @@ pub(super) async fn differences(
                 ('tasks_api.task_fences', array['select', 'insert', 'delete']),
                 ('tasks_api.task_tombstones', array['select']),
                 ('tasks_api.sync_epoch', array['select']),
-                ('tasks_api.idempotency_keys', array['select', 'insert'])
+                ('tasks_api.idempotency_keys', array['select', 'insert']),
+                ('tasks_api.task_tags', array['select', 'insert', 'update', 'delete'])
             ) as needed (name, privileges)
             join pg_class
                 on pg_class.oid = to_regclass(name)

@@ -60,6 +60,8 @@ pub(crate) struct Column {
     pub(crate) not_null: bool,
     /// Whether an insert may omit the column: it has a default, is an identity column or is generated.
     pub(crate) filled_by_database: bool,
+    /// Whether no statement may write the column.
+    pub(crate) is_generated: bool,
     /// The default or the generation expression, as PostgreSQL prints it.
     pub(crate) default: Option<String>,
 }
@@ -179,6 +181,7 @@ async fn columns(database: &mut PgConnection) -> Result<Vec<Column>, sqlx::Error
             format_type(atttypid, atttypmod) as declared_type,
             attnotnull as not_null,
             atthasdef or attidentity <> '' or attgenerated <> '' as filled_by_database,
+            attgenerated <> '' as is_generated,
             pg_get_expr(adbin, adrelid) as default
         from pg_attribute
         join pg_type

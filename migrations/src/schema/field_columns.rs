@@ -1,6 +1,8 @@
 //! The columns of tags, category, completion time and recurrence. Another back end may have made a column of one of these
 //! names; of a type that does not fit it is left alone, and the functions do without it.
 
+use sqlx::{AssertSqlSafe, PgConnection};
+
 use crate::schema::catalog::{Column, TasksTable, type_family};
 
 /// A column of `tasks` that migration 0022 adds unless there is one of this name.
@@ -12,6 +14,8 @@ pub(crate) struct FieldColumn {
     fitting_types: FittingTypes,
     /// What does not work without the column.
     feature: &'static str,
+    /// Whether statements of the functions write it. The others are written by triggers.
+    written_by_statements: bool,
     /// A condition on the rows that lose data when the column is dropped.
     pub(crate) data_condition: Option<&'static str>,
 }
@@ -34,15 +38,17 @@ const fn column(
     fitting_types: FittingTypes,
     feature: &'static str,
 ) -> FieldColumn {
-    FieldColumn { name, declared_type, fitting_types, feature, data_condition: None }
+    FieldColumn { name, declared_type, fitting_types, feature, written_by_statements: false, data_condition: None }
 }
 
 pub(crate) static FIELD_COLUMNS: [FieldColumn; 9] = [
     FieldColumn {
+        written_by_statements: true,
         data_condition: Some("cardinality(tags) > 0"),
         ..column("tags", "text[]", FittingTypes::Listed(&["_text", "_varchar"]), "tags")
     },
     FieldColumn {
+        written_by_statements: true,
         data_condition: Some("category is not null"),
         ..column("category", "text", LABEL_TYPES, "the category")
     },
@@ -53,13 +59,22 @@ pub(crate) static FIELD_COLUMNS: [FieldColumn; 9] = [
         "the time of completion",
     ),
     FieldColumn {
+        written_by_statements: true,
         data_condition: Some("recurrence is not null"),
         ..column("recurrence", "text", LABEL_TYPES, RECURRENCE)
     },
     column("recurrence_start", "timestamp", FittingTypes::Listed(&["timestamp"]), RECURRENCE),
-    column("time_zone", "text", LABEL_TYPES, "the time zone"),
+    FieldColumn { written_by_statements: true, ..column("time_zone", "text", LABEL_TYPES, "the time zone") },
     column("next_occurrence", "timestamptz", FittingTypes::SameAs("due_date"), RECURRENCE),
-    column("due_is_date", "boolean", FittingTypes::Listed(&["bool"]), "the difference between midnight and a date"),
+    FieldColumn {
+        written_by_statements: true,
+        ..column(
+            "due_is_date",
+            "boolean",
+            FittingTypes::Listed(&["bool"]),
+            "the difference between midnight and a date",
+        )
+    },
     column("recurrence_of", "text", FittingTypes::SameAs("id"), "the link to the previous occurrence"),
 ];
 
@@ -85,10 +100,40 @@ impl FieldColumn {
         }
     }
 
+    /// Whether the statements of the functions fail, because they write a column that nobody may write.
+    pub(crate) fn is_refused(&self, column: &Column) -> bool {
+        self.written_by_statements && column.is_generated
+    }
+
     /// Whether the statements of the functions are not even valid with a column of this type.
     pub(crate) fn is_ambiguous(&self, column: &Column) -> bool {
         self.name == "tags" && AMBIGUOUS_TAGS.contains(&&*column.type_name)
     }
+}
+
+/// The number of rows that would lose data if migration 0022 were reverted. It keeps the columns that it has found.
+pub(crate) async fn count_rows_with_data(database: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    let has_found: bool = sqlx::query_scalar("select to_regclass('tasks_api.found_columns') is not null")
+        .fetch_one(&mut *database)
+        .await?;
+    let found = if has_found { "select name from tasks_api.found_columns" } else { "select null where false" };
+    let dropped: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
+        "select attname::text
+        from pg_attribute
+        where attrelid = 'tasks'::regclass
+            and not attisdropped
+            and attname::text <> all (array({found})::text[])"
+    )))
+    .fetch_all(&mut *database)
+    .await?;
+    let is_dropped = |column: &&FieldColumn| dropped.iter().any(|name| name == column.name);
+    let conditions: Vec<&str> =
+        FIELD_COLUMNS.iter().filter(is_dropped).filter_map(|column| column.data_condition).collect();
+    if conditions.is_empty() {
+        return Ok(0);
+    }
+    let sql = format!("select count(*) from tasks where {}", conditions.join(" or "));
+    sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(database).await
 }
 
 /// A note for each column of another back end that the functions cannot use.

@@ -3,7 +3,8 @@
 
 use sqlx::{FromRow, PgConnection};
 
-const FILES: [&str; 1] = [include_str!("../../0022_task_fields.up.sql")];
+const FILES: [&str; 2] =
+    [include_str!("../../0022_task_fields.up.sql"), include_str!("../../0023_recurring_tasks.up.sql")];
 
 const CREATE: &str = "create function tasks_api.";
 

@@ -8,8 +8,8 @@
 //! | [`expected_schema`] | the columns, checks and indexes that the functions need |
 //! | [`field_columns`] | the columns that the functions can do without: tags, category, recurrence |
 //! | [`functions`] | the functions in the schema of our own that statements call |
-//! | [`triggers`] | the triggers that maintain `updated_at`, `version` and `changed_in`, and record deleted tasks |
-//! | [`sync_tables`] | the tables of deleted tasks, of the epoch and of idempotency keys |
+//! | [`triggers`] | the triggers that maintain `updated_at`, `version` and `changed_in`, record deleted tasks, and make recurring ones |
+//! | [`sync_tables`] | the tables of deleted tasks, of the epoch, of idempotency keys and of tags |
 //! | [`change`] | a change as SQL, with the SQL that undoes it |
 //! | [`difference`] | one difference between the two, and the changes that resolve it |
 //! | [`priority_check`] | the check on `priority`, which follows a setting |

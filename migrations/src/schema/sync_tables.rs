@@ -1,28 +1,33 @@
-//! The tables of our own from which a client learns what has changed and what a repeated request did: what the catalog has
-//! of them, and the SQL that creates them, taken from the migrations.
+//! The tables of our own from which a client learns what has changed and what a repeated request did, and that of tags: what
+//! the catalog has of them, and the SQL that creates them, taken from the migrations.
 
 use sqlx::{FromRow, PgConnection};
 
 const FILE_OF_CHANGES: &str = include_str!("../../0019_task_changes_feed.up.sql");
 const FILE_OF_KEYS: &str = include_str!("../../0021_idempotency_keys.up.sql");
+const FILE_OF_TAGS: &str = include_str!("../../0024_task_tags.up.sql");
 
 pub(crate) const TOMBSTONES: &str = "tasks_api.task_tombstones";
 pub(crate) const EPOCH: &str = "tasks_api.sync_epoch";
 pub(crate) const IDEMPOTENCY_KEYS: &str = "tasks_api.idempotency_keys";
+pub(crate) const TAGS: &str = "tasks_api.task_tags";
 
 /// The columns of the index of [`TOMBSTONES`].
 pub(crate) const TOMBSTONE_INDEX: &str = "(user_id, deleted_in, task_id)";
 /// The columns of the primary key of [`IDEMPOTENCY_KEYS`].
 pub(crate) const IDEMPOTENCY_KEY: &str = "(user_id, operation, key)";
+/// The columns of the index of [`TAGS`], which is unique.
+pub(crate) const TAG_INDEX: &str = "(user_id, lower(name))";
 
 /// What the catalog has of the tables.
 pub(crate) struct SyncTables {
     pub(crate) tombstones: Option<UserRows>,
     pub(crate) idempotency_keys: Option<UserRows>,
+    pub(crate) tags: Option<UserRows>,
     pub(crate) epoch: Epoch,
     /// The type of `tasks.user_id` with its length, which that of the others has to be.
     pub(crate) user_id_type: Option<String>,
-    /// Whether a foreign key of `tasks.user_id` demands one of [`IDEMPOTENCY_KEYS`].
+    /// Whether a foreign key of `tasks.user_id` demands one of [`IDEMPOTENCY_KEYS`] and of [`TAGS`].
     pub(crate) needs_foreign_key: bool,
 }
 
@@ -84,7 +89,7 @@ impl SyncTables {
                 and not attisdropped
             where relnamespace = to_regnamespace('tasks_api')
                 and relkind = 'r'
-                and relname in ('task_tombstones', 'idempotency_keys')",
+                and relname in ('task_tombstones', 'idempotency_keys', 'task_tags')",
         )
         .fetch_all(&mut *database)
         .await?;
@@ -107,14 +112,20 @@ impl SyncTables {
         .await?;
         let mut tombstones = None;
         let mut idempotency_keys = None;
+        let mut tags = None;
         for table in tables {
-            let place = if table.name == "idempotency_keys" { &mut idempotency_keys } else { &mut tombstones };
+            let place = match &*table.name {
+                "idempotency_keys" => &mut idempotency_keys,
+                "task_tags" => &mut tags,
+                _ => &mut tombstones,
+            };
             *place = Some(table);
         }
         let (user_id_type, needs_foreign_key) = of_tasks.unzip();
         Ok(Self {
             tombstones,
             idempotency_keys,
+            tags,
             epoch: epoch(database).await?,
             user_id_type,
             needs_foreign_key: needs_foreign_key.unwrap_or_default(),
@@ -179,7 +190,27 @@ pub(crate) fn create_idempotency_keys() -> &'static str {
 
 /// The SQL that adds the foreign key of [`IDEMPOTENCY_KEYS`] as that of `tasks.user_id` is.
 pub(crate) fn add_foreign_key_of_keys() -> String {
-    let block = part(FILE_OF_KEYS, "do $$", "end\n$$;");
+    add_foreign_key(FILE_OF_KEYS)
+}
+
+/// The SQL that creates [`TAGS`] for the type and the foreign key that `tasks.user_id` has.
+pub(crate) fn create_tags() -> &'static str {
+    let start = FILE_OF_TAGS.find("create table").unwrap_or_default();
+    FILE_OF_TAGS[start..].trim_end()
+}
+
+/// The SQL that creates the index of [`TAGS`].
+pub(crate) fn create_tag_index() -> &'static str {
+    part(FILE_OF_TAGS, "create unique index", ";")
+}
+
+/// The SQL that adds the foreign key of [`TAGS`] as that of `tasks.user_id` is.
+pub(crate) fn add_foreign_key_of_tags() -> String {
+    add_foreign_key(FILE_OF_TAGS)
+}
+
+fn add_foreign_key(file: &'static str) -> String {
+    let block = part(file, "do $$", "end\n$$;");
     let start = block.find("    -- As that of `tasks.user_id`").unwrap_or_default();
     format!("do $$\ndeclare\n    reference text;\nbegin\n{}", &block[start..])
 }
@@ -217,5 +248,9 @@ mod tests {
         assert!(keys.ends_with("end\n$$;") && !keys.contains("idx_tasks"), "{keys}");
         let foreign_key = add_foreign_key_of_keys();
         assert!(foreign_key.contains("into reference") && !foreign_key.contains("id_type"), "{foreign_key}");
+        let foreign_key = add_foreign_key_of_tags();
+        assert!(foreign_key.contains("task_tags_user_id_fkey") && !foreign_key.contains("id_type"), "{foreign_key}");
+        assert!(create_tags().contains("grant select, insert, update, delete on tasks_api.task_tags to"));
+        assert!(create_tags().contains(create_tag_index()) && create_tag_index().contains(TAG_INDEX));
     }
 }

@@ -3,7 +3,8 @@
 
 use sqlx::{FromRow, PgConnection};
 
-const FILE: &str = include_str!("../../0019_task_changes_feed.up.sql");
+const FILE_OF_CHANGES: &str = include_str!("../../0019_task_changes_feed.up.sql");
+const FILE_OF_RECURRENCE: &str = include_str!("../../0023_recurring_tasks.up.sql");
 const FILE_OF_UPDATE_TRIGGER: &str = include_str!("../../0013_tasks_api_schema.up.sql");
 const FILE_OF_EARLIER_RELEASES: &str = include_str!("../../0003_task_changes.up.sql");
 
@@ -13,7 +14,7 @@ pub(crate) const FUNCTION_SCHEMA: &str = "tasks_api";
 /// The function that earlier releases had in the schema of `tasks`.
 const FUNCTION_OF_EARLIER_RELEASES: &str = "tasks_note_change";
 
-/// A trigger of `tasks`, which is the only one that calls its function.
+/// A trigger of `tasks`.
 pub(crate) struct ExpectedTrigger {
     /// Triggers fire in the order of their names, and these have to see what the others did.
     pub(crate) name: &'static str,
@@ -25,11 +26,16 @@ pub(crate) struct ExpectedTrigger {
     pub(crate) event: &'static str,
     /// The same as the bits of `pg_trigger.tgtype`.
     type_bits: i16,
+    /// For which rows it fires, as PostgreSQL prints it. `None` for all of them.
+    pub(crate) condition: Option<&'static str>,
     /// The name of the transition table with the deleted rows.
     old_table: Option<&'static str>,
     /// Whether the function is `security definer`: it writes tables on which the writers of `tasks` have no privilege.
     runs_as_owner: bool,
-    file: &'static str,
+    /// Whether changes are recorded by it, so that what was written without it is not.
+    pub(crate) records_changes: bool,
+    function_file: &'static str,
+    trigger_file: &'static str,
 }
 
 /// The bits of `pg_trigger.tgtype`.
@@ -40,16 +46,19 @@ const DELETE: i16 = 8;
 const UPDATE: i16 = 16;
 const TRUNCATE: i16 = 32;
 
-pub(crate) static TRIGGERS: [ExpectedTrigger; 4] = [
+pub(crate) static TRIGGERS: [ExpectedTrigger; 7] = [
     ExpectedTrigger {
         name: "zz_tasks_note_change",
         function: FUNCTION_OF_EARLIER_RELEASES,
         purpose: "keeps updated_at and version",
         event: "before each updated row",
         type_bits: ROW | BEFORE | UPDATE,
+        condition: None,
         old_table: None,
         runs_as_owner: true,
-        file: FILE_OF_UPDATE_TRIGGER,
+        records_changes: true,
+        function_file: FILE_OF_CHANGES,
+        trigger_file: FILE_OF_UPDATE_TRIGGER,
     },
     ExpectedTrigger {
         name: "zz_tasks_note_insert",
@@ -57,9 +66,12 @@ pub(crate) static TRIGGERS: [ExpectedTrigger; 4] = [
         purpose: "notes new tasks",
         event: "before each inserted row",
         type_bits: ROW | BEFORE | INSERT,
+        condition: None,
         old_table: None,
         runs_as_owner: false,
-        file: FILE,
+        records_changes: true,
+        function_file: FILE_OF_CHANGES,
+        trigger_file: FILE_OF_CHANGES,
     },
     ExpectedTrigger {
         name: "zz_tasks_note_delete",
@@ -67,9 +79,12 @@ pub(crate) static TRIGGERS: [ExpectedTrigger; 4] = [
         purpose: "notes deleted tasks",
         event: "after each delete, with the deleted rows",
         type_bits: DELETE,
+        condition: None,
         old_table: Some("deleted"),
         runs_as_owner: true,
-        file: FILE,
+        records_changes: true,
+        function_file: FILE_OF_CHANGES,
+        trigger_file: FILE_OF_CHANGES,
     },
     ExpectedTrigger {
         name: "zz_tasks_note_truncate",
@@ -77,9 +92,54 @@ pub(crate) static TRIGGERS: [ExpectedTrigger; 4] = [
         purpose: "notes that the table was truncated",
         event: "after each truncate",
         type_bits: TRUNCATE,
+        condition: None,
         old_table: None,
         runs_as_owner: true,
-        file: FILE,
+        records_changes: true,
+        function_file: FILE_OF_CHANGES,
+        trigger_file: FILE_OF_CHANGES,
+    },
+    ExpectedTrigger {
+        name: "zy_tasks_note_completed_insert",
+        function: "tasks_note_completion",
+        purpose: "notes the completion of new tasks",
+        event: "before each inserted row",
+        type_bits: ROW | BEFORE | INSERT,
+        condition: Some("(new.completed OR (new.recurrence IS NOT NULL))"),
+        old_table: None,
+        runs_as_owner: true,
+        records_changes: false,
+        function_file: FILE_OF_RECURRENCE,
+        trigger_file: FILE_OF_RECURRENCE,
+    },
+    ExpectedTrigger {
+        name: "zy_tasks_note_completion",
+        function: "tasks_note_completion",
+        purpose: "notes the completion of tasks",
+        event: "before each updated row",
+        type_bits: ROW | BEFORE | UPDATE,
+        condition: Some(
+            "((new.completed IS DISTINCT FROM old.completed) OR (new.recurrence IS NOT NULL) \
+             OR (old.recurrence IS NOT NULL))",
+        ),
+        old_table: None,
+        runs_as_owner: true,
+        records_changes: false,
+        function_file: FILE_OF_RECURRENCE,
+        trigger_file: FILE_OF_RECURRENCE,
+    },
+    ExpectedTrigger {
+        name: "zy_tasks_make_successor",
+        function: "tasks_make_successor",
+        purpose: "makes the successor of a recurring task",
+        event: "after each updated row",
+        type_bits: ROW | UPDATE,
+        condition: Some("((old.next_occurrence IS NULL) <> (new.next_occurrence IS NULL))"),
+        old_table: None,
+        runs_as_owner: true,
+        records_changes: false,
+        function_file: FILE_OF_RECURRENCE,
+        trigger_file: FILE_OF_RECURRENCE,
     },
 ];
 
@@ -88,8 +148,8 @@ pub(crate) static TRIGGERS: [ExpectedTrigger; 4] = [
 pub(crate) struct Trigger {
     pub(crate) name: String,
     pub(crate) enabled: bool,
-    /// Whether it fires for some rows only.
-    pub(crate) has_condition: bool,
+    /// For which rows it fires. `None` for all of them.
+    condition: Option<String>,
     /// The schema of the function that it calls, quoted for SQL.
     pub(crate) function_schema: String,
     function: String,
@@ -119,10 +179,10 @@ impl Triggers {
     pub(crate) async fn read(database: &mut PgConnection) -> Result<Self, sqlx::Error> {
         let names: Vec<&str> = TRIGGERS.iter().map(|trigger| trigger.function).collect();
         let triggers = sqlx::query_as(
-            "select
+            r"select
                 tgname::text as name,
                 tgenabled in ('O', 'A') as enabled,
-                tgqual is not null as has_condition,
+                substring(pg_get_triggerdef(pg_trigger.oid) from ' WHEN \((.*)\) EXECUTE FUNCTION ') as condition,
                 pronamespace::regnamespace::text as function_schema,
                 proname::text as function,
                 tgtype as type_bits,
@@ -157,9 +217,13 @@ impl Triggers {
         Ok(Self { triggers, functions })
     }
 
-    /// The trigger that calls the function of the expected one.
+    /// The trigger of the same name, or another one that calls its function and is not one of the expected.
     pub(crate) fn find(&self, expected: &ExpectedTrigger) -> Option<&Trigger> {
-        self.triggers.iter().find(|trigger| trigger.function == expected.function)
+        let with_function = || self.triggers.iter().filter(|trigger| trigger.function == expected.function);
+        let is_expected = |trigger: &Trigger| TRIGGERS.iter().any(|expected| expected.name == trigger.name);
+        with_function()
+            .find(|trigger| trigger.name == expected.name)
+            .or_else(|| with_function().find(|trigger| !is_expected(trigger)))
     }
 
     /// Whether the function of the trigger is the one of this release.
@@ -180,6 +244,11 @@ impl ExpectedTrigger {
         trigger.type_bits == self.type_bits && trigger.old_table.as_deref() == self.old_table
     }
 
+    /// Whether a trigger fires for the same rows.
+    pub(crate) fn has_condition_of(&self, trigger: &Trigger) -> bool {
+        trigger.condition.as_deref() == self.condition
+    }
+
     /// The SQL that creates the function or replaces the one that exists.
     pub(crate) fn create_function(&self) -> String {
         let Self { function, .. } = self;
@@ -190,13 +259,18 @@ impl ExpectedTrigger {
 
     /// The SQL that creates the trigger.
     pub(crate) fn create_trigger(&self) -> String {
-        statement(self.file, &format!("create trigger {}\n", self.name), ";").to_owned()
+        statement(self.trigger_file, &format!("create trigger {}\n", self.name), ";").to_owned()
     }
 
-    /// The SQL that drops the trigger and its function.
+    /// The SQL that drops the trigger, and its function unless another trigger calls it.
     pub(crate) fn drop(&self) -> String {
         let Self { name, function, .. } = self;
-        format!("drop trigger {name} on tasks;\ndrop function {FUNCTION_SCHEMA}.{function}();")
+        // Triggers are dropped in the opposite order, so the function goes with the first that calls it.
+        let is_first =
+            TRIGGERS.iter().find(|trigger| trigger.function == *function).is_some_and(|first| first.name == *name);
+        let drop_function =
+            if is_first { format!("\ndrop function {FUNCTION_SCHEMA}.{function}();") } else { String::new() };
+        format!("drop trigger {name} on tasks;{drop_function}")
     }
 
     /// The body of the function: what is between its dollar quotes.
@@ -205,7 +279,11 @@ impl ExpectedTrigger {
     }
 
     fn function_text(&self) -> &'static str {
-        statement(FILE, &format!("function {FUNCTION_SCHEMA}.{}() returns trigger", self.function), "end\n$$;")
+        statement(
+            self.function_file,
+            &format!("function {FUNCTION_SCHEMA}.{}() returns trigger", self.function),
+            "end\n$$;",
+        )
     }
 }
 

@@ -66,7 +66,15 @@ impl Request {
     /// # Errors
     /// [`ApiError::NotFound`] if nothing can have it.
     pub fn id<T: FromPath>(&self) -> Result<T, ApiError> {
-        self.path_parameter("id").and_then(|id| T::from_path(&id)).ok_or(ApiError::NotFound(T::NOUN))
+        self.parameter("id")
+    }
+
+    /// As [`Request::id`], of another parameter of the path.
+    ///
+    /// # Errors
+    /// As [`Request::id`].
+    pub fn parameter<T: FromPath>(&self, name: &str) -> Result<T, ApiError> {
+        self.path_parameter(name).and_then(|id| T::from_path(&id)).ok_or(ApiError::NotFound(T::NOUN))
     }
 
     /// The versions of a row that may be changed: those of `If-Match`, or any without it.

@@ -5,7 +5,8 @@ use super::tokens::{Token, is_one_of};
 /// Tables with a column `user_id`.
 ///
 /// In a table without that column `user_id = $1` could compare the column of a surrounding query.
-pub(super) const USER_TABLES: [&str; 3] = ["tasks", "tasks_api.task_tombstones", "tasks_api.idempotency_keys"];
+pub(super) const USER_TABLES: [&str; 4] =
+    ["tasks", "tasks_api.task_tags", "tasks_api.task_tombstones", "tasks_api.idempotency_keys"];
 
 /// Tables without rows of users. They can be read and not written.
 pub(super) const SHARED_TABLES: [&str; 1] = ["tasks_api.sync_epoch"];

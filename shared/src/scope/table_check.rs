@@ -14,17 +14,18 @@ const fn in_own_schema(name: &'static str, privileges: &'static [&'static str]) 
     Need { name, schema: Some("tasks_api"), privileges }
 }
 
-const NEEDS: [Need; 5] = [
+const NEEDS: [Need; 6] = [
     Need { name: "tasks", schema: None, privileges: &["select", "insert", "update", "delete"] },
     in_own_schema("task_fences", &["select", "insert", "delete"]),
     in_own_schema("idempotency_keys", &["select", "insert"]),
+    in_own_schema("task_tags", &["select", "insert", "update", "delete"]),
     in_own_schema("task_tombstones", &["select"]),
     in_own_schema("sync_epoch", &["select"]),
 ];
 
 /// The check of the tables. Privileges on columns and policies make its condition false although nothing need be wrong.
 pub(crate) const TABLE_CHECK: TableCheck = TableCheck {
-    names: &["tasks", "task_fences", "idempotency_keys", "task_tombstones", "sync_epoch"],
+    names: &["tasks", "task_fences", "idempotency_keys", "task_tags", "task_tombstones", "sync_epoch"],
     schemas: &["tasks_api"],
     is_usual: TABLES_ARE_USUAL,
 };
@@ -55,6 +56,10 @@ const TABLES_ARE_USUAL: &str = "\
             ('tasks_api.task_fences', 'delete'),
             ('tasks_api.idempotency_keys', 'select'),
             ('tasks_api.idempotency_keys', 'insert'),
+            ('tasks_api.task_tags', 'select'),
+            ('tasks_api.task_tags', 'insert'),
+            ('tasks_api.task_tags', 'update'),
+            ('tasks_api.task_tags', 'delete'),
             ('tasks_api.task_tombstones', 'select'),
             ('tasks_api.sync_epoch', 'select')
     ) as needs (name, privilege)

@@ -33,6 +33,7 @@ mod series;
 mod spellings;
 mod stats;
 mod tags;
+mod task_tags;
 mod update;
 
 pub use bulk::Bulk;
@@ -45,3 +46,4 @@ pub use query::ListQuery;
 pub(crate) use recurrence::Recurrence;
 pub use repository::UserTasks;
 pub use stats::{StatsQuery, TaskStats};
+pub use task_tags::AddedTags;

@@ -41,7 +41,7 @@ pub(super) fn check(names: &[&str]) -> Result<Vec<String>, String> {
         }
     }
     if tags.len() > TAGS_MAX {
-        return Err(format!("tags must have at most {TAGS_MAX} names"));
+        return Err(too_many());
     }
     if tags.iter().any(|name| name.chars().count() > NAME_MAX) {
         return Err(format!("each of tags must have at most {NAME_MAX} characters"));
@@ -50,6 +50,11 @@ pub(super) fn check(names: &[&str]) -> Result<Vec<String>, String> {
         return Err("none of tags must contain a comma".to_owned());
     }
     Ok(tags)
+}
+
+/// The failure of a list that is too long.
+pub(super) fn too_many() -> String {
+    format!("tags must have at most {TAGS_MAX} names")
 }
 
 #[cfg(test)]

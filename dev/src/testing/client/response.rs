@@ -93,12 +93,12 @@ impl TestResponse {
         response
     }
 
-    /// The tasks in the response: a list as an array or as an object, or a single task.
+    /// The tasks in the response: a list as an array or as an object, or a single task. Lists of other things have none.
     #[must_use]
     pub fn tasks(&self) -> Vec<&Value> {
         let list = self.json.as_array().or_else(|| self.json.get("tasks")?.as_array());
         match list {
-            Some(tasks) => tasks.iter().collect(),
+            Some(tasks) => tasks.iter().filter(|value| value.get("title").is_some()).collect(),
             None => Some(&self.json).filter(|value| value.get("user_id").is_some()).into_iter().collect(),
         }
     }

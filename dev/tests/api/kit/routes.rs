@@ -5,8 +5,9 @@ use dev::aws::template::Template;
 use dev::workspace::root;
 use serde_json::{Value, json};
 
-/// `/api/{user_id}/tasks/{id}` with these parameters.
+/// `/api/{user_id}/tasks/{id}` with these parameters. The name of a tag is `home`.
 pub(crate) fn path(template: &str, user_id: &str, id: &str) -> String {
+    let template = template.replace("/tags/{id}", "/tags/home").replace("{tag}", "home");
     template.replace("{user_id}", user_id).replace("{id}", id)
 }
 
@@ -35,6 +36,8 @@ pub(crate) fn task_routes() -> Vec<(String, String)> {
 pub(crate) fn valid_body(method: &str, path: &str) -> Option<Value> {
     match method {
         "POST" if path.ends_with("/bulk") => Some(json!({"operations": [{"op": "create", "title": "Buy milk"}]})),
+        "POST" | "PUT" if path.ends_with("/tasks/{id}/tags") => Some(json!({"tags": ["home"]})),
+        "POST" | "PUT" | "PATCH" if path.contains("/tags") => Some(json!({"name": "home"})),
         "POST" | "PUT" => Some(json!({"title": "Buy milk"})),
         "PATCH" if path.ends_with("{id}") => Some(json!({"title": "Buy milk"})),
         "PATCH" => Some(json!({"completed": true})),

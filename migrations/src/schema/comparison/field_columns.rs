@@ -22,6 +22,21 @@ fn difference(expected: &FieldColumn, tasks: &TasksTable) -> Option<Difference> 
         .with_data_condition(expected.data_condition);
         return Some(Difference::automatic(format!("the column {name} is missing"), [add]));
     };
+    if expected.is_refused(column) {
+        return Some(Difference::choice(
+            format!("the column {name} is generated, and the functions write it"),
+            [
+                Choice::sql_if(
+                    "to keep what it holds now, and to write it from then on",
+                    format!("alter table tasks alter column {name} drop expression;"),
+                ),
+                Choice::sql_if(
+                    "to keep it generated",
+                    format!("alter table tasks rename column {name} to generated_{name};"),
+                ),
+            ],
+        ));
+    }
     expected.is_ambiguous(column).then(|| {
         Difference::choice(
             format!("the column {name} is of type {}, which PostgreSQL confuses with text[]", column.declared_type),

@@ -11,13 +11,15 @@ pub(super) fn difference(tasks: &TasksTable) -> Option<Difference> {
     if missing.is_empty() {
         return None;
     }
-    let mut names: Vec<&str> = missing.iter().map(|function| function.name).collect();
-    names.dedup();
+    let names = if missing.len() == expected_functions().count() {
+        "all".to_owned()
+    } else {
+        let mut names: Vec<&str> = missing.iter().map(|function| function.name).collect();
+        names.dedup();
+        names.join(", ")
+    };
     let lines = |line: fn(&ExpectedFunction) -> String| missing.iter().map(line).collect::<Vec<_>>().join("\n");
     let add = Change::in_transaction("add functions to tasks_api", lines(ExpectedFunction::create))
         .with_undo(lines(ExpectedFunction::drop));
-    Some(Difference::automatic(
-        format!("functions in tasks_api are missing, or are other ones: {}", names.join(", ")),
-        [add],
-    ))
+    Some(Difference::automatic(format!("functions in tasks_api are missing, or are other ones: {names}"), [add]))
 }

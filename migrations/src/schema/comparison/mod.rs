@@ -59,6 +59,7 @@ pub(crate) async fn differences(
         differences.extend(foreign_keys::differences(database, tasks, users).await?);
     }
     differences.extend(sync_tables::idempotency_keys(tasks));
+    differences.extend(sync_tables::tags(tasks));
     differences.extend(indexes::differences(tasks));
     differences.extend(fences::differences(tasks));
     Ok(differences)

@@ -1,11 +1,12 @@
-//! The tables of our own from which a client learns what has changed and what a repeated request did.
+//! The tables of our own from which a client learns what has changed and what a repeated request did, and that of tags.
 
 use crate::schema::catalog::TasksTable;
 use crate::schema::change::Change;
 use crate::schema::difference::{Choice, Difference};
 use crate::schema::sync_tables::{
-    EPOCH, Epoch, IDEMPOTENCY_KEY, IDEMPOTENCY_KEYS, TOMBSTONE_INDEX, TOMBSTONES, UserRows, add_foreign_key_of_keys,
-    create_epoch, create_idempotency_keys, create_tombstone_index, create_tombstones,
+    EPOCH, Epoch, IDEMPOTENCY_KEY, IDEMPOTENCY_KEYS, TAG_INDEX, TAGS, TOMBSTONE_INDEX, TOMBSTONES, UserRows,
+    add_foreign_key_of_keys, add_foreign_key_of_tags, create_epoch, create_idempotency_keys, create_tag_index,
+    create_tags, create_tombstone_index, create_tombstones,
 };
 
 /// The tables that the triggers write, so they come first.
@@ -59,6 +60,29 @@ pub(super) fn idempotency_keys(tasks: &TasksTable) -> Vec<Difference> {
         differences.push(Difference::automatic(
             format!("{IDEMPOTENCY_KEYS} has no foreign key, so what a user did stays when the user is deleted"),
             [Change::in_transaction(format!("add the foreign key of {IDEMPOTENCY_KEYS}"), add_foreign_key_of_keys())],
+        ));
+    }
+    differences
+}
+
+/// After the foreign key of `tasks.user_id`, which its own follows.
+pub(super) fn tags(tasks: &TasksTable) -> Vec<Difference> {
+    let sync = &tasks.sync_tables;
+    let Some(table) = &sync.tags else {
+        return vec![missing(TAGS, create_tags())];
+    };
+    let mut differences = Vec::new();
+    differences.extend(other_type(TAGS, table, sync.user_id_type.as_deref()));
+    if !table.indexes.iter().any(|index| index == TAG_INDEX) {
+        differences.push(Difference::automatic(
+            format!("the index of {TAGS} is missing"),
+            [Change::in_transaction(format!("add the index of {TAGS}"), create_tag_index())],
+        ));
+    }
+    if sync.needs_foreign_key && !table.has_foreign_key {
+        differences.push(Difference::automatic(
+            format!("{TAGS} has no foreign key, so tags stay when their user is deleted"),
+            [Change::in_transaction(format!("add the foreign key of {TAGS}"), add_foreign_key_of_tags())],
         ));
     }
     differences

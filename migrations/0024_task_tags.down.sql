@@ -1,0 +1,1 @@
+drop table tasks_api.task_tags;
