@@ -58,7 +58,7 @@ $$;
 
 -- The functions' statements name these columns, and have to be valid where the back end of the table has given one a type
 -- that does not fit. PostgreSQL chooses among functions of one name by the type of the column, when it parses the statement,
--- and replaces the call by the body. `as_…` reads a column: null if the type does not fit. `…_for` is what a statement
+-- and replaces the call by the body. `as_...` reads a column: null if the type does not fit. `..._for` is what a statement
 -- assigns to a column: the new value, or the old one if the type does not fit. A bare `anyelement` is every type that does
 -- not fit.
 

@@ -114,7 +114,7 @@ async fn answer_with_a_key_is_that_without() {
         assert_eq!(names(&with_key), names(&without), "{operation:?}");
         let members = |response: &TestResponse| {
             let mut members = response.json.clone();
-            for name in ["id", "user_id", "created_at", "updated_at", "txid"] {
+            for name in ["id", "user_id", "created_at", "updated_at", "completed_at", "txid"] {
                 members.as_object_mut().and_then(|members| members.remove(name));
             }
             members

@@ -35,6 +35,7 @@ mod logs;
 mod own_rules;
 mod priorities;
 mod random;
+mod recurrence_fields;
 mod resilience;
 mod round_trips;
 mod routes;

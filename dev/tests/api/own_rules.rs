@@ -404,3 +404,89 @@ async fn repeated_bulk_does_only_what_was_refused() {
     assert_eq!(replay.header("idempotent-replayed"), Some("true"));
     assert_eq!(replay["results"], after["results"]);
 }
+
+/// Columns that another back end has made for its own features, of types that the API cannot use.
+const UNFIT: [&str; 2] = [
+    "tags json, category integer, completed_at text, recurrence boolean, time_zone integer, next_occurrence date,
+     due_is_date text, recurrence_of boolean, recurrence_start date",
+    "tags text, category kind, completed_at date, recurrence kind, time_zone kind, next_occurrence text,
+     due_is_date integer, recurrence_of text[], recurrence_start text",
+];
+
+fn table_with(columns: &str) -> String {
+    format!(
+        "create type kind as enum ('work', 'home');
+         create table tasks (
+             id serial primary key,
+             user_id text not null references \"user\" (id),
+             title varchar(200) not null,
+             description text,
+             completed boolean not null default false,
+             priority varchar(20),
+             due_date timestamp,
+             created_at timestamp not null default (now() at time zone 'utc'),
+             updated_at timestamp not null default (now() at time zone 'utc'),
+             {columns})"
+    )
+}
+
+#[tokio::test]
+async fn columns_of_other_types_are_left_alone() {
+    for columns in UNFIT {
+        let (_api, database, ada) = adopted_table(&table_with(columns)).await;
+        let names: Vec<&str> =
+            columns.split(',').map(|column| column.split_whitespace().next().expect("a name")).collect();
+        database.run("insert into tasks (user_id, title) values ('ada', 'Earlier')").await;
+        let body = json!({
+            "title": "Buy milk", "tags": ["Home"], "category": "Errands", "recurrence": "daily",
+            "time_zone": "Europe/Berlin", "due_date": "2026-12-05"
+        });
+        let mut tasks = vec![ada.create(body.clone()).await];
+        let path = format!("/api/tasks/{}", tasks[0]["id"]);
+        tasks.push(ada.put(&path, &body).await.expect_status(200).json);
+        tasks.push(ada.patch(&format!("{path}/complete"), &json!({})).await.expect_status(200).json);
+        let keyed = ada.request("PUT", &path).json(&body).header("idempotency-key", "k");
+        tasks.push(ada.send(keyed).await.expect_status(200).json);
+        let mut operation = body.clone();
+        operation["op"] = json!("create");
+        let bulk = ada.post("/api/tasks/bulk", &json!({"operations": [operation]})).await.expect_status(200);
+        tasks.push(bulk["results"][0]["task"].clone());
+        tasks.extend(ada.get("/api/tasks").await.tasks().into_iter().cloned());
+        for task in &tasks {
+            let fields = ["tags", "category", "completed_at", "recurrence_rule", "next_occurrence", "time_zone"];
+            let values = fields.map(|name| &task[name]);
+            let none = json!(null);
+            assert_eq!(values, [&json!([]), &none, &none, &none, &none, &none], "{columns}");
+        }
+        let written = names.iter().map(|name| format!("{name} is not null")).collect::<Vec<_>>().join(" or ");
+        assert_eq!(database.number(&format!("select count(*) from tasks where {written}")).await, 0, "{columns}");
+    }
+}
+
+#[tokio::test]
+async fn columns_of_fitting_types_are_used() {
+    for columns in [
+        "tags varchar(50)[] not null default '{}', category varchar(30), completed_at timestamp",
+        "tags text[], category text, completed_at timestamptz, time_zone varchar(40)",
+    ] {
+        let (_api, database, ada) = adopted_table(&table_with(columns)).await;
+        database
+            .run("insert into tasks (user_id, title, tags, category) values ('ada', 'Earlier', '{a,b}', 'c')")
+            .await;
+        let earlier = ada.get("/api/tasks").await.json[0].clone();
+        assert_eq!((&earlier["tags"], &earlier["category"]), (&json!(["a", "b"]), &json!("c")), "{columns}");
+        let path = format!("/api/tasks/{}", earlier["id"]);
+        let body = json!({"tags": ["x"], "category": "y", "time_zone": "Asia/Tokyo"});
+        let changed = ada.put(&path, &body).await.expect_status(200);
+        assert_eq!((&changed["tags"], &changed["category"]), (&json!(["x"]), &json!("y")), "{columns}");
+        assert_eq!(changed["time_zone"], "Asia/Tokyo", "{columns}");
+        let cleared = ada.put(&path, &json!({"tags": null, "category": null})).await.expect_status(200);
+        assert_eq!((&cleared["tags"], &cleared["category"]), (&json!([]), &json!(null)), "{columns}");
+        ada.create(json!({"title": "Buy milk"})).await;
+        let long = json!({"category": "x".repeat(31)});
+        if columns.contains("varchar(30)") {
+            let detail = "category must have at most 30 characters";
+            assert_eq!(ada.put(&path, &long).await.expect_invalid_at(&["/category"])["detail"], detail);
+        }
+    }
+}

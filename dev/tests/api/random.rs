@@ -163,6 +163,9 @@ const MEMBERS: &[&str] = &[
     "priority",
     "due_date",
     "dueDate",
+    "category",
+    "status",
+    "time_zone",
     "user_id",
     "userId",
     "id",
@@ -351,6 +354,10 @@ impl RandomTest {
                     else 'YYYY-MM-DD"T"HH24:MI:SS'
                 end),
                 'created_at', to_char(created_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+                'tags', coalesce(tags, '{}'), 'category', category,
+                'status', case when completed then 'completed' else 'pending' end,
+                'completed_at', to_char(completed_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+                'recurrence_rule', recurrence, 'next_occurrence', next_occurrence, 'time_zone', time_zone,
                 'updated_at', to_char(updated_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))::text
             from tasks
             where user_id::text = $1"#;

@@ -1,6 +1,7 @@
 //! Connections that end in the middle of a statement.
 
 use dev::testing::fault_proxy::{Cut, Direction, End};
+use serde_json::json;
 
 use crate::env::{ALL_OPERATIONS, Operation, TaskCase, TestEnv, WRITES};
 
@@ -59,6 +60,36 @@ async fn retried_conditional_change_recognizes_itself() {
             };
             assert_eq!(case.send().await.status, status, "{operation:?}");
             env.assert_executed_once(&case).await;
+        }
+    }
+}
+
+/// Each spelling that differs from what is stored would differ from it in the other way after the first execution.
+#[tokio::test]
+async fn retried_edit_of_two_spellings_is_not_undone() {
+    let env = TestEnv::start().await;
+    let cut = Cut { direction: Direction::ToClient, after_bytes: 0, end: End::Reset };
+    for is_conditional in [false, true] {
+        let case = env.prepare(Operation::Update).await;
+        let case = if is_conditional { case.if_unchanged() } else { case };
+        let edit = json!({
+            "completed": true, "status": "pending", "tag_ids": ["Home"], "tags": [], "timezone": "Asia/Tokyo",
+            "time_zone": null, "dueDate": "2030-01-01", "due_date": null, "recurrenceRule": "FREQ=DAILY",
+            "recurrence_rule": null
+        });
+        env.proxy.cut_next_statement(cut);
+        let response = case.send_request("PUT", &case.task_path(), Some(&edit)).await;
+        assert_eq!((response.status, env.proxy.pending_cuts()), (200, 0), "{response:?}");
+        let task = case.user.get(&case.task_path()).await;
+        for (name, value) in [
+            ("completed", json!(true)),
+            ("tags", json!(["Home"])),
+            ("time_zone", json!("Asia/Tokyo")),
+            ("due_date", json!("2030-01-01T00:00:00")),
+            ("recurrence_rule", json!("FREQ=DAILY")),
+            ("version", json!(2)),
+        ] {
+            assert_eq!((&response[name], &task[name]), (&value, &value), "{name}");
         }
     }
 }

@@ -193,22 +193,23 @@ impl TaskChange {
         invalid_values.map(|value| value.failure.clone()).collect()
     }
 
-    /// Whether a task is as this change makes it.
+    /// Whether a task is as this change makes it. `false` if that depends on what was stored.
     pub(super) fn is_applied_to(&self, task: &Task) -> bool {
         let is_stored = |due_date: Option<DueDateInput>| match (due_date, task.due_date) {
             (Some(input), Some(stored)) => input.due_date.equals_stored(stored),
             (due_date, stored) => due_date.is_none() && stored.is_none(),
         };
         let lower_case = |priority: Option<&str>| priority.map(str::to_lowercase);
-        self.title.as_ref().is_none_or(|title| *title == task.title)
+        !self.depends_on_stored_values()
+            && self.title.as_ref().is_none_or(|title| *title == task.title)
             && self.description.as_ref().is_none_or(|description| *description == task.description)
             && self.completed.is_none_or(|completed| completed == task.completed)
             && self.priority.is_none_or(|priority| lower_case(priority) == lower_case(task.priority.as_deref()))
-            && self.due_date.is_none_or(|due_date| is_stored(due_date.value) || is_stored(due_date.otherwise))
-            && self.tags.as_ref().is_none_or(|tags| tags.contain(&task.tags))
+            && self.due_date.is_none_or(|due_date| is_stored(due_date.value))
+            && self.tags.as_ref().is_none_or(|tags| tags.value == task.tags)
             && self.category.as_ref().is_none_or(|category| *category == task.category)
-            && self.recurrence.as_ref().is_none_or(|recurrence| recurrence.contain(&task.recurrence))
-            && self.time_zone.as_ref().is_none_or(|time_zone| time_zone.contain(&task.time_zone))
+            && self.recurrence.as_ref().is_none_or(|recurrence| recurrence.value == task.recurrence)
+            && self.time_zone.as_ref().is_none_or(|time_zone| time_zone.value == task.time_zone)
     }
 }
 
@@ -251,8 +252,8 @@ fn time_zone(object: &mut ObjectReader<'_>) -> Option<Spellings<Option<String>>>
         })
         .map(Option::flatten)
     };
-    let mut values = object.parse_spellings("time_zone", TASK_TIME_ZONE_RULE, parse)?;
-    values.extend(object.parse_spellings("timezone", TASK_TIME_ZONE_RULE, parse)?);
+    let values: Option<Vec<_>> = object.spellings("time_zone").chain(object.spellings("timezone")).map(parse).collect();
+    let values = values.or_else(|| object.fail("time_zone", TASK_TIME_ZONE_RULE))?;
     Spellings::new(&values)
 }
 

@@ -15,11 +15,6 @@ impl<T: PartialEq> Spellings<T> {
     pub(super) fn differ(&self) -> bool {
         self.value != self.otherwise
     }
-
-    /// Whether one of them is this value.
-    pub(super) fn contain(&self, value: &T) -> bool {
-        self.value == *value || self.otherwise == *value
-    }
 }
 
 impl<T: Clone> Spellings<T> {

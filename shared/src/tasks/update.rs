@@ -40,7 +40,8 @@ returning ",
     ),
 );
 
-/// [`UPDATE`] with a precondition. `$7` and `$8` are those of [`is_as_expected`].
+/// [`UPDATE`] with a precondition. `$7` and `$8` are those of [`is_as_expected`], which does not apply to a task that an
+/// earlier attempt of this request has changed.
 static CONDITIONAL_UPDATE: Write = Write::new(
     "conditional update",
     concat!(
@@ -53,9 +54,10 @@ with changed as (
         "\
     where user_id = $1
       and id = $3
-      and ",
+      and (last_request = new_request
+           or ",
         is_as_expected!("$7", "$8"),
-        "
+        ")
       and not exists (select from tasks_api.task_fences where attempt = $2)
     returning *
 )

@@ -204,7 +204,9 @@ impl Link {
                 READY_FOR_QUERY if !self.signed_in => self.signed_in = true,
                 READY_FOR_QUERY => {
                     let is_unknown = std::mem::take(&mut self.is_unknown);
-                    let executes = self.unanswered.pop_front() == Some(true);
+                    let executes = self.unanswered.pop_front();
+                    shared.prepared.fetch_add((executes == Some(false) && !is_unknown).into(), Ordering::SeqCst);
+                    let executes = executes == Some(true);
                     answered += usize::from(executes && !is_unknown);
                     is_unprepared |= executes && is_unknown;
                 }

@@ -109,6 +109,12 @@ impl FaultProxy {
         self.shared.parsed.load(Ordering::SeqCst)
     }
 
+    /// How many preparations the server has responded to. Until then the next statement is in the same round trip.
+    #[must_use]
+    pub fn prepared_statements(&self) -> usize {
+        self.shared.prepared.load(Ordering::SeqCst)
+    }
+
     /// How many round trips there were: how many times a client sent something after the server did, or as the first.
     #[must_use]
     pub fn round_trips(&self) -> usize {

@@ -31,6 +31,8 @@ pub(super) struct Shared {
     pub(super) answered: AtomicUsize,
     /// How many statements clients have asked the server to parse.
     pub(super) parsed: AtomicUsize,
+    /// How many preparations the server has responded to.
+    pub(super) prepared: AtomicUsize,
     /// How many times a client has sent something after the server did.
     pub(super) round_trips: AtomicUsize,
 }
@@ -68,6 +70,7 @@ impl Shared {
             open: Mutex::default(),
             answered: AtomicUsize::new(0),
             parsed: AtomicUsize::new(0),
+            prepared: AtomicUsize::new(0),
             round_trips: AtomicUsize::new(0),
         }
     }
