@@ -39,6 +39,7 @@ mod recurrence_fields;
 mod resilience;
 mod round_trips;
 mod routes;
+mod series;
 mod settings;
 mod start;
 mod stats;

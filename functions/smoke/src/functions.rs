@@ -20,6 +20,8 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "list-tags",
     "list-tasks",
     "remove-task-tag",
+    "skip-task",
+    "stop-recurrence",
     "task-stats",
     "update-tag",
     "update-task",

@@ -72,6 +72,9 @@ pub enum ApiError {
     /// 409: another request with the same `Idempotency-Key` has not ended. `None` if this one ended first.
     #[error("A request with this Idempotency-Key is still in progress")]
     IdempotencyInProgress(#[source] Option<Source>),
+    /// 409: the row does not recur, or not any more.
+    #[error("{} does not recur", .0.capitalized)]
+    NotRecurring(&'static Noun),
     /// 410: what has changed since the sync token was made is not known any more.
     #[error("The sync token has expired: start again without one")]
     SyncTokenExpired,
@@ -173,6 +176,7 @@ impl ApiError {
             Self::MethodNotAllowed(_) => (405, "method_not_allowed"),
             Self::Conflict(..) => (409, "conflict"),
             Self::IdempotencyInProgress(_) => (409, "idempotency_in_progress"),
+            Self::NotRecurring(_) => (409, "not_recurring"),
             Self::SyncTokenExpired => (410, "sync_token_expired"),
             Self::PreconditionFailed(_) => (412, "precondition_failed"),
             Self::BodyTooLarge(_) => (413, "body_too_large"),
@@ -241,6 +245,7 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::NotFound(noun) => Self::NotFound(noun),
             StoreError::PreconditionFailed(noun) => Self::PreconditionFailed(noun),
+            StoreError::NotRecurring(noun) => Self::NotRecurring(noun),
             StoreError::InvalidCursor(error) => Self::InvalidCursor(Some(error.into())),
             StoreError::InvalidInput(input) => input.into(),
             StoreError::BrokenRule(noun, InvalidInput(failures), error) if failures.is_empty() => {

@@ -13,6 +13,9 @@ pub enum StoreError {
     /// The row does not have one of the expected versions.
     #[error("the {} has changed", .0.name)]
     PreconditionFailed(&'static Noun),
+    /// The row does not recur.
+    #[error("the {} does not recur", .0.name)]
+    NotRecurring(&'static Noun),
     /// The cursor has a value that the database cannot read.
     #[error("the database cannot read the cursor")]
     InvalidCursor(#[source] DbError),

@@ -92,6 +92,10 @@ impl KeyedWrite {
         Self { name, sql }
     }
 
+    pub(crate) const fn at_start(&self) -> StartStatement {
+        StartStatement::new(self.sql)
+    }
+
     pub(super) fn name(&self) -> &'static str {
         self.name
     }

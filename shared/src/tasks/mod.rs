@@ -29,6 +29,7 @@ mod query;
 mod recurrence;
 mod repository;
 mod rules;
+mod series;
 mod spellings;
 mod stats;
 mod tags;
