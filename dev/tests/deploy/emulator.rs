@@ -169,7 +169,7 @@ async fn every_function_handles_all_its_routes() {
     for function in &template.functions {
         let mut emulator = env.emulate(&function.name).await;
         for route in template.routes.iter().filter(|route| route.function == function.name) {
-            let milk = Some(r#"{"title":"Buy milk","tags":["home"]}"#);
+            let milk = Some(r#"{"title":"Buy milk","tags":["home"],"recurrence":"daily"}"#);
             let milk = event("POST /api/tasks", "/api/tasks", Value::Null, &token, milk).await;
             let mut task = body(&create.invoke(&milk).await);
             task.as_object_mut().unwrap().remove("txid");
@@ -197,6 +197,8 @@ async fn every_function_handles_all_its_routes() {
                 "update-task" => assert_eq!((&returned["id"], &returned["title"]), (&task["id"], &json!("Buy butter"))),
                 "complete-task" => assert_eq!((&returned["id"], &returned["completed"]), (&task["id"], &json!(true))),
                 "list-tasks" => assert!(returned.as_array().unwrap().contains(&task)),
+                "skip-task" => assert_ne!(returned["due_date"], task["due_date"]),
+                "stop-recurrence" => assert_eq!(returned["recurrence_rule"], Value::Null),
                 "list-changes" => {
                     let changes = returned["changes"].as_array().unwrap();
                     assert!(changes.iter().any(|change| change["task"]["id"] == task["id"]), "{returned}");

@@ -35,14 +35,22 @@ pub(crate) const OPTIONAL_FUNCTIONS: &[&str] = &[
 /// The first route of each of [`FUNCTIONS`].
 #[rustfmt::skip] // One route per line.
 pub(crate) const FIRST_ROUTES: &[Operation] = &[
+    Operation { function: "add-task-tags", method: Method::POST, path: "/api/tasks/{id}/tags" },
     Operation { function: "bulk-tasks", method: Method::POST, path: "/api/tasks/bulk" },
     Operation { function: "complete-task", method: Method::PATCH, path: "/api/tasks/{id}/complete" },
+    Operation { function: "create-tag", method: Method::POST, path: "/api/tags" },
     Operation { function: "create-task", method: Method::POST, path: "/api/tasks" },
+    Operation { function: "delete-tag", method: Method::DELETE, path: "/api/tags/{id}" },
     Operation { function: "delete-task", method: Method::DELETE, path: "/api/tasks/{id}" },
     Operation { function: "get-task", method: Method::GET, path: "/api/tasks/{id}" },
     Operation { function: "health", method: Method::GET, path: "/health" },
     Operation { function: "list-changes", method: Method::GET, path: "/api/tasks/changes" },
+    Operation { function: "list-tags", method: Method::GET, path: "/api/tags" },
     Operation { function: "list-tasks", method: Method::GET, path: "/api/tasks" },
+    Operation { function: "remove-task-tag", method: Method::DELETE, path: "/api/tasks/{id}/tags/{tag}" },
+    Operation { function: "skip-task", method: Method::POST, path: "/api/tasks/{id}/skip" },
+    Operation { function: "stop-recurrence", method: Method::POST, path: "/api/tasks/{id}/stop-recurrence" },
     Operation { function: "task-stats", method: Method::GET, path: "/api/tasks/stats" },
+    Operation { function: "update-tag", method: Method::PUT, path: "/api/tags/{id}" },
     Operation { function: "update-task", method: Method::PUT, path: "/api/tasks/{id}" },
 ];
