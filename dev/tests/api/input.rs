@@ -3,7 +3,7 @@
 use dev::testing::client::{TaskId, TestRequest, TestResponse, TestUser};
 use serde_json::{Value, json};
 
-use crate::kit::{api, database, path, routes};
+use crate::kit::{api, database, path, routes_with_body};
 
 /// A body that every operation accepts.
 const BODY: &str = r#"{"title": "t", "completed": true, "operations": [{"op": "create", "title": "t"}]}"#;
@@ -16,15 +16,7 @@ fn limit(request: &TestRequest) -> usize {
     if request.path.ends_with("/bulk") { 1024 } else { LIMIT }
 }
 
-/// The routes that read a body: POST, PUT and PATCH.
-fn routes_with_body() -> Vec<(String, String)> {
-    let routes = routes().into_iter().filter(|(method, _)| !["GET", "DELETE"].contains(&method.as_str()));
-    let routes: Vec<_> = routes.collect();
-    assert!(routes.len() >= 12, "{routes:?}");
-    routes
-}
-
-/// A request to each of these routes, without a body.
+/// A request to each route that reads a body, without one.
 async fn requests(ada: &TestUser) -> Vec<TestRequest> {
     let id = ada.create_id(json!({"title": "Buy milk"})).await;
     let request = |(method, route): (String, String)| ada.request(&method, &path(&route, &ada.id, &id));
