@@ -40,7 +40,7 @@ pub(super) enum Operation {
 /// What is done to a stored task.
 #[derive(Debug, Clone)]
 pub(super) enum TaskWrite {
-    Change(TaskChange),
+    Change(Box<TaskChange>),
     Complete(Completion),
     Delete,
 }
@@ -115,7 +115,7 @@ impl Operation {
         match self {
             Self::Create(new) => json!({"create": new}),
             Self::OnTask { id, version, write } => match write {
-                TaskWrite::Change(change) => json!({"update": OfTask(id, change), "version": version}),
+                TaskWrite::Change(change) => json!({"update": OfTask(id, &**change), "version": version}),
                 TaskWrite::Complete(completion) => json!({"complete": OfTask(id, completion), "version": version}),
                 TaskWrite::Delete => json!({"delete": OfTask(id, &()), "version": version}),
             },
@@ -140,7 +140,7 @@ fn change_of_short_form(object: &mut ObjectReader<'_>, config: &ApiConfig) -> Op
     // No form sends back one value for several tasks, so none that breaks a rule is accepted.
     change.invalid_values().for_each(|value| reader.push_failure(value.failure.clone()));
     match reader.finish(change) {
-        Ok(change) => Some(TaskWrite::Change(change)),
+        Ok(change) => Some(TaskWrite::Change(Box::new(change))),
         Err(InvalidInput(failures)) => {
             failures.into_iter().for_each(|failure| object.push_failure(failure));
             None
@@ -158,7 +158,7 @@ fn operation(value: &Value, pointer: &str, config: &ApiConfig) -> Result<Operati
             let new = NewTask::from_json(&mut reader, config);
             return reader.finish(Operation::Create(new)).map_err(OperationFailure::Invalid);
         }
-        Some("update") => TaskWrite::Change(TaskChange::from_json(&mut reader, config)),
+        Some("update") => TaskWrite::Change(Box::new(TaskChange::from_json(&mut reader, config))),
         Some("complete") => TaskWrite::Complete(Completion::from_json(&mut reader, config)),
         Some("delete") => TaskWrite::Delete,
         _ => {

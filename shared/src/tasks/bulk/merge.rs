@@ -211,7 +211,7 @@ impl Change {
     fn of(version: Option<i64>, write: TaskWrite) -> (Expected, Self) {
         let expected = |updated_at| Expected { version, updated_at };
         match write {
-            TaskWrite::Change(change) => (expected(change.expected_updated_at), Self::Set(Box::new(change))),
+            TaskWrite::Change(change) => (expected(change.expected_updated_at), Self::Set(change)),
             TaskWrite::Complete(Completion { completed, expected_updated_at }) => {
                 let change = TaskChange { completed, toggles_completed: completed.is_none(), ..TaskChange::NONE };
                 (expected(expected_updated_at), Self::Set(Box::new(change)))
