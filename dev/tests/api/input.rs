@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use crate::kit::{api, database, path, routes_with_body};
 
 /// A body that every operation accepts.
-const BODY: &str = r#"{"title": "t", "completed": true, "operations": [{"op": "create", "title": "t"}]}"#;
+const BODY: &str = r#"{
+    "title": "t", "completed": true, "operations": [{"op": "create", "title": "t"}], "name": "home", "tags": ["home"]
+}"#;
 
 /// In KiB, of a request for one task.
 const LIMIT: usize = 64;

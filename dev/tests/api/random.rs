@@ -39,7 +39,7 @@ impl KnownTasks {
                 assert!(self.created.insert(id), "{task} was created twice");
             }
         }
-        if response.status == 204 {
+        if response.status == 204 && !request.path.contains("/tags/") {
             let path_id = request.path.split('?').next().and_then(|path| path.rsplit('/').next()).expect("an id");
             let id = path_id.parse().map_or_else(|_| TaskId::Text(path_id.to_owned()), TaskId::Number);
             assert!(self.deleted.insert(id), "{path_id} was deleted twice");

@@ -1,6 +1,6 @@
 //! The operations of tags: `/api/tags` and `/api/tasks/{id}/tags`.
 
-use dev::testing::client::TestUser;
+use dev::testing::client::{TaskId, TestUser};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
@@ -213,4 +213,16 @@ async fn tags_of_a_changed_task_are_not_changed() {
     let added = ada.send(add(&current)).await.expect_status(200);
     ada.send(remove(added.header("etag").expect("an entity tag"))).await.expect_status(204);
     assert_eq!(ada.get(&path).await["tags"], json!(["work"]));
+}
+
+#[tokio::test]
+async fn a_task_keeps_its_version_if_its_tags_stay() {
+    let ada = user_with_tags(&[&[], &["home"]]).await;
+    let before = database::rows_of(&ada).await;
+    for row in &before {
+        let path = format!("/api/tasks/{}/tags", TaskId::from_task(row));
+        ada.post(&path, &json!({"tags": []})).await.expect_status(200);
+        ada.delete(&format!("{path}/work")).await.expect_status(204);
+    }
+    assert_eq!(database::rows_of(&ada).await, before);
 }

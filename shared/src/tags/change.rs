@@ -134,7 +134,7 @@ impl UserTags<'_> {
     /// # Errors
     /// [`StoreError::NotFound`]; failures of the database.
     pub async fn change(&self, name: &TagName, change: &TagChange) -> Result<Tag, StoreError> {
-        let text = |text: Option<&'_ str>| text.map_or(SqlParam::NULL, |text| SqlParam::from_display(text));
+        let text = |text: Option<&str>| text.map_or(SqlParam::NULL, SqlParam::from_display);
         let params = vec![
             SqlParam::from_str(name.as_str()),
             text(change.name.as_deref()),

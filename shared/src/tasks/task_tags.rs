@@ -91,12 +91,16 @@ where user_id = $1
     };
 }
 
-/// Adds those of `$4` that the task does not have, unless it had more than 20 then.
+/// Adds those of `$4` that the task does not have, unless it had more than 20 then. Otherwise its tags stay as they are, null
+/// too, so that the task keeps its version.
 static ADD_TAGS: [Write; 2] = change_tags!(
     "add tags",
     "(
-        select case when cardinality(missing) + coalesce(cardinality(tasks_api.as_tags(tags)), 0) <= 20
-            then coalesce(tasks_api.as_tags(tags), '{}') || missing else tasks_api.as_tags(tags) end
+        select case
+            when missing <> '{}' and cardinality(missing) + coalesce(cardinality(tasks_api.as_tags(tags)), 0) <= 20
+            then coalesce(tasks_api.as_tags(tags), '{}') || missing
+            else tasks_api.as_tags(tags)
+        end
         from (
             select array(
                 select name
@@ -115,12 +119,16 @@ static ADD_TAGS: [Write; 2] = change_tags!(
 /// Removes the tag `$4`, in any case.
 static REMOVE_TAG: [Write; 2] = change_tags!(
     "remove tag",
-    "array(
-        select tag
-        from unnest(tasks_api.as_tags(tags)) with ordinality as element (tag, place)
-        where lower(tag) <> lower($4::text)
-        order by place
-    )"
+    "case
+        when exists (select from unnest(tasks_api.as_tags(tags)) as tag where lower(tag) = lower($4::text))
+        then array(
+            select tag
+            from unnest(tasks_api.as_tags(tags)) with ordinality as element (tag, place)
+            where lower(tag) <> lower($4::text)
+            order by place
+        )
+        else tasks_api.as_tags(tags)
+    end"
 );
 
 impl UserTasks<'_> {
