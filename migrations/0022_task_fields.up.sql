@@ -62,13 +62,15 @@ $$;
 -- assigns to a column: the new value, or the old one if the type does not fit. A bare `anyelement` is every type that does
 -- not fit.
 
+-- Without nulls, which other programs may have written. An array of arrays has no tags.
+
 create function tasks_api.as_tags(text[]) returns text[]
 language sql immutable parallel safe as
-$$ select $1 $$;
+$$ select case when pg_catalog.array_ndims($1) operator(pg_catalog.>) 1 then null else pg_catalog.array_remove($1, null) end $$;
 
 create function tasks_api.as_tags(varchar[]) returns text[]
 language sql immutable parallel safe as
-$$ select $1::pg_catalog.text[] $$;
+$$ select tasks_api.as_tags($1::pg_catalog.text[]) $$;
 
 create function tasks_api.as_tags(anyelement) returns text[]
 language sql immutable parallel safe as

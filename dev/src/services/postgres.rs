@@ -172,7 +172,7 @@ impl Cluster {
             "listen_addresses=127.0.0.1".to_owned(),
             format!("port={port}"),
             "unix_socket_directories=".to_owned(),
-            "max_connections=300".to_owned(),
+            "max_connections=1000".to_owned(),
             "logging_collector=off".to_owned(),
             "ssl=on".to_owned(),
             format!("ssl_cert_file={}", tls.join("server.crt").display()),

@@ -471,11 +471,17 @@ async fn columns_of_fitting_types_are_used() {
     ] {
         let (_api, database, ada) = adopted_table(&table_with(columns)).await;
         database
-            .run("insert into tasks (user_id, title, tags, category) values ('ada', 'Earlier', '{a,b}', 'c')")
+            .run("insert into tasks (user_id, title, tags, category) values ('ada', 'Earlier', '{a,null,b}', 'c')")
             .await;
         let earlier = ada.get("/api/tasks").await.json[0].clone();
         assert_eq!((&earlier["tags"], &earlier["category"]), (&json!(["a", "b"]), &json!("c")), "{columns}");
         let path = format!("/api/tasks/{}", earlier["id"]);
+        let completed =
+            ada.send(ada.request("PATCH", &format!("{path}/complete")).header("idempotency-key", "k")).await;
+        assert_eq!(completed.expect_status(200)["tags"], json!(["a", "b"]), "{columns}");
+        let tags = ada.get("/api/tags").await.expect_status(200);
+        let names: Vec<_> = tags.json.as_array().expect("tags").iter().map(|tag| tag["name"].clone()).collect();
+        assert_eq!(names, ["a", "b"], "{columns}");
         let body = json!({"tags": ["x"], "category": "y", "time_zone": "Asia/Tokyo"});
         let changed = ada.put(&path, &body).await.expect_status(200);
         assert_eq!((&changed["tags"], &changed["category"]), (&json!(["x"]), &json!("y")), "{columns}");

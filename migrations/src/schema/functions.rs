@@ -91,11 +91,8 @@ mod tests {
         let functions: Vec<_> = expected_functions().collect();
         let first = functions.first().expect("a function");
         assert_eq!(first.drop(), "drop function tasks_api.as_tags(text[]);");
-        assert_eq!(
-            first.create(),
-            "create or replace function tasks_api.as_tags(text[]) returns text[]\nlanguage sql immutable parallel safe as\n\
-             $$ select $1 $$;"
-        );
+        let start = "create or replace function tasks_api.as_tags(text[]) returns text[]\n";
+        assert!(first.create().starts_with(start), "{}", first.create());
         for function in &functions {
             assert!(function.create().ends_with("$$;"), "{}", function.definition);
         }
