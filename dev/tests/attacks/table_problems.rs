@@ -29,6 +29,7 @@ impl Restricted {
         for (privileges, tables) in [
             ("select, insert, delete", "tasks_api.task_fences"),
             ("select, insert", "tasks_api.idempotency_keys"),
+            ("select, insert, update, delete", "tasks_api.task_tags"),
             ("select", "tasks_api.task_tombstones, tasks_api.sync_epoch"),
         ] {
             database.run(&format!("grant {privileges} on {tables} to {role}")).await;
@@ -176,7 +177,7 @@ async fn start_names_grants_that_tasks_lack() {
     env.database
         .run(&format!(
             "revoke insert on tasks_api.task_fences, tasks_api.idempotency_keys from {0};
-             revoke select on tasks_api.sync_epoch from {0}; revoke usage on schema tasks_api from {0}",
+             revoke select on tasks_api.sync_epoch, tasks_api.task_tags from {0}; revoke usage on schema tasks_api from {0}",
             env.role
         ))
         .await;
@@ -189,6 +190,7 @@ async fn start_names_grants_that_tasks_lack() {
         format!("grant usage on schema tasks_api to {role}"),
         format!("grant insert on tasks_api.task_fences to {role}"),
         format!("grant insert on tasks_api.idempotency_keys to {role}"),
+        format!("grant select on tasks_api.task_tags to {role}"),
         format!("grant select on tasks_api.sync_epoch to {role}"),
     ];
     assert_eq!(grants, expected);
@@ -236,19 +238,20 @@ async fn start_names_row_level_security_and_what_helps() {
 async fn start_names_missing_tables() {
     let database = AuthDatabase::on(TestDatabase::empty().await);
     let problems = problems_at_start("jwks,session", database.url()).await;
-    assert_eq!(problems.len(), 7, "{problems:?}");
+    assert_eq!(problems.len(), 8, "{problems:?}");
     for (problem, expected) in problems.iter().zip([
         "there is no table session or sessions in the search path or in the schema neon_auth",
         "there is no table jwks or jwkss in the search path or in the schema neon_auth",
         "there is no table tasks in the search path",
         "there is no table task_fences in the schema tasks_api",
         "there is no table idempotency_keys in the schema tasks_api",
+        "there is no table task_tags in the schema tasks_api",
         "there is no table task_tombstones in the schema tasks_api",
         "there is no table sync_epoch in the schema tasks_api",
     ]) {
         assert!(problem.contains(expected), "{problem}");
     }
-    assert_eq!(problems_at_start("hs256", database.url()).await.len(), 5);
+    assert_eq!(problems_at_start("hs256", database.url()).await.len(), 6);
 }
 
 #[tokio::test]
