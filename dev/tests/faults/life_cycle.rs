@@ -7,7 +7,7 @@ use dev::testing::database::TestServer;
 use dev::testing::fault_proxy::{End, Script};
 use dev::testing::stack::{Settings, Stack};
 
-use crate::env::{ALL_OPERATIONS, FaultDatabase, ONE_OF_EACH_FUNCTION, Operation, TestEnv};
+use crate::env::{ALL_OPERATIONS, FaultDatabase, ONE_OF_EACH_FUNCTION, Operation, TestEnv, functions_with_connection};
 
 #[tokio::test]
 async fn functions_recover_when_the_database_starts_later() {
@@ -16,8 +16,8 @@ async fn functions_recover_when_the_database_starts_later() {
     let settings = Settings::new()
         .with_database(&database.url(proxy.port(), "127.0.0.1", "sslmode=disable"))
         .with("LAMBDA_CONCURRENCY", "1");
-    // More attempts than one request makes, so the first requests get 503.
-    proxy.play_script(&Script::End(End::Reset), 20);
+    // One attempt of each function while it starts, and more than one request makes. So the first requests get 503.
+    proxy.play_script(&Script::End(End::Reset), functions_with_connection().len() + 12);
     let stack = Stack::start_async(settings).await.unwrap();
     assert_eq!(proxy.pending_scripts(), 0);
     assert!(stack.logs_when(Duration::from_secs(5), |logs| logs.contains("\"status\":503")).is_some());

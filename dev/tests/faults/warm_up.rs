@@ -7,10 +7,10 @@ use dev::testing::fault_proxy::{End, Script};
 use dev::testing::wait::wait_until;
 use nix::sys::signal::Signal;
 
-use crate::env::{ONE_OF_EACH_FUNCTION, Operation, TestEnv};
+use crate::env::{ONE_OF_EACH_FUNCTION, Operation, TestEnv, functions_with_connection};
 
 async fn wait_until_connected(env: &TestEnv) {
-    let functions = i64::try_from(ONE_OF_EACH_FUNCTION.len()).unwrap();
+    let functions = i64::try_from(functions_with_connection().len()).unwrap();
     wait_until("each function has connected", async || env.database.function_connections().await == functions).await;
 }
 
@@ -57,8 +57,8 @@ async fn sigterm_closes_the_connection_cleanly() {
     let env = TestEnv::start().await;
     let sessions = "select sessions_abandoned from pg_stat_database where datname = current_database()";
     let before = env.database.number(sessions).await;
-    for operation in ONE_OF_EACH_FUNCTION {
-        for function in env.instances_of(operation.function()) {
+    for function in functions_with_connection() {
+        for function in env.instances_of(function) {
             function.signal(Signal::SIGTERM);
         }
     }

@@ -1,5 +1,7 @@
 //! The operations on tasks.
 
+use std::collections::BTreeSet;
+
 /// What a client can do with tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
@@ -33,7 +35,7 @@ pub(crate) const ALL_OPERATIONS: [Operation; 11] = [
     Operation::BulkEach,
 ];
 
-/// One operation of each function, for requests at the same time.
+/// One operation of each of their functions, for requests at the same time.
 pub(crate) const ONE_OF_EACH_FUNCTION: [Operation; 9] = [
     Operation::List,
     Operation::Get,
@@ -63,6 +65,12 @@ pub(crate) const WRITES: [Operation; 7] = [
     Operation::Bulk,
     Operation::BulkEach,
 ];
+
+/// The functions that connect to the database while they start: all but `health`.
+pub(crate) fn functions_with_connection() -> BTreeSet<&'static str> {
+    let functions = shared::routes::ROUTES.iter().map(|route| route.function);
+    functions.filter(|function| *function != "health").collect()
+}
 
 impl Operation {
     /// Whether it writes. A retry of a write first fences off the earlier attempt, with a statement of its own.

@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use tokio::task::JoinHandle;
 
 use super::database::FaultDatabase;
-use super::operation::{ONE_OF_EACH_FUNCTION, Operation};
+use super::operation::{Operation, functions_with_connection};
 use super::task_case::TaskCase;
 
 /// Longer than the gateway waits for a function.
@@ -153,8 +153,8 @@ impl TestEnv {
 
     /// Kills the instances of all functions except `health`. New instances remember nothing.
     pub(crate) async fn kill_functions(&self) {
-        for operation in ONE_OF_EACH_FUNCTION {
-            for instance in self.instances_of(operation.function()) {
+        for function in functions_with_connection() {
+            for instance in self.instances_of(function) {
                 instance.kill().await;
             }
         }
