@@ -54,7 +54,6 @@ async fn invalid_tokens_are_refused() {
     invalid.extend([
         token[1..].to_owned(),
         format!("{token}="),
-        format!("{token}{token}"),
         "A".repeat(5000),
         encode("1"),
         encode(&text.replacen('1', "2", 1)),
@@ -70,6 +69,7 @@ async fn invalid_tokens_are_refused() {
     ]);
     if schema::has_number_ids() {
         invalid.push(encode(&format!("{text}x")));
+        invalid.push(encode(&format!("{text}{text}")));
         invalid.push(encode(&format!("{text}99999999999999999999")));
     }
     for token in &invalid {
