@@ -17,6 +17,8 @@ use std::time::Duration;
 const OPERATIONS: usize = 100;
 /// A bulk request compared with as many requests as it has operations.
 const GOAL: Goal = Goal::AtMost(0.05);
+/// The row of the write-ahead log, whose details are bytes.
+const WAL: &str = "write-ahead log";
 /// Within one region of AWS.
 const ROUND_TRIP: Duration = Duration::from_millis(1);
 
@@ -57,14 +59,17 @@ pub(in crate::bench) fn bulk(runner: &Runner, subjects: &Subjects) -> Result<Sec
         let (many, one) = (measure(&bulk, (requests / OPERATIONS).max(2))?, measure(&CREATE_TASK, requests)?);
         let mut row = |name: &str, metric: Metric, goal: Option<Goal>| {
             let (many, one) = (many.median(metric, 0), one.median(metric, 0));
-            let times = format!("{} / {}", duration_text(many), duration_text(one));
-            section.row(name, many / (one * OPERATIONS as f64), Unit::Ratio, goal, times);
+            let details = match name {
+                WAL => format!("{many:.0} B / {one:.0} B"),
+                _ => format!("{} / {}", duration_text(many), duration_text(one)),
+            };
+            section.row(name, many / (one * OPERATIONS as f64), Unit::Ratio, goal, details);
         };
         row(place, |cost| cost.latency, Some(GOAL));
         if port == subjects.env.address.port() {
             row("processor time", |cost| cost.processor_time, Some(GOAL));
             row("PostgreSQL's processor time", |cost| cost.server_time, None);
-            row("WAL", |cost| cost.wal, None);
+            row(WAL, |cost| cost.wal, None);
         }
     }
     Ok(section)
