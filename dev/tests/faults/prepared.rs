@@ -94,10 +94,11 @@ async fn new_connection_prepares_without_delay() {
         function.proxy.close_all(End::Close).await.unwrap();
         let before = function.proxy.round_trips();
         assert!(function.parsed_by_request().await >= 1, "{operation:?}");
-        // As many as those of a start, whose last one is a check of the tables. The preparation follows the response.
+        // Not more than those of a start, whose last one is a check of the tables, and the preparation that follows the
+        // response. Fewer if the server's messages arrive together.
         let round_trips = function.proxy.round_trips() - before;
         assert!(
-            (round_trips_of_start..=round_trips_of_start + 1).contains(&round_trips),
+            round_trips <= round_trips_of_start + 1,
             "{operation:?}: {round_trips}, at start {round_trips_of_start}, warm {round_trips_of_request}"
         );
         function.wait_until_prepared().await;
