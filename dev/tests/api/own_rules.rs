@@ -366,6 +366,22 @@ async fn refused_operation_is_named() {
     assert_eq!(ada.get("/api/tasks").await.expect_status(200).tasks().len(), 1);
 }
 
+/// The sequence of the ids is so far behind that no attempt finds a free one.
+#[tokio::test]
+async fn operation_without_a_free_id_fails_alone() {
+    let (_api, database, ada) = adopted(PLAIN[0], PLAIN[1], PLAIN[2]).await;
+    database
+        .run("insert into tasks (id, user_id, title) select n, 'ada', n::text from generate_series(1, 200) as n")
+        .await;
+    let operations = json!([{"op": "complete", "id": 1, "completed": true}, {"op": "create", "title": "Buy milk"}]);
+    let response = ada.post("/api/tasks/bulk", &json!({"atomic": false, "operations": operations})).await;
+    let results = response.expect_status(200)["results"].clone();
+    assert_eq!((&results[0]["status"], &results[1]["status"]), (&json!(200), &json!(500)));
+    assert_eq!(ada.get("/api/tasks/1").await.expect_status(200)["completed"], true);
+    let atomic = ada.post("/api/tasks/bulk", &json!({"operations": operations})).await;
+    assert_eq!(atomic.expect_status(500)["code"], "misconfigured");
+}
+
 /// What was done beside a refused operation is not done again when the request is repeated, though the rule is gone.
 #[tokio::test]
 async fn repeated_bulk_does_only_what_was_refused() {

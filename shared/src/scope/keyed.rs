@@ -136,16 +136,23 @@ impl UserScope {
         attempt: impl AsyncFn() -> Result<StoredAnswer, StoreError>,
     ) -> Result<StoredAnswer, StoreError> {
         let mut attempts = 1;
-        loop {
+        let outcome = loop {
             let failure = match attempt().await {
                 Err(failure) if is_of_this_statement(&failure) => failure,
-                outcome => return outcome,
+                outcome => break outcome,
             };
             match self.stored_answer(request).await? {
-                Some(outcome) => return outcome.answer_or(|_| failure),
+                Some(outcome) => break outcome.answer_or(|_| failure),
                 None if is_key_taken(&failure) && attempts < ATTEMPTS => attempts += 1,
-                None => return Err(failure),
+                None => break Err(failure),
             }
+        };
+        match outcome {
+            // No other request has this key.
+            Err(StoreError::KeyInProgress(error)) if !request.key.is_of_client() => {
+                Err(StoreError::Database(request.noun, error))
+            }
+            outcome => outcome,
         }
     }
 

@@ -146,12 +146,7 @@ impl UserTasks<'_> {
             let outcome = self.scope.write_keyed(statement, &request, params).await.map_err(map_task_error)?;
             outcome.answer_or(refusal)
         };
-        match self.write_once(&request, attempt).await {
-            // Nobody else has this key.
-            Err(StoreError::KeyInProgress(error)) if key.is_none() => Err(StoreError::Database(&TASK, error)),
-            Ok(written) => Ok(Written { is_replay: written.is_replay && key.is_some(), ..written }),
-            failure => failure,
-        }
+        self.write_once(&request, attempt).await
     }
 }
 

@@ -30,8 +30,9 @@ struct WriteAnswer {
 }
 
 /// How the writes of a request are done.
-struct Request {
-    input: Value,
+#[derive(Clone, Copy)]
+struct Request<'a> {
+    input: &'a Value,
     is_atomic: bool,
     /// Whether anything is done. Otherwise it is only found out what would fail.
     may_apply: bool,
@@ -98,7 +99,7 @@ impl UserTasks<'_> {
             separate(operations)
         };
         let may_apply = !is_atomic || failures.is_empty();
-        let mut request = Request { input, is_atomic, may_apply, always_stores: false };
+        let mut request = Request { input: &input, is_atomic, may_apply, always_stores: false };
         for (index, failure) in failures {
             outcome.set(index, Err(failure));
         }
@@ -108,13 +109,7 @@ impl UserTasks<'_> {
         for (number, writes) in rounds.iter().filter(|writes| !writes.is_empty()).enumerate() {
             let key_of_round = if number == 0 { request_key.clone() } else { request_key.of_part(number) };
             let all: Vec<&Write> = writes.iter().collect();
-            let done = match self.write(&request, &key_of_round, &all).await {
-                // Nobody else has this key.
-                Err(StoreError::KeyInProgress(error)) if key.is_none() => {
-                    return Err(StoreError::Database(&TASK, error));
-                }
-                done => done?,
-            };
+            let done = self.write(&request, &key_of_round, &all).await?;
             is_replay &= done.is_replay;
             for (write, result) in writes.iter().zip(done.results) {
                 self.note(&mut outcome, write, result)?;
@@ -125,29 +120,28 @@ impl UserTasks<'_> {
     }
 
     /// If the database refuses a row, the others are done without it, unless the request is atomic.
-    async fn write(&self, request: &Request, key: &IdempotencyKey, writes: &[&Write]) -> Result<Done, StoreError> {
-        let request_in_parts = || Request { input: request.input.clone(), always_stores: true, ..*request };
+    async fn write(&self, request: &Request<'_>, key: &IdempotencyKey, writes: &[&Write]) -> Result<Done, StoreError> {
+        let is_only_write = writes.len() < 2;
         let refused = match with_free_id(async || self.send(request, key, writes, writes).await).await {
             Ok(Sent::Done(done)) => return Ok(done),
             Ok(Sent::InParts) => None,
             Ok(Sent::Refused(error, index)) => Some((error, index)),
-            Err(error @ StoreError::IdInUse(..)) => Some((error, None)),
+            Err(error @ StoreError::IdInUse(..)) if !request.is_atomic => Some((error, is_only_write.then_some(0))),
             Err(error) => return Err(error),
         };
-        match refused {
-            Some((error, Some(index))) if request.is_atomic || writes.len() < 2 => {
-                return Ok(Done::refused(writes.len(), index, error));
+        let request = Request { always_stores: true, ..*request };
+        if let Some((error, index)) = refused {
+            if request.is_atomic || is_only_write {
+                return match index {
+                    Some(index) => Ok(Done::refused(writes.len(), index, error)),
+                    None => Err(error),
+                };
             }
-            Some((error, None)) if request.is_atomic || writes.len() < 2 => return Err(error),
             // The database may accept the row when the client repeats the request. So it is stored that there are parts.
-            Some(_) => {
-                if let Sent::Done(done) = self.send(&request_in_parts(), key, &[], writes).await? {
-                    return Ok(done);
-                }
+            if let Sent::Done(done) = self.send(&request, key, &[], writes).await? {
+                return Ok(done);
             }
-            None => {}
         }
-        let request = request_in_parts();
         let (one, other) = writes.split_at(writes.len() / 2);
         let (one_key, other_key) = (key.of_part("first"), key.of_part("second"));
         let mut done = Box::pin(self.write(&request, &one_key, one)).await?;
@@ -161,12 +155,12 @@ impl UserTasks<'_> {
     /// under the key already is about the `writes`.
     async fn send(
         &self,
-        request: &Request,
+        request: &Request<'_>,
         key: &IdempotencyKey,
         sent: &[&Write],
         writes: &[&Write],
     ) -> Result<Sent, StoreError> {
-        let keyed = KeyedRequest::new(&TASK, "bulk", key, &request.input);
+        let keyed = KeyedRequest::new(&TASK, "bulk", key, request.input);
         let parameters = Parameters::new(sent, request.is_atomic, request.may_apply, request.always_stores);
         let (refusals, has_impossible_id, refused) = (RefCell::new(None), Cell::new(false), Cell::new(None));
         let attempt = async || {
@@ -232,7 +226,7 @@ impl UserTasks<'_> {
     /// do not exist and cannot be created.
     async fn send_possible(
         &self,
-        request: &Request,
+        request: &Request<'_>,
         key: &IdempotencyKey,
         writes: &[&Write],
         error: Option<StoreError>,
@@ -243,16 +237,16 @@ impl UserTasks<'_> {
         if possible.len() == writes.len() {
             return Err(error.unwrap_or(StoreError::UnreadableAnswer));
         }
-        let request =
-            Request { input: request.input.clone(), may_apply: request.may_apply && !request.is_atomic, ..*request };
+        let request = Request { may_apply: request.may_apply && !request.is_atomic, ..*request };
         let mut done = Done { results: Vec::new(), is_replay: false };
         if !possible.is_empty() {
             match Box::pin(self.send(&request, key, &possible, &possible)).await? {
                 Sent::Done(of_possible) => done = of_possible,
                 // The index is that among the possible ones.
                 Sent::Refused(error, index) => {
+                    let refused = index.and_then(|index| possible.get(index));
                     let index =
-                        index.and_then(|index| writes.iter().position(|write| std::ptr::eq(*write, possible[index])));
+                        refused.and_then(|refused| writes.iter().position(|write| std::ptr::eq(*write, *refused)));
                     return Ok(Sent::Refused(error, index));
                 }
                 Sent::InParts => return Ok(Sent::InParts),
