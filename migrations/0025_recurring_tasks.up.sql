@@ -6,7 +6,7 @@
 
 -- Before a task is written: when it was completed, when its series began, and when its successor is due. A successor that is
 -- noted here has been made. So completing a task again makes no second one, nor does it make one again that was deleted.
--- It runs as its owner, because whoever writes tasks need not have the privilege to use the schema.
+-- It runs with the privileges of its owner: a role that writes tasks may not be allowed to use the schema.
 create function tasks_api.tasks_note_completion() returns trigger
 language plpgsql
 security definer
@@ -178,8 +178,8 @@ for each row
 when (new.completed is distinct from old.completed or new.recurrence is not null or old.recurrence is not null)
 execute function tasks_api.tasks_note_completion();
 
--- After that: makes the successor, or removes the one that nobody has touched. It runs as its owner, because whoever
--- completes a task need not have the privilege to insert one.
+-- After a task is written: inserts its successor, or deletes the one that has not been changed. It runs with the privileges
+-- of its owner: a role that updates tasks may not be allowed to insert them.
 create function tasks_api.tasks_make_successor() returns trigger
 language plpgsql
 security definer

@@ -25,7 +25,30 @@ where user_id = $1
     };
 }
 
-pub(super) use unchanged;
+/// The last part of a change with a precondition: the task of the query `changed`, or else the current one, and whether it was
+/// changed.
+macro_rules! changed_or_current {
+    () => {
+        concat!(
+            "\
+select ",
+            written_columns!(),
+            ", true
+from changed
+union all
+select ",
+            written_columns!(),
+            ", false
+from tasks
+where user_id = $1
+  and id = $3
+  and not exists (select from changed)
+"
+        )
+    };
+}
+
+pub(super) use {changed_or_current, unchanged};
 
 impl UserTasks<'_> {
     /// Changes a task with the first statement, or with the second one if there is a precondition. `fields` are the columns

@@ -1,7 +1,7 @@
 //! Setting or toggling whether a task is completed.
 
 use super::answer::answer;
-use super::change::unchanged;
+use super::change::{changed_or_current, unchanged};
 use super::columns::{task_columns, written_columns};
 use super::fingerprint::OfTask;
 use super::input::Completion;
@@ -55,19 +55,8 @@ with changed as (
       and not exists (select from tasks_api.task_fences where attempt = $2)
     returning *
 )
-select ",
-        written_columns!(),
-        ", true
-from changed
-union all
-select ",
-        written_columns!(),
-        ", false
-from tasks
-where user_id = $1
-  and id = $3
-  and not exists (select from changed)
-"
+",
+        changed_or_current!(),
     ),
 );
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::change::changed_or_current;
 use super::columns::{task_columns, written_columns};
 use super::model::{Task, TaskId};
 use super::precondition::{Precondition, is_as_expected};
@@ -72,19 +73,8 @@ with changed as (
       and not exists (select from tasks_api.task_fences where attempt = $2)
     returning *
 )
-select ",
-                    written_columns!(),
-                    ", true
-from changed
-union all
-select ",
-                    written_columns!(),
-                    ", false
-from tasks
-where user_id = $1
-  and id = $3
-  and not exists (select from changed)
-"
+",
+                    changed_or_current!(),
                 ),
             ),
         ]
