@@ -33,6 +33,8 @@ async fn send_costs(
     let count = || (proxy.round_trips(), proxy.answered_statements());
     let before = count();
     let response = ada.send(request).await.expect_status(status);
+    // PostgreSQL sends an error before it is ready again, and the function may answer in between.
+    wait_until("the statements are counted", async || proxy.answered_statements() - before.1 >= cost.1).await;
     let after = count();
     assert_eq!((after.0 - before.0, after.1 - before.1), cost, "{}", response.request);
     response
