@@ -27,7 +27,7 @@
 //! fn owner(user: &shared::VerifiedUser) -> &str { user.id() }
 //! ```
 //! ```compile_fail,E0451
-//! fn owner() -> shared::VerifiedUser { shared::VerifiedUser { id: String::new() } }
+//! fn owner() -> shared::VerifiedUser { shared::VerifiedUser { id: String::new(), token: None } }
 //! ```
 //! ```
 //! async fn all(user: shared::UserScope, query: shared::ListQuery) { let _ = user.tasks().list(&query).await; }
@@ -63,7 +63,7 @@ mod tasks;
 mod time;
 mod tls;
 
-pub use auth::VerifiedUser;
+pub use auth::{RevocableToken, VerifiedUser};
 pub use config::{ApiConfig, Config, InputLimits, JsonFormat, Priorities, StartError, TagsForm, TaskField};
 pub use db::{DbError, Readiness, RowId};
 pub use http::{ApiError, OperatorAction, RefusedOperation, Request, Response, bulk, response, routes};

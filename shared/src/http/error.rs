@@ -281,6 +281,7 @@ impl From<DbError> for ApiError {
             DbErrorKind::Unavailable { retry_after } => (retry_after, OperatorAction::Wait),
             DbErrorKind::Exhausted { retry_after } => (retry_after, OperatorAction::Scale),
             DbErrorKind::Misconfigured => return Self::Misconfigured(error.into()),
+            DbErrorKind::RevokedToken => return Self::Unauthenticated(Some(error.into())),
             DbErrorKind::Rejected(_) | DbErrorKind::Undecodable => return Self::Internal(error.into()),
         };
         Self::DatabaseUnavailable { retry_after, action, source: error.into() }

@@ -1,5 +1,6 @@
 //! What lives as long as the process, and how it responds to an event.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::auth::Authenticator;
 use crate::config::{ApiConfig, Config, StartError};
 use crate::db::{Database, cause_chain};
 use crate::http::{ApiError, Event, Response, ResponseWriter};
-use crate::scope::{StartStatement, TABLE_CHECK, table_problems};
+use crate::scope::{StartStatement, TABLE_CHECK, table_problems, with_live_user};
 
 /// The parts of a function.
 pub(super) struct App {
@@ -45,8 +46,13 @@ impl App {
     /// Does what the first request could do as well, because Lambda gives the start more processor time: connects, prepares
     /// `statements`, fetches the public keys, and logs what the database lacks. What fails here is retried by the first request.
     pub(super) async fn warm_up(&self, statements: &[StartStatement]) {
-        let statements = statements.iter().map(|statement| statement.sql());
-        let statements: Vec<&str> = self.authenticator.statement().into_iter().chain(statements).collect();
+        let are_revocable = self.authenticator.all_tokens_are_revocable();
+        let statements = statements.iter().map(|statement| match statement.sql() {
+            sql if are_revocable => Cow::Owned(with_live_user(sql)),
+            sql => Cow::Borrowed(sql),
+        });
+        let session = self.authenticator.statement().map(Cow::Borrowed);
+        let statements: Vec<Cow<'_, str>> = session.into_iter().chain(statements).collect();
         let with_database = async {
             if !self.database.warm_up(&statements).await {
                 return;

@@ -11,6 +11,7 @@ mod grouped_insert;
 mod insert;
 mod key_row;
 mod keyed;
+mod live_user;
 mod owner;
 mod rules;
 mod select;
@@ -30,6 +31,7 @@ pub use keyed::IdempotencyKey;
 #[cfg(test)]
 pub(crate) use keyed::fingerprint;
 pub(crate) use keyed::{KeyedOutcome, KeyedRequest, StoredAnswer};
+pub(crate) use live_user::with_live_user;
 pub(crate) use select::{Select, SelectStatement, SqlFragment};
 pub use statement::StartStatement;
 pub(crate) use statement::{KeyedWrite, Read, Write};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::insert::Insert;
+use super::live_user::with_live_user;
 use super::select::{Select, SelectStatement};
 use super::statement::{Read, Write};
 use crate::auth::VerifiedUser;
@@ -51,8 +52,9 @@ impl UserScope {
         statement: &'static Read,
         params: impl IntoIterator<Item = SqlParam<'a>>,
     ) -> Result<Vec<Row>, DbError> {
-        let params = [SqlParam::from_str(self.user.id())].into_iter().chain(params).collect();
-        Ok(self.database.query(Query::prepared(statement.name(), statement.sql(), params)).await?.rows)
+        let params = [SqlParam::from_str(self.user.parameter())].into_iter().chain(params).collect();
+        let query = Query::prepared(statement.name(), statement.sql(), params);
+        Ok(self.database.query(self.for_user(query)).await?.rows)
     }
 
     /// Executes a write: one round trip. `params` are `$3` and following.
@@ -78,7 +80,7 @@ impl UserScope {
 
     /// Starts a statement that lists rows.
     pub(crate) fn select(&self, statement: &'static SelectStatement) -> Select<'_> {
-        Select::new(statement, self.user.id())
+        Select::new(statement, self.user.parameter())
     }
 
     /// Executes a query of the catalog.
@@ -104,14 +106,23 @@ where attrelid = to_regclass($1)
         params: &[SqlParam<'a>],
     ) -> Result<QueryResult<Vec<Row>>, DbError> {
         let with_attempt = |attempt| {
-            let owner_and_attempt = [SqlParam::from_str(self.user.id()), attempt];
-            query(owner_and_attempt.into_iter().chain(params.iter().cloned()).collect())
+            let owner_and_attempt = [SqlParam::from_str(self.user.parameter()), attempt];
+            self.for_user(query(owner_and_attempt.into_iter().chain(params.iter().cloned()).collect()))
         };
         self.database.write(&FENCE, with_attempt).await
     }
 
     /// Executes statements that list rows, together: one round trip.
     pub(crate) async fn fetch<const N: usize>(&self, selects: [Select<'_>; N]) -> Result<[Vec<Row>; N], DbError> {
-        Ok(self.database.query_together(selects.map(Select::into_query)).await?.rows)
+        let queries = selects.map(|select| self.for_user(select.into_query()));
+        Ok(self.database.query_together(queries).await?.rows)
+    }
+
+    /// The query, whose `$1` is [`VerifiedUser::parameter`], in the form that the token of the user demands.
+    fn for_user<'a>(&self, query: Query<'a>) -> Query<'a> {
+        if self.user.revocable_token().is_none() {
+            return query;
+        }
+        Query { sql: with_live_user(&query.sql).into(), ..query }
     }
 }
