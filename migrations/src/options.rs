@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 /// The settings of a migration.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The table that `tasks.user_id` references, as SQL names it (`neon_auth."user"`), or `none` for no foreign key.
+    /// The table that `tasks.user_id` references, as SQL names it (`neon_auth."user"`), `none` for no foreign key, or
+    /// `own` for a table `users` that is made in a new database.
     /// By default it is the table that an existing foreign key references, else `"user"`, `users`,
     /// `neon_auth."user"` or `"User"`.
     pub auth_user_table: Option<String>,
@@ -15,6 +16,9 @@ pub struct Options {
 
     /// The comma list `TASK_PRIORITIES` of the functions: the words that the check on `priority` accepts.
     pub task_priorities: Option<String>,
+
+    /// The comma list `AUTH_MODE` of the functions. With `password` in it, this API signs users up and in.
+    pub auth_mode: Option<String>,
 }
 
 /// How the functions are deployed. Not `Debug`, because URLs and settings contain secrets.
