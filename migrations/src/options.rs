@@ -21,6 +21,17 @@ pub struct Options {
     pub auth_mode: Option<String>,
 }
 
+impl Options {
+    /// Whether users sign up and in at this API.
+    pub(crate) fn has_own_users(&self) -> bool {
+        self.auth_mode.as_deref().is_some_and(contains_password)
+    }
+}
+
+fn contains_password(modes: &str) -> bool {
+    modes.split(',').any(|mode| mode.trim() == "password")
+}
+
 /// How the functions are deployed. Not `Debug`, because URLs and settings contain secrets.
 #[derive(Clone)]
 pub struct Functions {
@@ -35,6 +46,11 @@ impl Functions {
     #[must_use]
     pub fn with_database(database_url: &str) -> Self {
         Self { database_url: database_url.to_owned(), settings: BTreeMap::new() }
+    }
+
+    /// Whether users sign up and in at this API.
+    pub(crate) fn have_own_users(&self) -> bool {
+        self.setting("AUTH_MODE").as_deref().is_some_and(contains_password)
     }
 
     pub(crate) fn setting(&self, name: &str) -> Option<String> {

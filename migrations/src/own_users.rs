@@ -55,11 +55,6 @@ pub(crate) struct OwnUserTable {
     has_invalid_index: bool,
 }
 
-/// Whether this API signs users up and in.
-pub(crate) fn is_on(options: &Options) -> bool {
-    options.auth_mode.as_deref().is_some_and(|modes| modes.split(',').any(|mode| mode.trim() == "password"))
-}
-
 /// The change of [`OwnUsers::changes`] for the table that [`creation`] makes.
 pub(crate) fn change_of_new_table() -> Change {
     create_index("users", true)

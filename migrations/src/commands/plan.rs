@@ -79,9 +79,9 @@ async fn run(database: &mut PgConnection, options: &Options) -> Result<Plan, Mig
     let mut notes = tasks.as_ref().map(field_columns::notes).unwrap_or_default();
     let creation = own_users::creation(database, options).await?.filter(|_| applied.is_empty() && tasks.is_none());
     let mut later_changes = Vec::new();
-    if own_users::is_on(options) && creation.is_some() {
+    if options.has_own_users() && creation.is_some() {
         later_changes.push(own_users::change_of_new_table());
-    } else if own_users::is_on(options) {
+    } else if options.has_own_users() {
         let users = OwnUsers::read(database, options).await?;
         notes.extend(users.notes(database).await?);
         later_changes = users.changes(database).await?;

@@ -14,7 +14,7 @@ use crate::own_users::{OwnUserTable, OwnUsers};
 pub struct PasswordReset {
     /// The address as it is stored.
     pub email: String,
-    /// 24 hexadecimal digits.
+    /// 24 hexadecimal digits in upper case.
     pub code: String,
     /// RFC 3339 in UTC: `2026-11-21T02:51:49Z`.
     pub expires_at: String,
@@ -76,7 +76,7 @@ async fn run(database: &mut PgConnection, options: &Options, email: &str) -> Res
         "with random as materialized (
             select gen_random_uuid()::text as id
         ), code as materialized (
-            select left(replace(id, '-', ''), 12) || right(id, 12) as code
+            select upper(left(replace(id, '-', ''), 12) || right(id, 12)) as code
             from random
         )
         insert into tasks_api.reset_codes (user_id, code_hash, expires_at)

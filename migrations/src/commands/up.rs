@@ -53,7 +53,7 @@ pub async fn up_with_lock_timeout(
 async fn run(database: &mut PgConnection, options: &Options, budget: &mut LockBudget) -> Result<Report, MigrateError> {
     let mut report = migrate(database, options, budget).await?;
     let mut changes = priority_check::changes(database, options.task_priorities.as_deref()).await?;
-    if own_users::is_on(options) {
+    if options.has_own_users() {
         changes.extend(OwnUsers::read(database, options).await?.changes(database).await?);
     }
     report.changes.extend(adoption::make_changes(database, changes, budget).await?);

@@ -6,7 +6,7 @@ use crate::connection::connect_read_only;
 use crate::error::MigrateError;
 use crate::notes;
 use crate::options::{Functions, Options};
-use crate::own_users::{self, OwnUsers};
+use crate::own_users::OwnUsers;
 use crate::proof;
 use crate::schema::catalog::TasksTable;
 use crate::schema::comparison;
@@ -72,7 +72,7 @@ async fn run(
         differences.push(Difference::automatic(description, priority_check));
     }
     let mut notes = notes::notes(database, &tasks, users.as_ref()).await?;
-    if own_users::is_on(options) {
+    if options.has_own_users() {
         let own_users = OwnUsers::read(database, options).await?;
         differences.extend(own_users.difference(database).await?);
         notes.extend(own_users.notes(database).await?);
