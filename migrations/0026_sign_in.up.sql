@@ -7,11 +7,18 @@ create table tasks_api.sign_in_buckets (
     taken_at timestamptz not null
 );
 
+-- The statements that write delete what is old, a few rows each.
+create index sign_in_buckets_taken_at
+    on tasks_api.sign_in_buckets (taken_at);
+
 -- Tokens that were signed out, by their `jti`, until they expire.
 create table tasks_api.revoked_tokens (
     token_id text primary key,
     expires_at timestamptz not null
 );
+
+create index revoked_tokens_expires_at
+    on tasks_api.revoked_tokens (expires_at);
 
 -- How often all tokens of a user were revoked. A token has the number at its time as `ver`; a user without a row has 0.
 create table tasks_api.token_versions (

@@ -38,6 +38,7 @@ mod priorities;
 mod random;
 mod recurrence_fields;
 mod resilience;
+mod revocation;
 mod round_trips;
 mod routes;
 mod series;

@@ -3,7 +3,7 @@
 use crate::kit::{Database, USER_TABLE};
 
 /// What is done to the database, and the difference that is found.
-const DRIFTS: [(&str, &str); 54] = [
+const DRIFTS: [(&str, &str); 57] = [
     ("drop index idx_tasks_user_id", "the index idx_tasks_user_id is missing"),
     (
         "alter table tasks alter column changed_in type text",

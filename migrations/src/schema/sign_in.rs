@@ -117,6 +117,7 @@ mod tests {
         assert_eq!(repair(&[], false, false).as_deref(), Some(UP_FILE));
         let one = repair(&TABLES[1..], true, true).expect("a table is missing");
         assert!(one.contains("create table tasks_api.sign_in_buckets (") && one.contains("grant select"), "{one}");
+        assert!(one.contains("create index sign_in_buckets_taken_at"), "{one}");
         assert!(!one.contains("revoked_tokens (") && !one.contains("create function"), "{one}");
         let function = repair(&TABLES, true, false).expect("the function is another one");
         assert!(function.starts_with("drop function tasks_api.live_user(text);\n\ndo $$\nbegin"), "{function}");

@@ -76,7 +76,7 @@ impl Authenticator {
     ///
     /// # Errors
     /// The database does not answer.
-    pub(crate) async fn check_tables(&self, others: &TableCheck) -> Result<Option<Vec<CatalogTable>>, DbError> {
+    pub(crate) async fn check_tables(&self, others: &[TableCheck]) -> Result<Option<Vec<CatalogTable>>, DbError> {
         let keys = self.jwks.as_ref().map(|(keys, _)| keys).filter(|keys| keys.are_in_database());
         let uses = TableUse { keys: keys.is_some(), sessions: self.sessions.is_some() };
         let StartState { keys: read, tables } = self.tables.start(uses, others).await?;

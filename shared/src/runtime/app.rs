@@ -14,9 +14,9 @@ use super::metrics::Metrics;
 use crate::accounts::AccountStore;
 use crate::auth::Authenticator;
 use crate::config::{ApiConfig, Config, StartError};
-use crate::db::{Database, cause_chain};
+use crate::db::{Database, TableCheck, cause_chain};
 use crate::http::{ApiError, Event, Response, ResponseWriter};
-use crate::scope::{StartStatement, TABLE_CHECK, table_problems, with_live_user};
+use crate::scope::{SIGN_IN_TABLE_CHECK, StartStatement, TABLE_CHECK, table_problems, with_live_user};
 
 /// The parts of a function.
 pub(super) struct App {
@@ -68,9 +68,11 @@ impl App {
             if !self.database.warm_up(&statements).await {
                 return;
             }
-            match self.authenticator.check_tables(&TABLE_CHECK).await {
+            let signs_tokens = self.authenticator.signs_tokens();
+            let checks: &[TableCheck] = if signs_tokens { &[TABLE_CHECK, SIGN_IN_TABLE_CHECK] } else { &[TABLE_CHECK] };
+            match self.authenticator.check_tables(checks).await {
                 Ok(None) => {}
-                Ok(Some(tables)) => table_problems(&tables)
+                Ok(Some(tables)) => table_problems(&tables, signs_tokens)
                     .iter()
                     .for_each(|problem| tracing::warn!(problem, "requests will fail, or miss rows")),
                 Err(error) => tracing::warn!(cause = cause_chain(&error), "the tables could not be checked"),

@@ -37,6 +37,6 @@ pub(crate) use live_user::with_live_user;
 pub(crate) use select::{Select, SelectStatement, SqlFragment};
 pub use statement::StartStatement;
 pub(crate) use statement::{KeyedWrite, Read, Write};
-pub(crate) use table_check::{TABLE_CHECK, table_problems};
+pub(crate) use table_check::{SIGN_IN_TABLE_CHECK, TABLE_CHECK, table_problems};
 pub use user_scope::UserScope;
 pub use versions::Versions;
