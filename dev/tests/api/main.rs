@@ -7,6 +7,7 @@
 
 mod kit;
 
+mod accounts;
 mod authentication;
 mod bulk;
 mod changes;

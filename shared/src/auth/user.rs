@@ -17,6 +17,8 @@ pub struct RevocableToken {
     pub id: String,
     /// The claim `exp`, in seconds since the Unix epoch.
     pub expires_at: f64,
+    /// The claim `ver`: how often the tokens of the user had been revoked.
+    pub version: i32,
     /// What `tasks_api.live_user` takes.
     parameter: String,
 }
@@ -45,7 +47,7 @@ impl VerifiedUser {
         expires_at: f64,
     ) -> Result<Self, TokenError> {
         let parameter = format!("{token_id} {version} {id}");
-        let token = Some(RevocableToken { id: token_id, expires_at, parameter });
+        let token = Some(RevocableToken { id: token_id, expires_at, version, parameter });
         Ok(Self { token, ..Self::new(id)? })
     }
 

@@ -11,6 +11,7 @@ use lambda_http::Context;
 use super::deadline::time_left;
 use super::log;
 use super::metrics::Metrics;
+use crate::accounts::AccountStore;
 use crate::auth::Authenticator;
 use crate::config::{ApiConfig, Config, StartError};
 use crate::db::{Database, TableCheck, cause_chain};
@@ -22,6 +23,10 @@ pub(super) struct App {
     pub(super) authenticator: Authenticator,
     pub(super) database: Arc<Database>,
     pub(super) config: ApiConfig,
+    /// `None`: no user signs in at this API.
+    pub(super) accounts: Option<Arc<AccountStore>>,
+    /// Whether problem documents have the member `message`.
+    pub(super) problems_have_message: bool,
     metrics: Option<Metrics>,
 }
 
@@ -35,10 +40,16 @@ impl App {
             tracing::warn!(parameters = ?url.ignored(), "DATABASE_URL has parameters that make no difference here");
         }
         let database = Arc::new(Database::new(&url));
+        let Config { auth, api, user_table, .. } = &config;
+        let accounts = auth.password.as_ref().map(|tokens| {
+            Arc::new(AccountStore::new(Arc::clone(&database), tokens, &api.passwords, user_table.clone()))
+        });
         Ok(Self {
             authenticator: Authenticator::new(config.auth, Arc::clone(&database))?,
             database,
             config: config.api,
+            accounts,
+            problems_have_message: false,
             metrics: config.metrics_namespace.map(Metrics::new),
         })
     }
@@ -76,6 +87,9 @@ impl App {
         O: AsyncFn(&Self, Event, String) -> Result<Response, ApiError>,
     {
         let mut writer = ResponseWriter::new(&event, &context.request_id, self.config.json);
+        if self.problems_have_message {
+            writer = writer.with_message();
+        }
         let result = match time_left(context) {
             // `timeout` polls the operation before the timer, so a statement would still be sent.
             Duration::ZERO => Err(ApiError::DeadlineExceeded),

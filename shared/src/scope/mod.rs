@@ -6,6 +6,7 @@
 
 mod allowed;
 mod bulk;
+mod delete_user;
 mod error;
 mod grouped_insert;
 mod insert;
@@ -23,6 +24,7 @@ mod values;
 mod versions;
 
 pub use bulk::{BulkOutcome, OperationFailure, OperationOutcome, ShortForm};
+pub(crate) use delete_user::delete_user;
 pub use error::StoreError;
 pub(crate) use grouped_insert::GroupedInsert;
 pub(crate) use insert::{Insert, KeyedInsert};
