@@ -80,6 +80,13 @@ impl Settings {
         self
     }
 
+    /// [`Settings::with`], unless the variable is set already.
+    #[must_use]
+    pub fn with_default(mut self, name: &str, value: &str) -> Self {
+        self.variables.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+        self
+    }
+
     /// Uses this database instead of a private one.
     #[must_use]
     pub fn with_database(self, database_url: &str) -> Self {

@@ -38,9 +38,18 @@ pub(crate) fn api_with(variables: &[(&str, &str)]) -> Api {
         };
         let settings = database_url.iter().fold(Settings::new(), |settings, url| settings.with_database(url));
         let settings = variables.iter().fold(settings, |settings, (name, value)| settings.with(name, value));
-        Arc::new(Stack::start(settings).unwrap_or_else(|error| panic!("{error}")))
+        Arc::new(Stack::start(with_auth_mode(settings)).unwrap_or_else(|error| panic!("{error}")))
     });
     Api::from_stack(Arc::clone(stack))
+}
+
+/// With the variable `AUTH_MODE` of the tests. With `AUTH_MODE=password`, all tokens can be revoked.
+fn with_auth_mode(settings: Settings) -> Settings {
+    match std::env::var("AUTH_MODE") {
+        // The tests make users in this table.
+        Ok(mode) => settings.with_default("AUTH_MODE", &mode).with_default("AUTH_USER_TABLE", "user"),
+        Err(_) => settings,
+    }
 }
 
 /// A proxy in front of the common database, and the database URL that goes through it.
@@ -65,7 +74,7 @@ impl Api {
 
     /// Starts a stack for one test with these settings.
     pub(crate) async fn start_with(settings: Settings) -> Self {
-        let stack = Stack::start_async(settings).await;
+        let stack = Stack::start_async(with_auth_mode(settings)).await;
         Self::from_stack(Arc::new(stack.unwrap_or_else(|error| panic!("{error}"))))
     }
 
