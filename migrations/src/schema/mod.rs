@@ -14,6 +14,7 @@
 //! | [`difference`] | one difference between the two, and the changes that resolve it |
 //! | [`priority_check`] | the check on `priority`, which follows a setting |
 //! | [`priority_spelling`] | how the table spells priorities, and the trigger that keeps that |
+//! | [`required_columns`] | columns that the functions cannot use, but have to fill, and the triggers that do |
 //! | [`orphans`] | tasks whose user does not exist |
 //! | [`comparison`] | finds the differences |
 //! | [`completion`] | columns beside `completed` that also tell whether a task is completed |
@@ -35,6 +36,7 @@ pub(crate) mod orphans;
 pub(crate) mod other_tables;
 pub(crate) mod priority_check;
 pub(crate) mod priority_spelling;
+pub(crate) mod required_columns;
 pub(crate) mod soft_delete;
 pub(crate) mod sync_tables;
 pub(crate) mod synonyms;

@@ -45,6 +45,12 @@ impl UserScope {
         &self.request_id
     }
 
+    /// Goes on with another request of the same user.
+    #[cfg(feature = "proof")]
+    pub(crate) fn set_request_id(&mut self, request_id: String) {
+        self.request_id = request_id;
+    }
+
     /// Executes a read: one round trip. `params` are `$2` and following.
     pub(crate) async fn read<'a>(
         &'a self,
