@@ -1,6 +1,6 @@
 //! What `verify` finds in a database that was changed after it was migrated.
 
-use crate::kit::{Database, USER_TABLE};
+use crate::kit::{Database, USER_TABLE, sql_of_choice};
 
 /// What is done to the database, and the difference that is found.
 const DRIFTS: [(&str, &str); 54] = [
@@ -214,4 +214,23 @@ async fn a_dropped_column_takes_its_index() {
 async fn an_empty_database_lacks_only_the_table() {
     let database = Database::with_sql("").await;
     assert_eq!(database.differences().await, ["there is no table tasks"]);
+}
+
+#[tokio::test]
+async fn users_with_other_ids_begin_anew() {
+    let database = Database::with_a_task().await;
+    let epoch = "select epoch from tasks_api.sync_epoch";
+    let before = database.row(epoch).await;
+    database
+        .run(
+            "alter table tasks_api.task_tombstones alter column user_id type varchar(9);
+            insert into tasks_api.task_tombstones (user_id, task_id, deleted_in) values ('7', '1', '1')",
+        )
+        .await;
+    let found = database.verify().await.differences;
+    let description = "tasks_api.task_tombstones.user_id is of type character varying(9)";
+    database.run(sql_of_choice(&found, description, "if they have other ids")).await;
+    assert_eq!(database.differences().await, [""; 0]);
+    assert_eq!(database.row("select count(*) from tasks_api.task_tombstones").await, "0");
+    assert_ne!(database.row(epoch).await, before);
 }
