@@ -14,7 +14,7 @@ use crate::auth::{VerifiedUser, check_tables};
 use crate::config::{ApiConfig, Config, JsonFormat, StartError};
 use crate::db::{Database, DbError, Query, cause_chain};
 use crate::input::{FromJson, FromPath, FromQuery, ObjectReader, QueryReader};
-use crate::scope::{IdempotencyKey, OperationFailure, OperationOutcome, StoreError, UserScope, Versions};
+use crate::scope::{ExtraMembers, IdempotencyKey, OperationFailure, OperationOutcome, StoreError, UserScope, Versions};
 use crate::tasks::{
     Bulk, ChangesQuery, Completion, ListQuery, NewTask, StatsQuery, Task, TaskChange, TaskId, TaskPage,
 };
@@ -184,7 +184,9 @@ from tasks";
 
     fn user(&self, id: &str) -> Option<UserScope> {
         let user = VerifiedUser::for_proof(id)?;
-        Some(UserScope::new(user, Arc::clone(&self.database), format!("proof-{:016x}", fastrand::u64(..))))
+        let extra = ExtraMembers::new(self.config.json.extra.iter().map(|field| &*field.column));
+        let request_id = format!("proof-{:016x}", fastrand::u64(..));
+        Some(UserScope::new(user, Arc::clone(&self.database), request_id, extra))
     }
 
     fn list_query(&self, query: &str) -> Result<ListQuery, ProofError> {

@@ -122,10 +122,10 @@ macro_rules! create {
 created as (
 insert into tasks (user_id, ",
             $id_column,
-            "title, description, completed, priority, due_date, due_date_marker, due_is_date, tags, category, recurrence, time_zone, idempotency_key)
+            "title, description, completed, priority, due_date, due_date_marker, due_is_date, tags, category, recurrence, time_zone, extra_input, idempotency_key)
 select $1, ",
             $id_value,
-            "new_title, new_description, new_completed, new_priority, new_due_date, case when is_floating <> (pg_typeof(new_due_date) = 'timestamp'::regtype) then marker end, inserted_is_date, inserted_tags, inserted_category, inserted_recurrence, inserted_time_zone, row_key
+            "new_title, new_description, new_completed, new_priority, new_due_date, case when is_floating <> (pg_typeof(new_due_date) = 'timestamp'::regtype) then marker end, inserted_is_date, inserted_tags, inserted_category, inserted_recurrence, inserted_time_zone, new_extra, row_key
 from verdict
 where kind = 'create'
   and columns = 0
@@ -337,6 +337,7 @@ fn columns_left_out(new: &NewTask, has_ids: bool) -> Vec<bool> {
         new.category.is_some(),
         new.recurrence.is_some(),
         new.time_zone.is_some(),
+        !new.extra.is_empty(),
         true,
     ];
     id.into_iter().chain(is_given).map(|is_given| !is_given).collect()
