@@ -18,6 +18,8 @@ use crate::tasks::input::{NewTask, TaskChange};
 /// `$6` are the ids of tasks, also those that clients have chosen, and `$7` the [`Item`]s. `$8` to `$10` are the due dates,
 /// their other spellings and the expected times. All have an element for each write. `$11`: whether nothing is done if one
 /// write fails. `$12`: whether anything is done at all. `$13`: whether the key is stored even if nothing is written.
+///
+/// In the update, the columns of `verdict` have its name before them: the table may have columns of the same names.
 macro_rules! decide_and_change {
     () => {
         concat!(
@@ -91,13 +93,13 @@ item as (
             "    from verdict
     where user_id = $1
       and id = any ($6)
-      and array_position($6, id) = n
-      and kind = 'change'
-      and problem is null
+      and array_position($6, id) = verdict.n
+      and verdict.kind = 'change'
+      and verdict.problem is null
       and (select is_open from gate)
       and not exists (select from prior)
       and not exists (select from tasks_api.task_fences where attempt = $2)
-    returning n as written_n, ",
+    returning verdict.n as written_n, ",
             answer!(),
             " as task
 ), deleted as (
