@@ -184,7 +184,7 @@ from tasks";
 
     fn user(&self, id: &str) -> Option<UserScope> {
         let user = VerifiedUser::for_proof(id)?;
-        let extra = ExtraMembers::new(self.config.json.extra.iter().map(|field| &*field.column));
+        let extra = ExtraMembers::new(self.config.json);
         let request_id = format!("proof-{:016x}", fastrand::u64(..));
         Some(UserScope::new(user, Arc::clone(&self.database), request_id, extra))
     }

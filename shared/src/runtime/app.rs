@@ -39,7 +39,7 @@ impl App {
             authenticator: Authenticator::new(config.auth, Arc::clone(&database))?,
             database,
             config: config.api,
-            extra: ExtraMembers::new(config.api.json.extra.iter().map(|field| &*field.column)),
+            extra: ExtraMembers::new(config.api.json),
             metrics: config.metrics_namespace.map(Metrics::new),
         })
     }

@@ -24,7 +24,7 @@ mod versions;
 
 pub use bulk::{BulkOutcome, OperationFailure, OperationOutcome, ShortForm};
 pub use error::StoreError;
-pub(crate) use extra::{ExtraMembers, extra_column, last_members};
+pub(crate) use extra::{ExtraMembers, IS_OVERDUE, TAG_COLORS, extra_column, last_members};
 pub(crate) use grouped_insert::GroupedInsert;
 pub(crate) use insert::{Insert, KeyedInsert};
 pub(crate) use key_row::keyed_sql;

@@ -31,8 +31,8 @@ static EXTRA_NOT_TRUE: SqlFragment<2> = SqlFragment::new(concat!("(", extra_valu
 
 static OVERDUE: SqlFragment<1> = SqlFragment::new("due_date < ? and completed is not true");
 static NOT_OVERDUE: SqlFragment<1> = SqlFragment::new("(due_date < ? and completed is not true) is not true");
-static OVERDUE_IN_ZONE: SqlFragment<4> = SqlFragment::new(is_overdue!("?", "?", "?"));
-static NOT_OVERDUE_IN_ZONE: SqlFragment<4> =
+static OVERDUE_IN_ZONE: SqlFragment<5> = SqlFragment::new(is_overdue!("?", "?", "?"));
+static NOT_OVERDUE_IN_ZONE: SqlFragment<5> =
     SqlFragment::new(concat!("(", is_overdue!("?", "?", "?"), ") is not true"));
 
 /// A comparison of due dates with a time.
@@ -170,7 +170,7 @@ fn apply_overdue(select: &mut Select<'_>, filter: &Filter, Overdue { is_overdue,
         return select.and(if is_overdue { &OVERDUE } else { &NOT_OVERDUE }, [SqlParam::from_display(now)]);
     }
     let [bound, now, zone] = overdue_params(now, filter.time_zone.as_deref());
-    let params = [bound, now.clone(), zone, now];
+    let params = [bound, now.clone(), zone, now.clone(), now];
     select.and(if is_overdue { &OVERDUE_IN_ZONE } else { &NOT_OVERDUE_IN_ZONE }, params);
 }
 

@@ -58,7 +58,7 @@ impl Serialize for TaskJson<'_> {
         map.serialize_entry("priority", &task.priority)?;
         let due_date = task.due_date.map(|due_date| due_date.to_json(*format));
         map.serialize_entry("due_date", &due_date)?;
-        map.serialize_entry("tags", &TagsJson(&task.tags, format.tags))?;
+        map.serialize_entry("tags", &TagsJson(task, format.tags))?;
         map.serialize_entry("category", &task.category)?;
         map.serialize_entry("status", status_word(task.completed))?;
         map.serialize_entry("completed_at", &task.completed_at)?;
