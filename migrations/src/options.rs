@@ -15,6 +15,9 @@ pub struct Options {
 
     /// The comma list `TASK_PRIORITIES` of the functions: the words that the check on `priority` accepts.
     pub task_priorities: Option<String>,
+
+    /// The comma list `TASK_EXTRA_FIELDS` of the functions. Nothing depends on it but what `plan` and `verify` say.
+    pub task_extra_fields: Option<String>,
 }
 
 /// How the functions are deployed. Not `Debug`, because URLs and settings contain secrets.

@@ -64,7 +64,7 @@ mod time;
 mod tls;
 
 pub use auth::VerifiedUser;
-pub use config::{ApiConfig, Config, InputLimits, JsonFormat, Priorities, StartError, TagsForm, TaskField};
+pub use config::{ApiConfig, Config, ExtraField, InputLimits, JsonFormat, Priorities, StartError, TagsForm, TaskField};
 pub use db::{DbError, Readiness, RowId};
 pub use http::{ApiError, OperatorAction, RefusedOperation, Request, Response, bulk, response, routes};
 pub use input::{Failure, FromJson, FromPath, FromQuery, InvalidInput, InvalidQuery, ObjectReader, QueryReader};

@@ -186,6 +186,7 @@ impl Stack<'_> {
             auth_user_table: self.environment.get("AUTH_USER_TABLE"),
             task_table: self.environment.get("TASK_TABLE"),
             task_priorities: self.environment.get("TASK_PRIORITIES"),
+            task_extra_fields: self.environment.get("TASK_EXTRA_FIELDS"),
         };
         migrations::up(database_url, &options).await?;
         Ok(users)

@@ -21,6 +21,8 @@ mod cursors;
 mod default_route;
 mod delete;
 mod due_dates;
+mod extra_columns;
+mod extra_fields;
 mod filters;
 mod front_ends;
 mod get;

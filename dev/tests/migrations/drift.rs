@@ -3,7 +3,7 @@
 use crate::kit::{Database, USER_TABLE, sql_of_choice};
 
 /// What is done to the database, and the difference that is found.
-const DRIFTS: [(&str, &str); 54] = [
+const DRIFTS: [(&str, &str); 58] = [
     ("drop index idx_tasks_user_id", "the index idx_tasks_user_id is missing"),
     (
         "alter table tasks alter column changed_in type text",
@@ -68,6 +68,10 @@ const DRIFTS: [(&str, &str); 54] = [
     ),
     ("alter table tasks drop column tags", "the column tags is missing"),
     ("alter table tasks drop column recurrence_of", "the column recurrence_of is missing"),
+    ("alter table tasks drop column extra", "the column extra is missing"),
+    ("drop trigger zx_tasks_set_extra on tasks", "the trigger that writes members of the front end is missing"),
+    ("drop function tasks_api.as_extra(jsonb)", "functions in tasks_api are missing, or are other ones: as_extra"),
+    ("alter table tasks disable trigger zx_tasks_set_extra", "the trigger zx_tasks_set_extra is disabled"),
     (
         "drop function tasks_api.as_label(text), tasks_api.next_in_series(text, timestamp, timestamp)",
         "functions in tasks_api are missing, or are other ones: as_label, next_in_series",

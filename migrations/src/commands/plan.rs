@@ -13,6 +13,7 @@ use crate::migration;
 use crate::options::Options;
 use crate::schema::catalog::TasksTable;
 use crate::schema::change::Change;
+use crate::schema::extra_fields;
 use crate::schema::field_columns;
 use crate::schema::priority_check;
 use crate::sql::{brief_transaction, string_literal};
@@ -75,7 +76,8 @@ async fn run(database: &mut PgConnection, options: &Options) -> Result<Plan, Mig
     history::verify_checksums(&applied)?;
 
     let tasks = TasksTable::read(database).await?;
-    let notes = tasks.as_ref().map(field_columns::notes).unwrap_or_default();
+    let mut notes = tasks.as_ref().map(field_columns::notes).unwrap_or_default();
+    notes.extend(extra_fields::notes(tasks.as_ref(), options.task_extra_fields.as_deref()));
     if applied.is_empty() {
         task_table::require(database, tasks.as_ref(), options.task_table.as_deref()).await?;
         if let Some(tasks) = &tasks {

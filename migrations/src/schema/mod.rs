@@ -6,7 +6,8 @@
 //! |---|---|
 //! | [`catalog`] | the table as PostgreSQL's catalog describes it |
 //! | [`expected_schema`] | the columns, checks and indexes that the functions need |
-//! | [`field_columns`] | the columns that the functions can do without: tags, category, recurrence |
+//! | [`field_columns`] | the columns that the functions can do without: tags, category, recurrence, `extra` |
+//! | [`extra_fields`] | where the members of `TASK_EXTRA_FIELDS` are |
 //! | [`functions`] | the functions in the schema of our own that statements call |
 //! | [`triggers`] | the triggers that maintain `updated_at`, `version` and `changed_in`, record deleted tasks, and make recurring ones |
 //! | [`sync_tables`] | the tables of deleted tasks, of the epoch, of idempotency keys and of tags |
@@ -30,6 +31,7 @@ pub(crate) mod comparison;
 pub(crate) mod completion;
 pub(crate) mod difference;
 pub(crate) mod expected_schema;
+pub(crate) mod extra_fields;
 pub(crate) mod field_columns;
 pub(crate) mod functions;
 pub(crate) mod orphans;

@@ -5,6 +5,7 @@
 
 mod auth;
 mod error;
+mod extra_fields;
 mod lookup;
 mod priorities;
 mod settings;
@@ -12,6 +13,7 @@ mod task_fields;
 
 pub(crate) use auth::{AuthConfig, JwksSource, TokenRules};
 pub use error::StartError;
+pub use extra_fields::ExtraField;
 pub(crate) use lookup::Secret;
 pub use priorities::Priorities;
 pub use settings::{ApiConfig, Config, InputLimits, JsonFormat};

@@ -10,7 +10,7 @@ use super::trial::{Trial, new_request_id};
 use crate::auth::VerifiedUser;
 use crate::config::ApiConfig;
 use crate::db::{Database, DbError, Query};
-use crate::scope::UserScope;
+use crate::scope::{ExtraMembers, UserScope};
 
 /// A transaction of the role of the functions.
 pub struct Proof {
@@ -130,7 +130,8 @@ from tasks";
 
     fn user(&self, id: &str) -> Option<UserScope> {
         let user = VerifiedUser::for_proof(id)?;
-        Some(UserScope::new(user, Arc::clone(&self.database), new_request_id()))
+        let extra = ExtraMembers::new(self.config.json);
+        Some(UserScope::new(user, Arc::clone(&self.database), new_request_id(), extra))
     }
 }
 

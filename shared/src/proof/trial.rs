@@ -113,7 +113,10 @@ impl Trial {
 
     /// Sends a task back as a form does, and completes it.
     async fn changes_of_existing(&mut self, task: &Task) {
-        let body = json!({"title": task.title, "description": task.description, "priority": task.priority});
+        let mut body = json!({"title": task.title, "description": task.description, "priority": task.priority});
+        for field in self.config.json.extra {
+            body[&field.member] = task.extra.get(&field.column).cloned().unwrap_or_default();
+        }
         if let Some(change) = input::<TaskChange>(&body, self.config) {
             let changed = self.user.tasks().update(&task.id, &change, &Versions::ANY, None).await;
             self.note("storing a task as it is", changed);

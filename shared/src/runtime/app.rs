@@ -14,13 +14,14 @@ use crate::auth::Authenticator;
 use crate::config::{ApiConfig, Config, StartError};
 use crate::db::{Database, cause_chain};
 use crate::http::{ApiError, Event, Response, ResponseWriter};
-use crate::scope::{StartStatement, TABLE_CHECK, table_problems};
+use crate::scope::{ExtraMembers, StartStatement, TABLE_CHECK, table_problems};
 
 /// The parts of a function.
 pub(super) struct App {
     pub(super) authenticator: Authenticator,
     pub(super) database: Arc<Database>,
     pub(super) config: ApiConfig,
+    pub(super) extra: ExtraMembers,
     metrics: Option<Metrics>,
 }
 
@@ -38,6 +39,7 @@ impl App {
             authenticator: Authenticator::new(config.auth, Arc::clone(&database))?,
             database,
             config: config.api,
+            extra: ExtraMembers::new(config.api.json),
             metrics: config.metrics_namespace.map(Metrics::new),
         })
     }
@@ -45,7 +47,8 @@ impl App {
     /// Does what the first request could do as well, because Lambda gives the start more processor time: connects, prepares
     /// `statements`, fetches the public keys, and logs what the database lacks. What fails here is retried by the first request.
     pub(super) async fn warm_up(&self, statements: &[StartStatement]) {
-        let statements = statements.iter().map(|statement| statement.sql());
+        let statements: Vec<_> = statements.iter().map(|statement| self.extra.fill(statement.sql())).collect();
+        let statements = statements.iter().map(|sql| &**sql);
         let statements: Vec<&str> = self.authenticator.statement().into_iter().chain(statements).collect();
         let with_database = async {
             if !self.database.warm_up(&statements).await {

@@ -7,6 +7,7 @@
 mod allowed;
 mod bulk;
 mod error;
+mod extra;
 mod grouped_insert;
 mod insert;
 mod key_row;
@@ -23,6 +24,7 @@ mod versions;
 
 pub use bulk::{BulkOutcome, OperationFailure, OperationOutcome, ShortForm};
 pub use error::StoreError;
+pub(crate) use extra::{ExtraMembers, IS_OVERDUE, TAG_COLORS, extra_column, last_members};
 pub(crate) use grouped_insert::GroupedInsert;
 pub(crate) use insert::{Insert, KeyedInsert};
 pub(crate) use key_row::keyed_sql;
@@ -30,6 +32,7 @@ pub use keyed::IdempotencyKey;
 #[cfg(test)]
 pub(crate) use keyed::fingerprint;
 pub(crate) use keyed::{KeyedOutcome, KeyedRequest, StoredAnswer};
+pub(crate) use rules::FieldText;
 pub(crate) use select::{Select, SelectStatement, SqlFragment};
 pub use statement::StartStatement;
 pub(crate) use statement::{KeyedWrite, Read, Write};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::extra::ExtraMembers;
 use super::insert::Insert;
 use super::select::{Select, SelectStatement};
 use super::statement::{Read, Write};
@@ -13,6 +14,7 @@ pub struct UserScope {
     user: VerifiedUser,
     database: Arc<Database>,
     request_id: String,
+    extra: ExtraMembers,
 }
 
 /// Records the attempts of a write, and deletes records of attempts that cannot be in progress any more.
@@ -31,8 +33,8 @@ on conflict do nothing
 };
 
 impl UserScope {
-    pub(crate) fn new(user: VerifiedUser, database: Arc<Database>, request_id: String) -> Self {
-        Self { user, database, request_id }
+    pub(crate) fn new(user: VerifiedUser, database: Arc<Database>, request_id: String, extra: ExtraMembers) -> Self {
+        Self { user, database, request_id, extra }
     }
 
     /// The id of the user.
@@ -58,7 +60,8 @@ impl UserScope {
         params: impl IntoIterator<Item = SqlParam<'a>>,
     ) -> Result<Vec<Row>, DbError> {
         let params = [SqlParam::from_str(self.user.id())].into_iter().chain(params).collect();
-        Ok(self.database.query(Query::prepared(statement.name(), statement.sql(), params)).await?.rows)
+        let query = Query::prepared(statement.name(), statement.sql(), params);
+        Ok(self.database.query(self.with_extra(query)).await?.rows)
     }
 
     /// Executes a write: one round trip. `params` are `$3` and following.
@@ -111,13 +114,18 @@ where attrelid = to_regclass($1)
     ) -> Result<QueryResult<Vec<Row>>, DbError> {
         let with_attempt = |attempt| {
             let owner_and_attempt = [SqlParam::from_str(self.user.id()), attempt];
-            query(owner_and_attempt.into_iter().chain(params.iter().cloned()).collect())
+            self.with_extra(query(owner_and_attempt.into_iter().chain(params.iter().cloned()).collect()))
         };
         self.database.write(&FENCE, with_attempt).await
     }
 
     /// Executes statements that list rows, together: one round trip.
     pub(crate) async fn fetch<const N: usize>(&self, selects: [Select<'_>; N]) -> Result<[Vec<Row>; N], DbError> {
-        Ok(self.database.query_together(selects.map(Select::into_query)).await?.rows)
+        let queries = selects.map(|select| self.with_extra(select.into_query()));
+        Ok(self.database.query_together(queries).await?.rows)
+    }
+
+    fn with_extra<'a>(&self, query: Query<'a>) -> Query<'a> {
+        Query { sql: self.extra.fill(query.sql), ..query }
     }
 }
