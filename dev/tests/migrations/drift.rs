@@ -3,7 +3,7 @@
 use crate::kit::{Database, USER_TABLE, sql_of_choice};
 
 /// What is done to the database, and the difference that is found.
-const DRIFTS: [(&str, &str); 58] = [
+const DRIFTS: [(&str, &str); 61] = [
     ("drop index idx_tasks_user_id", "the index idx_tasks_user_id is missing"),
     (
         "alter table tasks alter column changed_in type text",
@@ -65,6 +65,18 @@ const DRIFTS: [(&str, &str); 58] = [
     (
         "alter table tasks_api.task_tags drop constraint task_tags_user_id_fkey",
         "tasks_api.task_tags has no foreign key, so tags stay when their user is deleted",
+    ),
+    (
+        "drop table tasks_api.reset_codes, tasks_api.revoked_tokens",
+        "objects of sign-in in tasks_api are missing, or are other ones: revoked_tokens, reset_codes",
+    ),
+    (
+        "create or replace function tasks_api.live_user(token text) returns text language sql as 'select $1'",
+        "objects of sign-in in tasks_api are missing, or are other ones: live_user",
+    ),
+    (
+        "drop function tasks_api.live_user(text)",
+        "objects of sign-in in tasks_api are missing, or are other ones: live_user",
     ),
     ("alter table tasks drop column tags", "the column tags is missing"),
     ("alter table tasks drop column recurrence_of", "the column recurrence_of is missing"),

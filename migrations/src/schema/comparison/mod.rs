@@ -16,6 +16,7 @@ mod foreign_keys;
 mod functions;
 mod indexes;
 mod other_names;
+mod sign_in;
 mod sync_tables;
 mod triggers;
 mod type_changes;
@@ -62,6 +63,7 @@ pub(crate) async fn differences(
     }
     differences.extend(sync_tables::idempotency_keys(tasks));
     differences.extend(sync_tables::tags(tasks));
+    differences.extend(sign_in::difference(tasks));
     differences.extend(indexes::differences(tasks));
     differences.extend(fences::differences(tasks));
     Ok(differences)
