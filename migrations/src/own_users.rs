@@ -19,8 +19,8 @@ const CREATE_USERS: &str = "create table users (
     updated_at timestamptz default now()
 );";
 
-/// The columns for which sign-up has a value, besides those of the id, the address and the hash.
-const SUPPLIED_COLUMNS: [&str; 6] = ["created_at", "updated_at", "is_active", "name", "full_name", "username"];
+/// The columns for which sign-up has a value, besides those of the id and the hash, in lower case and without `_`.
+const SUPPLIED_COLUMNS: [&str; 7] = ["email", "createdat", "updatedat", "isactive", "name", "fullname", "username"];
 
 /// The shortest column that can have a hash of bcrypt.
 const HASH_LENGTH: i32 = 60;
@@ -194,13 +194,19 @@ async fn tables(database: &mut PgConnection, names: &[&str]) -> Result<Vec<OwnUs
             array(
                 select quote_ident(attname)
                 from pg_attribute
+                join pg_type
+                    on pg_type.oid = atttypid
+                    and typdefault is null
                 where attrelid = relation.oid
                     and attnum > 0
                     and not attisdropped
                     and attnotnull
                     and not atthasdef
                     and attidentity = ''
-                    and attname <> all (array['id', 'email', hash.name] || $2)
+                    and attname <> hash.name
+                    and lower(replace(attname, '_', '')) <> all ($2)
+                    -- Sign-up makes uuids and texts.
+                    and not (attname = 'id' and typcategory in ('S', 'U'))
                 order by attnum
             ) as blocking_columns,
             hash.length as hash_length,

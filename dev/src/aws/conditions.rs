@@ -36,8 +36,9 @@ impl<P: Fn(&str) -> Option<String>> Evaluation<'_, P> {
     }
 
     fn text(&self, value: &Value) -> Result<String, String> {
-        if let Some(text) = value.as_str() {
-            return Ok(text.to_owned());
+        // Not `as_str`, which takes the argument of a tag for the value.
+        if let Value::String(text) = value {
+            return Ok(text.clone());
         }
         let (function, argument) = call(value)?;
         match (function.as_str(), argument.as_sequence().map(Vec::as_slice)) {

@@ -57,6 +57,23 @@ pub const PASSWORD_HASHES: Package = Package {
     ],
 };
 
+/// A back end that signs its users in, as it is commonly written: SQLModel and passlib, with the last bcrypt that passlib knows.
+pub const OLD_BACK_END: Package = Package {
+    folder: "old-back-end",
+    requirements: &[
+        "annotated-types==0.8.0",
+        "bcrypt==4.0.1",
+        "passlib==1.7.4",
+        "psycopg[binary]==3.3.9",
+        "pydantic==2.14.4",
+        "pydantic-core==2.50.5",
+        "sqlalchemy==2.1.9",
+        "sqlmodel==0.0.50",
+        "typing-extensions==4.16.0",
+        "typing-inspection==0.4.5",
+    ],
+};
+
 /// A back end in Python as it is commonly written, with the runtime client that Lambda uses for Python.
 pub(crate) const PEER: Package = Package {
     folder: "peer",

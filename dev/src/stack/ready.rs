@@ -134,6 +134,18 @@ impl Ready {
                 );
                 format!("$(curl -sS {url}/api/auth/token -H \"Authorization: Bearer $SESSION\" | {EXTRACT_TOKEN})")
             }
+            Caller::Own => {
+                text += "Users sign up and in at the API.\n";
+                // With the process id of the shell, because an address can sign up once only.
+                let user = r#"{"email":"ada-'$$'@example.com","password":"correct horse"}"#;
+                let send = |route: &str| {
+                    format!(
+                        "curl -sSw '\\n' {base_url}/api/auth/{route} -H 'Content-Type: application/json' -d '{user}'"
+                    )
+                };
+                sign_up = format!("{}\n", send("register"));
+                format!("$({} | {EXTRACT_TOKEN})", send("login"))
+            }
             Caller::Elsewhere => {
                 text += "Tokens come from Better Auth. With hs256 in AUTH_MODE, `make token` makes some too.\n";
                 "...".to_owned()
@@ -154,7 +166,7 @@ Ctrl-C stops everything.
     }
 }
 
-/// Extracts the token from a response of Better Auth.
+/// Extracts the token from a response of Better Auth or of the API.
 const EXTRACT_TOKEN: &str = r#"sed -n 's/.*"token":"\([^"]*\)".*/\1/p'"#;
 
 /// Whose token the printed commands use.
@@ -174,6 +186,8 @@ pub(crate) enum Caller {
         /// The URL of Better Auth.
         url: String,
     },
+    /// A user who signs up at the API.
+    Own,
     /// The functions do not accept tokens that this program signs.
     Elsewhere,
 }
@@ -187,6 +201,30 @@ mod tests {
         assert_eq!(detail(r#"{"status":503,"detail":"No database"}"#), "No database");
         assert_eq!(detail(r#"{"message":"Not Found"}"#), "Not Found");
         assert_eq!(detail("plain\n"), "plain");
+    }
+
+    #[test]
+    fn printed_commands_sign_up_and_in() {
+        let ready = Ready {
+            base_url: "http://127.0.0.1:9".to_owned(),
+            better_auth_url: None,
+            database_url: String::new(),
+            ca_file: None,
+            secret: "s".to_owned(),
+            users: Vec::new(),
+            pid: 1,
+            functions_dir: std::path::PathBuf::new(),
+        };
+        let text = ready.text(&Caller::Own);
+        let sign_up =
+            "\ncurl -sSw '\\n' http://127.0.0.1:9/api/auth/register -H 'Content-Type: application/json' -d '{\"email\"";
+        assert!(text.contains(sign_up), "{text}");
+        assert!(text.contains("TOKEN=$(curl -sSw '\\n' http://127.0.0.1:9/api/auth/login"), "{text}");
+        let script = format!(
+            "printf '%s' '{{\"access_token\":\"a.b.c\",\"token\":\"a.b.c\",\"token_type\":\"b\"}}' | {EXTRACT_TOKEN}"
+        );
+        let output = std::process::Command::new("sh").args(["-c", &script]).output().expect("sh");
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "a.b.c");
     }
 
     #[test]

@@ -34,6 +34,9 @@ const DEFAULT_CONCURRENCY: u64 = 10;
 /// How long it may take until `/health/ready` returns 200. A suspended database needs some seconds.
 const READY_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// The value of `AUTH_USER_TABLE` for users who sign up at the API.
+const OWN_USER_TABLE: &str = "own";
+
 /// Runs the local stack until it is interrupted. When this returns, no process of the stack is running.
 ///
 /// # Errors
@@ -133,6 +136,9 @@ impl Stack<'_> {
                 if self.options.better_auth {
                     self.start_better_auth(&url, &secret, parts).await?;
                 }
+                if tokens::has_mode(&self.environment, "password") && !self.options.better_auth {
+                    self.environment.default_to("AUTH_USER_TABLE", OWN_USER_TABLE);
+                }
                 let users = self.prepare(&url).await?;
                 (url, Some(postgres.ca_file()), users)
             }
@@ -175,16 +181,18 @@ impl Stack<'_> {
         Ok(())
     }
 
-    /// Fills a private database: users first, because the tasks refer to them. Better Auth has users of its own.
+    /// Fills a private database: users first, because the tasks refer to them. Better Auth has users of its own, and at
+    /// the API they sign up.
     async fn prepare(&self, database_url: &str) -> Result<Vec<User>, StackError> {
-        let users = if self.options.better_auth {
+        let auth_user_table = self.environment.get("AUTH_USER_TABLE");
+        let users = if self.options.better_auth || auth_user_table.as_deref() == Some(OWN_USER_TABLE) {
             Vec::new()
         } else {
             database::create_demo_users(&database::connect(database_url).await?).await?;
             demo_users().into()
         };
         let options = migrations::Options {
-            auth_user_table: self.environment.get("AUTH_USER_TABLE"),
+            auth_user_table,
             task_table: self.environment.get("TASK_TABLE"),
             task_priorities: self.environment.get("TASK_PRIORITIES"),
             task_extra_fields: self.environment.get("TASK_EXTRA_FIELDS"),
@@ -247,6 +255,7 @@ impl Stack<'_> {
         }
         let caller = match (&ready.better_auth_url, ready.users.first()) {
             (Some(url), _) => Caller::BetterAuth { url: url.clone() },
+            _ if tokens::has_mode(&self.environment, "password") => Caller::Own,
             _ if !tokens::are_accepted(&self.environment) => Caller::Elsewhere,
             (_, None) => Caller::Unknown,
             (_, Some(user)) => {

@@ -4,7 +4,7 @@ use dev::testing::client::{TestRequest, TestResponse};
 use dev::tokens;
 use serde_json::{Value, json};
 
-use crate::kit::{api, database, path, routes, task_routes, valid_body};
+use crate::kit::{api, api_with, database, path, routes, task_routes, valid_body};
 
 #[track_caller]
 fn assert_unauthenticated(response: TestResponse) -> TestResponse {
@@ -144,7 +144,7 @@ async fn two_authorization_headers_are_rejected() {
 
 #[tokio::test]
 async fn cookie_cache_of_better_auth_is_accepted() {
-    let api = api();
+    let api = api_with(&[("AUTH_MODE", "hs256")]);
     let ada = api.new_user().await;
     let task = ada.create(json!({"title": "Buy milk"})).await;
     let header = json!({"alg": "HS256"});

@@ -36,7 +36,8 @@ const VARIANTS: [(&str, &str); 14] = [
 
 /// All requests of all routes about this task, with and without a key.
 fn requests(user: &TestUser, id: &str) -> Vec<TestRequest> {
-    let routes = task_routes().into_iter().map(|(method, route)| {
+    let is_about_tasks = |(_, path): &(String, String)| path.contains("/tasks") || path.contains("/tags");
+    let routes = task_routes().into_iter().filter(is_about_tasks).map(|(method, route)| {
         let body = valid_body(&method, &route).map(|body| body.to_string());
         (method, path(&route, &user.id, id), body)
     });
@@ -117,7 +118,7 @@ async fn every_operation_refuses_a_revoked_token() {
 /// PostgreSQL need not know the user to read an empty table.
 #[tokio::test]
 async fn empty_tables_do_not_hide_a_revocation() {
-    let api = Api::start_with(Settings::new().with("AUTH_MODE", "password")).await;
+    let api = Api::start_with(Settings::new().with("AUTH_MODE", "password").with("AUTH_USER_TABLE", "user")).await;
     let client = connect(api.stack().database_url()).await.expect("the database");
     let ada = api.user(&new_user(&client).await.expect("a user").id);
     let statements = "analyze; insert into tasks_api.token_versions select id, 1 from \"user\"";

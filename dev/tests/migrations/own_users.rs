@@ -158,8 +158,14 @@ async fn columns_that_sign_up_cannot_fill_are_named() {
     let note = "nobody can sign up at this API, because is_superuser of public.\"user\" must not be null and has no default; \
                 sign-in works";
     assert_eq!(plan(&database, "").await.notes, [note]);
-    let database =
-        Database::with_sql("create table users (id int primary key, email text, password varchar(40))").await;
+    let database = Database::with_sql("create table users (id int primary key, email text, password text)").await;
+    let note =
+        "nobody can sign up at this API, because id of public.users must not be null and has no default; sign-in works";
+    assert_eq!(plan(&database, "").await.notes, [note]);
+    let database = Database::with_sql(
+        "create table users (id serial primary key, email text, password varchar(40), \"createdAt\" date not null)",
+    )
+    .await;
     let note = "nobody can sign up at this API, because the column of the hash in public.users has 40 characters and a hash \
                 60; sign-in works";
     assert_eq!(plan(&database, "").await.notes, [note]);

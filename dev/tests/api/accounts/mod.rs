@@ -5,6 +5,8 @@ mod elsewhere;
 mod hashes;
 mod input;
 mod kit;
+mod old_back_end;
+mod round_trips;
 mod sign_in;
 mod sign_up;
 mod tables;

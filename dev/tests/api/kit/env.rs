@@ -52,7 +52,8 @@ fn has_extra(variables: &[(&str, &str)]) -> bool {
 /// With the variable `AUTH_MODE` of the tests. With `AUTH_MODE=password`, all tokens can be revoked.
 fn with_auth_mode(settings: Settings) -> Settings {
     match std::env::var("AUTH_MODE") {
-        Ok(mode) => settings.with_default("AUTH_MODE", &mode),
+        // The tests make users in this table.
+        Ok(mode) => settings.with_default("AUTH_MODE", &mode).with_default("AUTH_USER_TABLE", "user"),
         Err(_) => settings,
     }
 }
