@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help dev dev-auth watch token migrate migrate-plan migrate-status migrate-verify migrate-down \
 	migrate-new-epoch migrate-clean-up
-.PHONY: test soak next-dates lint bench build deploy smoke scan generate
+.PHONY: test soak next-dates sign-in-attempts lint bench build deploy smoke scan generate
 
 CARGO ?= cargo
 PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
@@ -72,7 +72,7 @@ generate: ## write everything that lists the routes of openapi.yaml, and print t
 # The behaviour tests run again on the database of each other back end. Tests whose result does not depend on the schema
 # are left out: routing, processes, and tests that create databases of their own.
 LAYOUTS := $(basename $(notdir $(wildcard dev/tests/layouts/*.sql)))
-APART := contract cors default_route health layouts logs own_rules priorities resilience routes start tls watch
+APART := accounts contract cors default_route health layouts logs own_rules priorities resilience routes start tls watch
 
 test: lint ## everything that CI checks: format, lints, documentation, unit and behaviour tests
 	$(CARGO) build --workspace $(FEATURES)
@@ -87,6 +87,9 @@ soak: programs ## send SOAK_REQUESTS (10000) requests under all kinds of faults;
 
 next-dates: ## compare NEXT_DATES (10000) next dates of recurring tasks with those of python-dateutil
 	NEXT_DATES=$(or $(NEXT_DATES),10000) $(CARGO) test --package dev $(FEATURES) --test migrations next_dates
+
+sign-in-attempts: programs ## SIGN_IN_ATTEMPTS (100000) concurrent attempts at one account, of which twenty may be tried
+	SIGN_IN_ATTEMPTS=$(or $(SIGN_IN_ATTEMPTS),100000) $(CARGO) test --package dev $(FEATURES) --test api twenty_attempts
 
 lint: ## format, clippy and documentation, with warnings as errors
 	$(CARGO) fmt --all --check

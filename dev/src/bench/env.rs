@@ -19,7 +19,7 @@ use tokio_postgres::Client;
 
 use super::effort::Effort;
 use super::error::BenchError;
-use super::operation::{NUMBER, OPERATIONS, Operation, PLAIN_TABLE, Tasks};
+use super::operation::{NUMBER, OPERATIONS, Operation, PASSWORD_TABLE, PLAIN_TABLE, Tasks};
 use crate::aws::event::{RequestContext, request_event};
 use crate::aws::routes::{Route, find};
 use crate::aws::template::Template;
@@ -114,6 +114,7 @@ impl BenchEnv {
         }
         client.batch_execute(OTHER_USERS).await?;
         client.batch_execute(PLAIN_TABLE).await?;
+        client.batch_execute(PASSWORD_TABLE).await?;
         // The state of a database that has been in use: with statistics, and without dead rows.
         client.batch_execute("vacuum analyze").await?;
         let version: String = client.query_one("show server_version", &[]).await?.try_get(0)?;
@@ -127,7 +128,7 @@ impl BenchEnv {
             url,
             users,
             secret: letters_and_digits(48),
-            routes: Template::read(root(), |_| None)?.routes,
+            routes: Template::read(root(), |name| (name == "AUTH_MODE").then(|| "password".to_owned()))?.routes,
             events: Cell::new(0),
         })
     }

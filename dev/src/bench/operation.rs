@@ -34,6 +34,18 @@ pub(super) const PLAIN_TABLE: &str = r#"
     insert into plain_tasks select * from tasks;
     select setval(pg_get_serial_sequence('plain_tasks', 'id'), (select max(id) from plain_tasks));"#;
 
+/// Users with passwords of their own, beside those of Better Auth. The hash is that of `secret`.
+pub(super) const PASSWORD_TABLE: &str = "
+    create table users (
+        id text primary key default gen_random_uuid()::text,
+        email text not null unique,
+        password_hash text not null
+    );
+    create unique index on users (lower(email));
+    insert into users (email, password_hash)
+    select 'known-' || number || '@example.com', '$2b$12$EixZaYVK1fsbw1ZfbX3OXePaWxn96p36WQoeG6Lruj3vjPGga31lW'
+    from generate_series(1, 200) as number";
+
 /// How many tasks a user needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tasks {

@@ -14,7 +14,7 @@ use super::runner::Runner;
 use super::runtime_api::RuntimeApi;
 use super::sections::{
     BackEndCost, PeerResults, RequestCost, authentication, bulk, calibration, cold, distant, million_requests, peer,
-    round_trips, sizes, starts, warm, warm_tls,
+    round_trips, sign_in, sizes, starts, warm, warm_tls,
 };
 use super::server::Server;
 use super::subjects::Subjects;
@@ -69,6 +69,8 @@ fn measure(runner: &Runner, subjects: &Subjects, with_sizes: bool) -> Result<Rep
     let [latency, processor_time, memory] = warm_tls(runner, subjects)?;
     sections.extend([latency, processor_time]);
     sections.extend(authentication(runner, subjects)?);
+    progress("refused sign-ins");
+    sections.push(sign_in(runner, subjects)?);
     progress("starts");
     let (start_sections, start) = starts(runner, subjects)?;
     sections.extend(start_sections);

@@ -27,7 +27,7 @@ impl Subjects {
     /// Checks that all binaries exist.
     pub(super) fn new(options: &Options, env: BenchEnv, python: Option<PathBuf>) -> Result<Self, BenchError> {
         let functions = OPERATIONS.iter().chain([&HEALTH]).map(|operation| operation.function);
-        for name in functions.chain(["bulk-tasks"]).chain(BASELINES) {
+        for name in functions.chain(["bulk-tasks", "login"]).chain(BASELINES) {
             let binary = options.binaries.path(name);
             if !binary.is_file() {
                 return Err(BenchError::Missing(binary));

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use dev::aws::template::Template;
 use dev::testing::client::{TaskId, TestRequest, TestResponse, TestUser};
 use dev::testing::fault_proxy::{Direction, Flow};
 use dev::testing::processes::{Process, descendants};
 use dev::testing::stack::Settings;
+use dev::workspace::root;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -164,7 +166,8 @@ fn function_processes(api: &Api) -> Vec<Process> {
 }
 
 fn function_names() -> Vec<String> {
-    shared::routes::ROUTES.iter().map(|route| route.function.to_owned()).collect()
+    let template = Template::read(root(), |_| None).expect("template.yaml");
+    template.functions.into_iter().map(|function| function.name).collect()
 }
 
 /// How many processes of functions a stack with one instance of each function has.

@@ -13,7 +13,7 @@ use dev::deploy::artifacts::binary_path;
 use dev::install::python::SAM;
 use dev::services::database::new_user;
 use dev::testing::client::{ApiClient, TestRequest};
-use dev::testing::database::TestDatabase;
+use dev::testing::database::{LAYOUTS, TestDatabase};
 use dev::testing::processes::descendants;
 use dev::testing::wait::wait_until_within;
 use dev::tokens;
@@ -158,6 +158,57 @@ fn free_port() -> String {
 
 fn body(answer: &Value) -> Value {
     serde_json::from_str(answer["body"].as_str().unwrap_or_default()).unwrap_or_default()
+}
+
+/// Sign-up and sign-in, which only some deployments have. Each route has an account of its own.
+#[tokio::test]
+async fn every_account_function_handles_all_its_routes() {
+    build_functions().await;
+    let layout = LAYOUTS.iter().find(|layout| layout.name == "own_users_with_passwords").unwrap();
+    let database = TestDatabase::adopted(layout).await;
+    let variables = [("DATABASE_URL", database.url.as_str()), ("AUTH_MODE", "password"), ("AUTH_TOKEN_SECRET", SECRET)];
+    let template = |mode: Option<&str>| {
+        let mode = mode.map(str::to_owned);
+        Template::read(root(), |name| mode.clone().filter(|_| name == "AUTH_MODE")).unwrap()
+    };
+    let (all, others) = (template(Some("password")), template(None));
+    let functions: Vec<_> = all.functions.iter().filter(|function| !others.functions.contains(function)).collect();
+    assert_eq!(functions.len(), 6);
+    let mut register = Emulator::start("register", &variables).await;
+    let mut number = 0;
+    for function in functions {
+        let mut emulator = Emulator::start(&function.name, &variables).await;
+        for route in all.routes.iter().filter(|route| route.function == function.name) {
+            number += 1;
+            let mut sign_up = async |name: &str| {
+                let account = format!(r#"{{"email":"{name}-{number}@example.com","password":"correct horse"}}"#);
+                let mut event =
+                    event("POST /api/auth/register", "/api/auth/register", Value::Null, "", Some(&account)).await;
+                event["requestContext"]["http"]["sourceIp"] = json!(format!("192.0.2.{number}"));
+                (body(&register.invoke(&event).await), account)
+            };
+            let (ada, account) = sign_up("ada").await;
+            let token = ada["access_token"].as_str().unwrap();
+            let (status, sent) = match function.name.as_str() {
+                "register" => (201, Some(account.replace("ada", "eve"))),
+                "login" => (200, Some(account)),
+                "change-password" => {
+                    (200, Some(r#"{"current_password":"correct horse","new_password":"battery staple"}"#.to_owned()))
+                }
+                "delete-account" => (204, Some(r#"{"password":"correct horse"}"#.to_owned())),
+                _ => (200, None),
+            };
+            let path = route.key.split_once(' ').unwrap().1;
+            let answer = emulator.invoke(&event(&route.key, path, Value::Null, token, sent.as_deref()).await).await;
+            assert_eq!(answer["statusCode"], status, "{}: {answer}", route.key);
+            let returned = body(&answer);
+            match function.name.as_str() {
+                "me" => assert_eq!(returned, ada["user"]),
+                "login" => assert_eq!(returned["user"], ada["user"]),
+                _ => {}
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -19,8 +19,9 @@ impl OwnAccount {
     ) -> Result<(), AccountError> {
         let confirmed = self.confirm(&confirmation.password, address, false).await?;
         let statements = self.store.statements().await?;
-        let version = SqlParam::from_display(confirmed.found.version.saturating_add(1));
-        delete_user(&self.store.database, &self.user, &statements.delete, version).await?;
+        let version = confirmed.found.version.saturating_add(1);
+        let params = [SqlParam::from_str(self.user.id()), SqlParam::from_display(version)];
+        delete_user(&self.store.database, &self.user, &statements.delete, &params).await?;
         Ok(())
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Statements {
     pub(super) me: String,
     /// `$1` to `$3` are buckets, `$4` is the id, `$5` the stored hash, `$6` the new hash, `$7` the new version of tokens.
     pub(super) change_password: String,
-    /// The parts that delete the user: `$1` is the id, `$3` the new version of tokens.
+    /// The parts that delete the user: `$3` is the id, `$4` the new version of tokens.
     pub(super) delete: String,
 }
 
@@ -147,10 +147,10 @@ fn sign_in(table: &UserTable) -> String {
 with {given_back},
 rehashed as (
     update {name}
-    set {hash} = $6
+    set {hash} = $6::text
     where {id} = {user}
-        and {hash}::text = $5
-        and $6 is not null
+        and {hash}::text = $5::text
+        and $6::text is not null
 ),
 used as (
     update tasks_api.reset_codes
@@ -255,9 +255,9 @@ fn change_password(table: &UserTable) -> String {
 with {given_back},
 changed as (
     update {name}
-    set {hash} = $6
+    set {hash} = $6::text
     where {id} = {user}
-        and {hash}::text in ($5, $6)
+        and {hash}::text in ($5::text, $6::text)
     returning {id}::text as id
 ),
 raised as (
@@ -281,7 +281,7 @@ from raised
 /// Deletes the user and raises the version, so that no token is valid any more.
 fn delete(table: &UserTable) -> String {
     let UserTable { name, id, .. } = table;
-    let (user, id) = (id_of("$1", table), &id.quoted);
+    let (user, id) = (id_of("$3", table), &id.quoted);
     format!(
         "\
 deleted_user as (
@@ -291,7 +291,7 @@ deleted_user as (
 ),
 raised as (
     insert into tasks_api.token_versions as present (user_id, version)
-    select id, $3::integer
+    select id, $4::integer
     from deleted_user
     on conflict (user_id) do update
     set version = greatest(present.version, excluded.version)

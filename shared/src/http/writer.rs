@@ -116,7 +116,8 @@ impl<'a> ResponseWriter<'a> {
     /// Writes a problem document.
     pub(crate) fn fail(&mut self, error: &ApiError) {
         self.status = error.status();
-        let problem = Problem { error, request_id: Some(self.request_id), has_message: self.has_message };
+        let has_message = self.has_message || matches!(error, ApiError::SignInElsewhere);
+        let problem = Problem { error, request_id: Some(self.request_id), has_message };
         self.body("application/problem+json", to_json(&problem));
         match error {
             ApiError::Unauthenticated(_) | ApiError::InvalidCredentials => self.header("www-authenticate", "Bearer"),

@@ -27,17 +27,19 @@ from deleted_tasks
 );
 
 /// Deletes the rows of a user and, in the same statement, the user. `deletion` has the parts of a `with` that delete the user:
-/// they name no table of [`USER_TABLES`](super::allowed), and their parameters are `$1`, the id, and `$3`.
+/// they name no table of [`USER_TABLES`](super::allowed). `params` are `$3` and following: `$1` has the type of the column of
+/// tasks, which need not be that of the table of users.
 pub(crate) async fn delete_user<'a>(
     database: &Database,
     user: &'a VerifiedUser,
     deletion: &str,
-    param: SqlParam<'a>,
+    params: &[SqlParam<'a>],
 ) -> Result<(), DbError> {
     let rows = DELETE_ROWS.sql().strip_prefix("with").unwrap_or_default();
     let sql = format!("with {deletion},{rows}");
     let query = |attempt| {
-        Query::new(DELETE_ROWS.name(), sql.clone(), vec![SqlParam::from_str(user.id()), attempt, param.clone()])
+        let params = [SqlParam::from_str(user.id()), attempt].into_iter().chain(params.iter().cloned());
+        Query::new(DELETE_ROWS.name(), sql.clone(), params.collect())
     };
     database.write(&FENCE, query).await.map(drop)
 }

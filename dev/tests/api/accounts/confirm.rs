@@ -87,3 +87,30 @@ async fn a_deleted_account_leaves_nothing() {
         assert_eq!(accounts.user(&again).get("/api/tasks").await.tasks().len(), 0);
     }
 }
+
+/// A code stands for a forgotten password at one sign-in, and then, until it expires, for the current password of a change.
+#[tokio::test]
+async fn a_reset_code_is_good_for_one_sign_in_and_one_change() {
+    let accounts = accounts().await;
+    let client = accounts.connect().await;
+    let (email, ada) = accounts.new_account().await;
+    let code = "0123456789ABCDEF01234567";
+    let id = ada["user_id"].as_str().expect("a uuid");
+    let insert = "insert into tasks_api.reset_codes (user_id, code_hash, expires_at)
+        values ($1, sha256($2::text::bytea), now() + interval '30 minutes')";
+    client.execute(insert, &[&id, &code]).await.unwrap();
+    let (other, _) = accounts.new_account().await;
+    accounts.sign_in(&other, code).await.expect_status(401);
+    accounts.sign_in(&email, &code.replace('0', "1")).await.expect_status(401);
+    let signed_in = accounts.sign_in(&email, &format!(" {} ", code.to_lowercase())).await.expect_status(200);
+    accounts.sign_in(&email, code).await.expect_status(401);
+    let confirmation = json!({"password": code});
+    accounts.as_user(&signed_in, "DELETE", "/api/auth/me", Some(&confirmation)).await.expect_status(403);
+    let change = json!({"current_password": code, "new_password": NEW});
+    let changed = accounts.as_user(&signed_in, "POST", "/api/auth/change-password", Some(&change)).await;
+    let changed = changed.expect_status(200);
+    let again = json!({"current_password": code, "new_password": PASSWORD});
+    accounts.as_user(&changed, "POST", "/api/auth/change-password", Some(&again)).await.expect_status(403);
+    accounts.sign_in(&email, NEW).await.expect_status(200);
+    accounts.sign_in(&email, PASSWORD).await.expect_status(401);
+}

@@ -1,11 +1,12 @@
 //! Where users do not sign in at this API.
 
-use serde_json::json;
-
-use super::kit::{Accounts, PASSWORD};
-use crate::kit::{api, api_with};
 use dev::testing::client::TestRequest;
 use dev::testing::database::TestDatabase;
+use dev::testing::function::{Function, InvokeError};
+use serde_json::json;
+
+use super::kit::{Accounts, PASSWORD, layout};
+use crate::kit::{api, api_with};
 
 const SENTENCE: &str = "Users sign up and sign in at Better Auth here, not at this API";
 
@@ -38,4 +39,21 @@ async fn where_better_auth_owns_the_users_the_paths_name_it() {
         let response = accounts.send(accounts.request(method, path).json(&body)).await;
         response.expect_problem(404, "route_not_found", SENTENCE);
     }
+}
+
+#[tokio::test]
+async fn two_tables_of_users_need_a_setting() {
+    let database = TestDatabase::adopted(layout()).await;
+    database.run(r#"create table account (id text, "providerId" text not null, password text)"#).await;
+    let secret = "0123456789abcdef0123456789abcdef";
+    let variables = [("DATABASE_URL", database.url.as_str()), ("AUTH_MODE", "password"), ("AUTH_TOKEN_SECRET", secret)];
+    for name in ["login", "register", "me", "logout", "change-password", "delete-account"] {
+        let mut function = Function::start_built(name, &variables).await;
+        let ended = function.invoke(&json!({})).await;
+        assert!(matches!(ended, Err(InvokeError::Ended(_))), "{ended:?}");
+        let sentence = "AUTH_USER_TABLE must say who signs in here: public.users or public.account";
+        assert!(function.output().contains(sentence), "{}", function.output());
+    }
+    let accounts = Accounts::on(&database.url, &[("AUTH_USER_TABLE", "users")]);
+    accounts.new_account().await;
 }

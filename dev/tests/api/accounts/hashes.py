@@ -30,7 +30,9 @@ made = {
     "argon2-cffi, cheap": argon2.PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(password),
 }
 checked = [
-    by_passlib.verify(cut, hash) and (not hash.startswith("$2") or bcrypt.checkpw(password.encode(), hash.encode()))
+    by_passlib.verify(cut, hash) and bcrypt.checkpw(password.encode(), hash.encode())
+    if hash.startswith("$2")
+    else by_passlib.verify(password, hash)
     for hash in request["hashes"]
 ]
 print(json.dumps({"made": made, "checked": checked, "sha256": hashlib.sha256(password.encode()).hexdigest()}))

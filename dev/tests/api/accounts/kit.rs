@@ -40,20 +40,23 @@ pub(super) async fn accounts_with(settings: &[(&str, &str)]) -> Accounts {
 }
 
 impl Accounts {
-    /// An API on a migrated database.
+    /// An API on a migrated database. Tests with the same settings share it.
     pub(super) fn on(database_url: &str, settings: &[(&str, &str)]) -> Self {
-        let settings = [("DATABASE_URL", database_url), ("AUTH_MODE", "password"), ("TRUSTED_PROXIES", "127.0.0.1")]
-            .iter()
-            .chain(settings)
-            .copied()
-            .collect::<Vec<_>>();
-        Self { api: api_with(&settings), database_url: database_url.to_owned(), address: new_address() }
+        Self::new(api_with(&with_defaults(database_url, settings)), database_url)
+    }
+
+    /// As [`Accounts::on`], for one test.
+    pub(super) async fn start(database_url: &str, settings: &[(&str, &str)]) -> Self {
+        Self::new(Api::start(database_url, &with_defaults(database_url, settings)).await, database_url)
+    }
+
+    fn new(api: Api, database_url: &str) -> Self {
+        Self { api, database_url: database_url.to_owned(), address: new_address() }
     }
 
     /// The same API, for a client at another address.
     pub(super) fn from_elsewhere(&self) -> Self {
-        let Self { api, database_url, .. } = self;
-        Self { api: api.clone(), database_url: database_url.clone(), address: new_address() }
+        Self::new(self.api.clone(), &self.database_url)
     }
 
     pub(super) async fn connect(&self) -> Client {
@@ -106,6 +109,11 @@ impl Accounts {
         let token = response["access_token"].as_str().expect("a token");
         self.send(self.request(method, path).bearer(token).maybe_json(body)).await
     }
+}
+
+fn with_defaults<'a>(database_url: &'a str, settings: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let defaults = [("DATABASE_URL", database_url), ("AUTH_MODE", "password"), ("TRUSTED_PROXIES", "127.0.0.1")];
+    [&defaults, settings].concat()
 }
 
 /// An e-mail address that no other test uses.

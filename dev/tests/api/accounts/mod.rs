@@ -6,6 +6,7 @@ mod hashes;
 mod input;
 mod kit;
 mod old_back_end;
+mod round_trips;
 mod sign_in;
 mod sign_up;
 mod tables;

@@ -1,8 +1,11 @@
 //! `POST /api/auth/register`.
 
+use dev::testing::database::TestDatabase;
+use dev::testing::fault_proxy::{Direction, FaultProxy, Flow};
+use dev::testing::wait::wait_until;
 use serde_json::json;
 
-use super::kit::{PASSWORD, accounts, new_email};
+use super::kit::{Accounts, PASSWORD, accounts, layout, new_email};
 
 #[tokio::test]
 async fn a_new_user_is_signed_in_at_once() {
@@ -68,4 +71,36 @@ async fn every_broken_rule_is_reported() {
         assert_eq!(response["message"], response["detail"]);
     }
     accounts.post("/api/auth/register", &json!([])).await.expect_invalid_at(&[""]);
+}
+
+/// The insert is executed and its response lost, so the function sends it again and finds its own hash.
+#[tokio::test]
+async fn a_sign_up_whose_response_was_lost_succeeds() {
+    let database = TestDatabase::adopted(layout()).await;
+    let proxy = FaultProxy::in_front_of(&database.url).await.expect("a free port");
+    let accounts = Accounts::start(&proxy.redirect(&database.url), &[]).await;
+    accounts.new_account().await;
+    let email = new_email();
+    // Users can be read and not be inserted.
+    database.run("begin; lock table users in share mode").await;
+    let losing = async {
+        let waiting =
+            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%into public.users%'";
+        wait_until("the insert waits", async || database.number(waiting).await == 1).await;
+        proxy.set_flow(Direction::ToClient, Flow::Discard);
+        database.run("commit").await;
+        let inserted = format!("select count(*) from users where email = '{email}'");
+        wait_until("the user is inserted", async || database.number(&inserted).await == 1).await;
+        proxy.set_flow(Direction::ToClient, Flow::Pass);
+        database
+            .run(
+                "select pg_terminate_backend(pid) from pg_stat_activity
+                where datname = current_database() and pid <> pg_backend_pid()",
+            )
+            .await;
+    };
+    let (response, ()) = tokio::join!(accounts.sign_up(&email), losing);
+    response.expect_status(201);
+    accounts.sign_in(&email, PASSWORD).await.expect_status(200);
+    accounts.sign_up(&email).await.expect_status(409);
 }
