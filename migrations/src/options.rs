@@ -17,6 +17,8 @@ pub struct Options {
     /// The comma list `TASK_PRIORITIES` of the functions: the words that the check on `priority` accepts.
     pub task_priorities: Option<String>,
 
+    /// The comma list `TASK_EXTRA_FIELDS` of the functions. Nothing depends on it but what `plan` and `verify` say.
+    pub task_extra_fields: Option<String>,
     /// The comma list `AUTH_MODE` of the functions. With `password` in it, this API signs users up and in.
     pub auth_mode: Option<String>,
 }

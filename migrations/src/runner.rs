@@ -13,8 +13,9 @@ use crate::sql::{BRIEF_LOCK_TIMEOUT, brief_transaction};
 /// The migration that creates the table `tasks`, so that its revert drops the tasks.
 const CREATES_TASKS: i64 = 1;
 
-/// The migration that adds columns for what users enter, so that its revert drops that.
+/// The migrations that add columns for what users enter, so that their reverts drop that.
 const ADDS_FIELDS: i64 = 22;
+const ADDS_EXTRA_MEMBERS: i64 = 28;
 
 /// The migration before which the history was in the schema of `tasks`. Its revert moves the history back.
 const MOVES_BOOKKEEPING: i64 = 13;
@@ -57,11 +58,16 @@ pub(crate) async fn revert(
             return Err(MigrateError::DataLoss { count, change: "dropping the table tasks".to_owned() });
         }
     }
-    if file.version == ADDS_FIELDS && !discard_data {
-        let count = field_columns::count_rows_with_data(database).await?;
+    let dropped_columns = match file.version {
+        ADDS_FIELDS => Some("dropping the columns of tags, category and recurrence"),
+        ADDS_EXTRA_MEMBERS => Some("dropping the column of the members of TASK_EXTRA_FIELDS"),
+        _ => None,
+    };
+    if let Some(change) = dropped_columns.filter(|_| !discard_data) {
+        let is_dropped = |name: &str| (name == "extra") == (file.version == ADDS_EXTRA_MEMBERS);
+        let count = field_columns::count_rows_with_data(database, is_dropped).await?;
         if count > 0 {
-            let change = "dropping the columns of tags, category and recurrence".to_owned();
-            return Err(MigrateError::DataLoss { count, change });
+            return Err(MigrateError::DataLoss { count, change: change.to_owned() });
         }
     }
     loop {

@@ -33,6 +33,7 @@ impl Settings {
             auth_user_table: variable("AUTH_USER_TABLE")?,
             task_table: variable("TASK_TABLE")?,
             task_priorities: variable("TASK_PRIORITIES")?,
+            task_extra_fields: variable("TASK_EXTRA_FIELDS")?,
             auth_mode: variable("AUTH_MODE")?,
         };
         Ok(Self { database_url, options, functions })

@@ -71,7 +71,7 @@ pub use accounts::{
 };
 pub use auth::{RevocableToken, VerifiedUser};
 pub use config::{
-    AddressBlock, ApiConfig, Config, InputLimits, JsonFormat, PasswordConfig, PasswordScheme, Priorities, StartError,
+    AddressBlock, ApiConfig, Config, ExtraField, InputLimits, JsonFormat, PasswordConfig, PasswordScheme, Priorities, StartError,
     TagsForm, TaskField,
 };
 pub use db::{DbError, Readiness, RowId};

@@ -195,6 +195,7 @@ impl Stack<'_> {
             auth_user_table,
             task_table: self.environment.get("TASK_TABLE"),
             task_priorities: self.environment.get("TASK_PRIORITIES"),
+            task_extra_fields: self.environment.get("TASK_EXTRA_FIELDS"),
             auth_mode: self.environment.get("AUTH_MODE"),
         };
         migrations::up(database_url, &options).await?;

@@ -1,6 +1,6 @@
 //! Due dates with and without an offset: an offset makes an instant, and without one it is the time on the user's clock.
 
-use dev::testing::client::{TestResponse, TestUser};
+use dev::testing::client::{TaskId, TestResponse, TestUser};
 use serde_json::{Value, json};
 
 use crate::kit::{api, api_with, database};
@@ -124,6 +124,31 @@ async fn overdue_is_decided_on_the_users_clock() {
     assert_eq!(titles(&ada, "overdue=false&tz=Asia/Tokyo").await, ["instant"]);
     assert_eq!(titles(&ada, "overdue=true&tz=America/New_York").await, [""; 0]);
     assert_eq!(titles(&ada, "overdue=false").await, ["floating", "instant"]);
+}
+
+#[tokio::test]
+async fn time_zone_of_a_task_decides_whether_it_is_overdue() {
+    let ada = api_with(&[("TASK_FIELDS", "is_overdue")]).new_user().await;
+    let soon = time("now() at time zone 'UTC' + interval '3 hours 1 second'").await;
+    let before = time("now() at time zone 'UTC' - interval '2 hours 1 second'").await;
+    for (title, due_date, zone) in [
+        ("soon in Tokyo", soon.clone(), json!("Asia/Tokyo")),
+        ("soon", soon.clone(), json!(null)),
+        ("instant in Tokyo", format!("{soon}Z"), json!("Asia/Tokyo")),
+        ("past in Hawaii", before.clone(), json!("Pacific/Honolulu")),
+        ("past", before, json!(null)),
+    ] {
+        ada.create(json!({"title": title, "due_date": due_date, "time_zone": zone})).await;
+    }
+    assert_eq!(titles(&ada, "overdue=true").await, ["past", "soon in Tokyo"]);
+    assert_eq!(titles(&ada, "overdue=true&tz=Asia/Tokyo").await, ["past", "soon", "soon in Tokyo"]);
+    assert_eq!(ada.get("/api/tasks/stats").await["overdue"], 2);
+    let list = ada.get("/api/tasks").await;
+    let overdue = list.tasks().into_iter().filter(|task| task["is_overdue"] == true).map(|task| task["title"].clone());
+    assert_eq!(overdue.collect::<Value>(), json!(["past", "soon in Tokyo"]));
+    let completed =
+        ada.put(&format!("/api/tasks/{}", TaskId::from_task(list.tasks()[0])), &json!({"completed": true})).await;
+    assert_eq!((&completed["title"], &completed["is_overdue"]), (&json!("past"), &json!(false)));
 }
 
 #[tokio::test]

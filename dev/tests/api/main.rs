@@ -22,6 +22,8 @@ mod cursors;
 mod default_route;
 mod delete;
 mod due_dates;
+mod extra_columns;
+mod extra_fields;
 mod filters;
 mod front_ends;
 mod get;

@@ -276,6 +276,32 @@ async fn tags_have_the_form_of_the_setting() {
     }
 }
 
+#[tokio::test]
+async fn tags_as_objects_have_their_colors() {
+    let api = api_with(&[("TASK_TAGS", "objects")]);
+    let (ada, bob) = (api.new_user().await, api.new_user().await);
+    for (user, name, color) in [(&ada, "WORK", "red"), (&bob, "Home", "blue"), (&ada, "other", "green")] {
+        user.post("/api/tags", &json!({"name": name, "color": color})).await.expect_status(201);
+    }
+    let body = json!({"title": "t", "tags": ["Home", "work"]});
+    let tag = |name: &str, color: Value| json!({"id": name, "name": name, "color": color});
+    let expected = json!([tag("Home", json!(null)), tag("work", json!("red"))]);
+    let mut task = ada.create(body.clone()).await;
+    assert_eq!(task["tags"], expected);
+    let keyed = ada.request("POST", "/api/tasks").json(&body).header("idempotency-key", "k");
+    assert_eq!(ada.send(keyed).await.expect_status(201)["tags"], expected);
+    assert_eq!(change(&ada, "PUT", &task, &task).await, task);
+    for task in ada.get("/api/tasks?sort=due_date&order=desc").await.tasks() {
+        assert_eq!(task["tags"], expected);
+    }
+    let mut follower = Follower::new(&ada);
+    follower.catch_up(10).await;
+    assert!(follower.tasks.values().all(|task| task["tags"] == expected));
+    ada.patch("/api/tags/work", &json!({"color": "pink"})).await.expect_status(200);
+    task["tags"][1]["color"] = json!("pink");
+    assert_eq!(ada.get(&path_of(&task)).await.json, task);
+}
+
 /// Completes the task in one of several ways, and returns what the response says.
 async fn complete(ada: &TestUser, way: usize, task: &Value) -> Value {
     let path = path_of(task);

@@ -1,9 +1,9 @@
 //! What `verify` finds in a database that was changed after it was migrated.
 
-use crate::kit::{Database, USER_TABLE};
+use crate::kit::{Database, USER_TABLE, sql_of_choice};
 
 /// What is done to the database, and the difference that is found.
-const DRIFTS: [(&str, &str); 57] = [
+const DRIFTS: [(&str, &str); 61] = [
     ("drop index idx_tasks_user_id", "the index idx_tasks_user_id is missing"),
     (
         "alter table tasks alter column changed_in type text",
@@ -80,6 +80,10 @@ const DRIFTS: [(&str, &str); 57] = [
     ),
     ("alter table tasks drop column tags", "the column tags is missing"),
     ("alter table tasks drop column recurrence_of", "the column recurrence_of is missing"),
+    ("alter table tasks drop column extra", "the column extra is missing"),
+    ("drop trigger zx_tasks_set_extra on tasks", "the trigger that writes members of the front end is missing"),
+    ("drop function tasks_api.as_extra(jsonb)", "functions in tasks_api are missing, or are other ones: as_extra"),
+    ("alter table tasks disable trigger zx_tasks_set_extra", "the trigger zx_tasks_set_extra is disabled"),
     (
         "drop function tasks_api.as_label(text), tasks_api.next_in_series(text, timestamp, timestamp)",
         "functions in tasks_api are missing, or are other ones: as_label, next_in_series",
@@ -226,4 +230,23 @@ async fn a_dropped_column_takes_its_index() {
 async fn an_empty_database_lacks_only_the_table() {
     let database = Database::with_sql("").await;
     assert_eq!(database.differences().await, ["there is no table tasks"]);
+}
+
+#[tokio::test]
+async fn users_with_other_ids_begin_anew() {
+    let database = Database::with_a_task().await;
+    let epoch = "select epoch from tasks_api.sync_epoch";
+    let before = database.row(epoch).await;
+    database
+        .run(
+            "alter table tasks_api.task_tombstones alter column user_id type varchar(9);
+            insert into tasks_api.task_tombstones (user_id, task_id, deleted_in) values ('7', '1', '1')",
+        )
+        .await;
+    let found = database.verify().await.differences;
+    let description = "tasks_api.task_tombstones.user_id is of type character varying(9)";
+    database.run(sql_of_choice(&found, description, "if they have other ids")).await;
+    assert_eq!(database.differences().await, [""; 0]);
+    assert_eq!(database.row("select count(*) from tasks_api.task_tombstones").await, "0");
+    assert_ne!(database.row(epoch).await, before);
 }

@@ -15,7 +15,7 @@ use dev::testing::database::Layout;
 pub(crate) const USER_TABLE: &str = r#"create table "user" (id text primary key)"#;
 
 /// The names of all migrations.
-pub(crate) const MIGRATIONS: [&str; 26] = [
+pub(crate) const MIGRATIONS: [&str; 27] = [
     "tasks",
     "task indexes",
     "task changes",
@@ -42,6 +42,7 @@ pub(crate) const MIGRATIONS: [&str; 26] = [
     "task tags",
     "recurring tasks",
     "sign in",
+    "extra members",
 ];
 
 pub(crate) struct Database {
@@ -97,6 +98,14 @@ impl Database {
         migrations::down(&self.url).await
     }
 
+    /// Reverts migrations until the one with this name is the newest.
+    pub(crate) async fn down_to(&self, name: &str) {
+        let later = MIGRATIONS.iter().rev().take_while(|later| **later != name);
+        for later in later {
+            self.down().await.unwrap_or_else(|error| unreachable!("{later}: {error}"));
+        }
+    }
+
     /// [`Database::up`] that waits at most two seconds for a lock.
     pub(crate) async fn up_with_short_timeout(&self) -> Result<Report, MigrateError> {
         migrations::up_with_lock_timeout(&self.url, &Options::default(), Duration::from_secs(2)).await
@@ -104,6 +113,14 @@ impl Database {
 
     pub(crate) async fn verify(&self) -> Verification {
         migrations::verify(&self.url, &Options::default()).await.expect("a database that can be read")
+    }
+
+    /// The notes of `verify` and the descriptions of its differences, with this `TASK_EXTRA_FIELDS`.
+    pub(crate) async fn verify_extra_fields(&self, setting: &str) -> (Vec<String>, Vec<String>) {
+        let options = Options { task_extra_fields: Some(setting.to_owned()), ..Options::default() };
+        let Verification { notes, differences } =
+            migrations::verify(&self.url, &options).await.expect("a database that can be read");
+        (notes, differences.iter().map(|difference| difference.description().to_owned()).collect())
     }
 
     pub(crate) async fn plan(&self) -> Plan {

@@ -7,6 +7,7 @@ mod change_trigger;
 mod clean_up;
 mod column_types;
 mod drift;
+mod extra_members;
 mod field_columns;
 mod fresh;
 mod indexes;

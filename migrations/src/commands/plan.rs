@@ -14,6 +14,7 @@ use crate::options::Options;
 use crate::own_users::{self, OwnUsers};
 use crate::schema::catalog::TasksTable;
 use crate::schema::change::Change;
+use crate::schema::extra_fields;
 use crate::schema::field_columns;
 use crate::schema::priority_check;
 use crate::sql::{brief_transaction, string_literal};
@@ -77,6 +78,7 @@ async fn run(database: &mut PgConnection, options: &Options) -> Result<Plan, Mig
 
     let tasks = TasksTable::read(database).await?;
     let mut notes = tasks.as_ref().map(field_columns::notes).unwrap_or_default();
+    notes.extend(extra_fields::notes(tasks.as_ref(), options.task_extra_fields.as_deref()));
     let creation = own_users::creation(database, options).await?.filter(|_| applied.is_empty() && tasks.is_none());
     let mut later_changes = Vec::new();
     if options.has_own_users() && creation.is_some() {

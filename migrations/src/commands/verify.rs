@@ -11,6 +11,7 @@ use crate::proof;
 use crate::schema::catalog::TasksTable;
 use crate::schema::comparison;
 use crate::schema::difference::Difference;
+use crate::schema::extra_fields;
 use crate::schema::orphans;
 use crate::schema::priority_check;
 use crate::schema::transaction_numbers;
@@ -71,7 +72,10 @@ async fn run(
         let description = "the check on priority does not accept every word of TASK_PRIORITIES";
         differences.push(Difference::automatic(description, priority_check));
     }
+    let extra = options.task_extra_fields.as_deref();
+    differences.extend(extra_fields::differences(&tasks, extra));
     let mut notes = notes::notes(database, &tasks, users.as_ref()).await?;
+    notes.extend(extra_fields::notes(Some(&tasks), extra));
     if options.has_own_users() {
         let own_users = OwnUsers::read(database, options).await?;
         differences.extend(own_users.difference(database).await?);

@@ -40,7 +40,7 @@ impl ExpectedColumn {
     }
 }
 
-pub(crate) static COLUMNS: [ExpectedColumn; 14] = [
+pub(crate) static COLUMNS: [ExpectedColumn; 15] = [
     existing("id", KEY_TYPES),
     existing("user_id", KEY_TYPES),
     existing("title", TEXT_TYPES),
@@ -55,6 +55,7 @@ pub(crate) static COLUMNS: [ExpectedColumn; 14] = [
     nullable("idempotency_key", TEXT_TYPES, "text"),
     nullable("last_request", TEXT_TYPES, "text"),
     nullable("changed_in", &["xid8"], "xid8"),
+    nullable("extra_input", &["jsonb"], "jsonb"),
 ];
 
 /// The default that the functions rely on, for a column of this type. `None` where they need none, and where the program

@@ -1,11 +1,11 @@
-//! The columns of tags, category, completion time and recurrence. Another back end may have made a column of one of these
+//! The columns of tags, category, completion time, recurrence and the members of the front end. Another back end may have made a column of one of these
 //! names; of a type that does not fit it is left alone, and the functions do without it.
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::schema::catalog::{Column, TasksTable, type_family};
 
-/// A column of `tasks` that migration 0022 adds unless there is one of this name.
+/// A column of `tasks` that migration 0022 or 0028 adds unless there is one of this name.
 pub(crate) struct FieldColumn {
     pub(crate) name: &'static str,
     /// The type with which it is added.
@@ -15,7 +15,7 @@ pub(crate) struct FieldColumn {
     /// What does not work without the column.
     feature: &'static str,
     /// Whether statements of the functions write it. The others are written by triggers.
-    written_by_statements: bool,
+    pub(crate) written_by_statements: bool,
     /// A condition on the rows that lose data when the column is dropped.
     pub(crate) data_condition: Option<&'static str>,
 }
@@ -41,7 +41,7 @@ const fn column(
     FieldColumn { name, declared_type, fitting_types, feature, written_by_statements: false, data_condition: None }
 }
 
-pub(crate) static FIELD_COLUMNS: [FieldColumn; 9] = [
+pub(crate) static FIELD_COLUMNS: [FieldColumn; 10] = [
     FieldColumn {
         written_by_statements: true,
         data_condition: Some("cardinality(tags) > 0"),
@@ -76,6 +76,10 @@ pub(crate) static FIELD_COLUMNS: [FieldColumn; 9] = [
         )
     },
     column("recurrence_of", "text", FittingTypes::SameAs("id"), "the link to the previous occurrence"),
+    FieldColumn {
+        data_condition: Some("extra is not null"),
+        ..column("extra", "jsonb", FittingTypes::Listed(&["jsonb"]), "each name of TASK_EXTRA_FIELDS without a column")
+    },
 ];
 
 impl FieldColumn {
@@ -100,6 +104,11 @@ impl FieldColumn {
         }
     }
 
+    /// Whether the functions do without the column, because it has another type.
+    pub(crate) fn is_left_alone(&self, column: &Column, tasks: &TasksTable) -> bool {
+        !self.fits(column, tasks) && !self.is_ambiguous(column)
+    }
+
     /// Whether the statements of the functions fail, because they write a column that nobody may write.
     pub(crate) fn is_refused(&self, column: &Column) -> bool {
         self.written_by_statements && column.is_generated
@@ -111,13 +120,16 @@ impl FieldColumn {
     }
 }
 
-/// The number of rows that would lose data if migration 0022 were reverted. It keeps the columns that it has found.
-pub(crate) async fn count_rows_with_data(database: &mut PgConnection) -> Result<i64, sqlx::Error> {
+/// The number of rows that would lose data if these columns were dropped. Those that a migration has found are kept.
+pub(crate) async fn count_rows_with_data(
+    database: &mut PgConnection,
+    is_dropped: impl Fn(&str) -> bool,
+) -> Result<i64, sqlx::Error> {
     let has_found: bool = sqlx::query_scalar("select to_regclass('tasks_api.found_columns') is not null")
         .fetch_one(&mut *database)
         .await?;
     let found = if has_found { "select name from tasks_api.found_columns" } else { "select null where false" };
-    let dropped: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
+    let added: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
         "select attname::text
         from pg_attribute
         where attrelid = 'tasks'::regclass
@@ -126,9 +138,9 @@ pub(crate) async fn count_rows_with_data(database: &mut PgConnection) -> Result<
     )))
     .fetch_all(&mut *database)
     .await?;
-    let is_dropped = |column: &&FieldColumn| dropped.iter().any(|name| name == column.name);
+    let is_lost = |column: &&FieldColumn| is_dropped(column.name) && added.iter().any(|name| name == column.name);
     let conditions: Vec<&str> =
-        FIELD_COLUMNS.iter().filter(is_dropped).filter_map(|column| column.data_condition).collect();
+        FIELD_COLUMNS.iter().filter(is_lost).filter_map(|column| column.data_condition).collect();
     if conditions.is_empty() {
         return Ok(0);
     }
@@ -140,7 +152,7 @@ pub(crate) async fn count_rows_with_data(database: &mut PgConnection) -> Result<
 pub(crate) fn notes(tasks: &TasksTable) -> Vec<String> {
     let unfit = FIELD_COLUMNS.iter().filter_map(|expected| {
         let column = tasks.column(expected.name)?;
-        (!expected.fits(column, tasks) && !expected.is_ambiguous(column)).then_some((expected, column))
+        expected.is_left_alone(column, tasks).then_some((expected, column))
     });
     unfit
         .map(|(FieldColumn { name, feature, .. }, Column { declared_type, .. })| {

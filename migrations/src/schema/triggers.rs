@@ -5,6 +5,7 @@ use sqlx::{FromRow, PgConnection};
 
 const FILE_OF_CHANGES: &str = include_str!("../../0019_task_changes_feed.up.sql");
 const FILE_OF_RECURRENCE: &str = include_str!("../../0025_recurring_tasks.up.sql");
+const FILE_OF_EXTRA_MEMBERS: &str = include_str!("../../0028_extra_members.up.sql");
 const FILE_OF_UPDATE_TRIGGER: &str = include_str!("../../0013_tasks_api_schema.up.sql");
 const FILE_OF_EARLIER_RELEASES: &str = include_str!("../../0003_task_changes.up.sql");
 
@@ -46,7 +47,7 @@ const DELETE: i16 = 8;
 const UPDATE: i16 = 16;
 const TRUNCATE: i16 = 32;
 
-pub(crate) static TRIGGERS: [ExpectedTrigger; 7] = [
+pub(crate) static TRIGGERS: [ExpectedTrigger; 8] = [
     ExpectedTrigger {
         name: "zz_tasks_note_change",
         function: FUNCTION_OF_EARLIER_RELEASES,
@@ -138,8 +139,21 @@ pub(crate) static TRIGGERS: [ExpectedTrigger; 7] = [
         old_table: None,
         runs_as_owner: true,
         records_changes: false,
-        function_file: FILE_OF_RECURRENCE,
+        function_file: FILE_OF_EXTRA_MEMBERS,
         trigger_file: FILE_OF_RECURRENCE,
+    },
+    ExpectedTrigger {
+        name: "zx_tasks_set_extra",
+        function: "tasks_set_extra",
+        purpose: "writes members of the front end",
+        event: "before each inserted or updated row",
+        type_bits: ROW | BEFORE | INSERT | UPDATE,
+        condition: Some("(new.extra_input IS NOT NULL)"),
+        old_table: None,
+        runs_as_owner: false,
+        records_changes: false,
+        function_file: FILE_OF_EXTRA_MEMBERS,
+        trigger_file: FILE_OF_EXTRA_MEMBERS,
     },
 ];
 

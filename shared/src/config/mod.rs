@@ -6,6 +6,7 @@
 mod accounts;
 mod auth;
 mod error;
+mod extra_fields;
 mod lookup;
 mod priorities;
 mod proxies;
@@ -15,6 +16,7 @@ mod task_fields;
 pub use accounts::{PasswordConfig, PasswordScheme};
 pub(crate) use auth::{AuthConfig, JwksSource, TokenRules};
 pub use error::StartError;
+pub use extra_fields::ExtraField;
 pub(crate) use lookup::Secret;
 pub use priorities::Priorities;
 pub use proxies::AddressBlock;

@@ -3,6 +3,7 @@
 use super::accounts::{PasswordConfig, user_table};
 use super::auth::AuthConfig;
 use super::error::StartError;
+use super::extra_fields::ExtraField;
 use super::lookup::{Secret, is_second, number};
 use super::priorities::Priorities;
 use super::proxies::AddressBlock;
@@ -68,6 +69,8 @@ pub struct JsonFormat {
     pub fields: &'static [TaskField],
     /// `TASK_TAGS`
     pub tags: TagsForm,
+    /// `TASK_EXTRA_FIELDS`: members that the front end has of its own, in requests and in responses.
+    pub extra: &'static [ExtraField],
 }
 
 /// The length of the column `title`.
@@ -122,6 +125,7 @@ impl ApiConfig {
                 instant_due_dates: is_second(lookup, "TASK_DUE_DATES", ["floating", "instant"])?,
                 fields: TaskField::from_lookup(lookup)?,
                 tags: TagsForm::from_lookup(lookup)?,
+                extra: ExtraField::from_lookup(lookup)?,
             },
             require_if_match: is_second(lookup, "REQUIRE_IF_MATCH", ["0", "1"])?,
             has_accounts: false,
@@ -183,6 +187,7 @@ mod tests {
                 "TASK_FIELDS must be a comma list of is_recurring, recurrence, recurrence_pattern, recurrence_interval, \
                  recurrence_end_date, parent_task_id, is_overdue, is_completed",
             ),
+            ("TASK_EXTRA_FIELDS", "color,title", "TASK_EXTRA_FIELDS must not have title, which every task has already"),
             ("TASK_PRIORITY_DEFAULT", "urgent", "TASK_PRIORITY_DEFAULT must be low, medium or high"),
         ] {
             assert_eq!(sentence_with(name, value), sentence);

@@ -64,6 +64,7 @@ pub(crate) struct RejectedBy<'a> {
     pub(crate) constraint: Option<&'a str>,
     pub(crate) table: Option<&'a str>,
     pub(crate) column: Option<&'a str>,
+    pub(crate) data_type: Option<&'a str>,
 }
 
 /// What is known about the execution of a statement that failed.
@@ -172,6 +173,7 @@ impl DbError {
             constraint: response.constraint(),
             table: response.table(),
             column: response.column(),
+            data_type: response.datatype(),
         })
     }
 

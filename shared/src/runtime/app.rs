@@ -16,13 +16,16 @@ use crate::auth::Authenticator;
 use crate::config::{ApiConfig, Config, StartError};
 use crate::db::{Database, TableCheck, cause_chain};
 use crate::http::{ApiError, Event, Response, ResponseWriter};
-use crate::scope::{SIGN_IN_TABLE_CHECK, StartStatement, TABLE_CHECK, table_problems, with_live_user};
+use crate::scope::{
+    ExtraMembers, SIGN_IN_TABLE_CHECK, StartStatement, TABLE_CHECK, table_problems, with_live_user,
+};
 
 /// The parts of a function.
 pub(super) struct App {
     pub(super) authenticator: Authenticator,
     pub(super) database: Arc<Database>,
     pub(super) config: ApiConfig,
+    pub(super) extra: ExtraMembers,
     /// `None`: no user signs in at this API.
     pub(super) accounts: Option<Arc<AccountStore>>,
     /// Whether problem documents have the member `message`.
@@ -48,6 +51,7 @@ impl App {
             authenticator: Authenticator::new(config.auth, Arc::clone(&database))?,
             database,
             config: config.api,
+            extra: ExtraMembers::new(config.api.json),
             accounts,
             problems_have_message: false,
             metrics: config.metrics_namespace.map(Metrics::new),
@@ -58,9 +62,9 @@ impl App {
     /// `statements`, fetches the public keys, and logs what the database lacks. What fails here is retried by the first request.
     pub(super) async fn warm_up(&self, statements: &[StartStatement]) {
         let are_revocable = self.authenticator.all_tokens_are_revocable();
-        let statements = statements.iter().map(|statement| match statement.sql() {
-            sql if are_revocable => Cow::Owned(with_live_user(sql)),
-            sql => Cow::Borrowed(sql),
+        let statements = statements.iter().map(|statement| match self.extra.fill(statement.sql()) {
+            sql if are_revocable => Cow::Owned(with_live_user(&sql)),
+            sql => sql,
         });
         let session = self.authenticator.statement().map(Cow::Borrowed);
         let statements: Vec<Cow<'_, str>> = session.into_iter().chain(statements).collect();

@@ -34,7 +34,7 @@ where
     run(WarmUp::Database(statements), async |app: &App, event: Event, request_id: String| {
         let user = app.authenticator.authenticate(event.header("authorization")).await?;
         let request = Request::of_user(event, app.config, user.id())?;
-        handler(UserScope::new(user, Arc::clone(&app.database), request_id), request).await
+        handler(UserScope::new(user, Arc::clone(&app.database), request_id, app.extra), request).await
     })
     .await
 }

@@ -8,6 +8,23 @@ use crate::db::{DbError, DbErrorKind, Query, Rejection, Row, SqlParam};
 use crate::input::{Failure, InvalidInput};
 use crate::noun::Noun;
 
+/// A column that requests can change.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FieldText<'a> {
+    pub(crate) column: &'a str,
+    /// The member of requests.
+    pub(crate) member: &'a str,
+    /// What is stored. `None` is null, no change, or a value that is no text.
+    pub(crate) text: Option<&'a str>,
+}
+
+impl<'a> FieldText<'a> {
+    /// Of a column whose member has the same name.
+    pub(crate) const fn new(column: &'a str, text: Option<&'a str>) -> Self {
+        Self { column, member: column, text }
+    }
+}
+
 /// A rule of one column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ColumnRule {
@@ -29,7 +46,12 @@ enum RuleKind {
     UniqueId,
     /// The column takes no null.
     NotNull,
+    /// The column is of this type. Empty if there is no such column.
+    Type(String),
 }
+
+/// What the trigger that writes members of the front end calls its rule.
+const EXTRA_VALUE: &str = "tasks_extra_value";
 
 /// The columns of the constraint or index `$2` of the table `$1`, or of a domain's. If it is null, the lengths of all columns:
 /// a rejection does not tell which text is too long.
@@ -62,14 +84,9 @@ where i.indrelid = to_regclass($1)
 ";
 
 impl UserScope {
-    /// The failure of a write, with the fields whose rules it broke. `fields` are the columns that requests can change, with
-    /// the texts that the statement stores. Rules of other columns are not described: they can name other users.
-    pub(crate) async fn explain(
-        &self,
-        noun: &'static Noun,
-        fields: &[(&str, Option<&str>)],
-        error: DbError,
-    ) -> StoreError {
+    /// The failure of a write, with the fields whose rules it broke. `fields` are the columns that requests can change. Rules
+    /// of other columns are not described: they can name other users.
+    pub(crate) async fn explain(&self, noun: &'static Noun, fields: &[FieldText<'_>], error: DbError) -> StoreError {
         self.explain_rows(noun, &[fields], error).await.0
     }
 
@@ -78,7 +95,7 @@ impl UserScope {
     pub(crate) async fn explain_rows<'a>(
         &self,
         noun: &'static Noun,
-        rows: &[impl AsRef<[(&'a str, Option<&'a str>)]>],
+        rows: &[impl AsRef<[FieldText<'a>]>],
         error: DbError,
     ) -> (StoreError, Option<usize>) {
         let only_row = (rows.len() == 1).then_some(0);
@@ -99,8 +116,10 @@ impl UserScope {
         if rules.iter().any(|rule| rule.kind == RuleKind::UniqueId) {
             return (StoreError::IdInUse(noun, error), None);
         }
-        let breaks_rule = |fields: &[(&str, Option<&str>)]| rules.iter().any(|rule| certainly_breaks(rule, fields));
-        let row = only_row.or_else(|| rows.iter().position(|fields| breaks_rule(fields.as_ref())));
+        let breaks_rule = |fields: &[FieldText<'_>]| rules.iter().any(|rule| certainly_breaks(rule, fields));
+        let row = only_row
+            .or_else(|| rows.iter().position(|fields| breaks_rule(fields.as_ref())))
+            .or_else(|| only_row_of(&rules, rows));
         let fields = row.and_then(|row| rows.get(row)).map_or(&[][..], AsRef::as_ref);
         let failures = rules.iter().filter_map(|rule| failure(rule, fields, error.rejected_by().constraint));
         let failures = InvalidInput(failures.collect());
@@ -114,6 +133,10 @@ impl UserScope {
     /// The rules of `table` that can be the reason for a rejection.
     async fn rules_broken_by(&self, table: &str, error: &DbError) -> Result<Vec<ColumnRule>, DbError> {
         let rejected_by = error.rejected_by();
+        if let (Some(column), Some(EXTRA_VALUE)) = (rejected_by.column, rejected_by.constraint) {
+            let kind = RuleKind::Type(rejected_by.data_type.unwrap_or_default().to_owned());
+            return Ok(vec![ColumnRule { column: column.to_owned(), kind }]);
+        }
         if let (Some(column), None) = (rejected_by.column, rejected_by.constraint) {
             return Ok(vec![ColumnRule { column: column.to_owned(), kind: RuleKind::NotNull }]);
         }
@@ -124,8 +147,8 @@ impl UserScope {
 }
 
 /// Whether the text of a field breaks this rule, if the rule has a usual form.
-fn certainly_breaks(ColumnRule { column, kind }: &ColumnRule, fields: &[(&str, Option<&str>)]) -> bool {
-    let text = fields.iter().find(|(name, _)| name == column).and_then(|(_, text)| *text);
+fn certainly_breaks(ColumnRule { column, kind }: &ColumnRule, fields: &[FieldText<'_>]) -> bool {
+    let text = fields.iter().find(|field| field.column == column).and_then(|field| field.text);
     let (Some(text), false) = (text, matches!(kind, RuleKind::Check(definition) if is_unusual(definition))) else {
         return false;
     };
@@ -141,17 +164,25 @@ fn certainly_breaks(ColumnRule { column, kind }: &ColumnRule, fields: &[(&str, O
             let is_other = |word: &String| !word.eq_ignore_ascii_case(text);
             words_of_list(definition).is_some_and(|words| words.iter().all(is_other))
         }
-        RuleKind::Constraint | RuleKind::Unique | RuleKind::UniqueId | RuleKind::NotNull => false,
+        RuleKind::Constraint | RuleKind::Unique | RuleKind::UniqueId | RuleKind::NotNull | RuleKind::Type(_) => false,
     }
+}
+
+/// The row with a value that a column cannot hold, if no other row has a value for that column.
+fn only_row_of<'a>(rules: &[ColumnRule], rows: &[impl AsRef<[FieldText<'a>]>]) -> Option<usize> {
+    let [ColumnRule { column, kind: RuleKind::Type(_) }] = rules else { return None };
+    let has_value = |row: &[FieldText<'a>]| row.iter().any(|field| field.column == column);
+    let mut rows = rows.iter().enumerate().filter(|(_, row)| has_value(row.as_ref())).map(|(index, _)| index);
+    rows.next().filter(|_| rows.next().is_none())
 }
 
 /// What is wrong with the field of a column. `None` if its rule is not the one that was broken, or if it is no field.
 fn failure(
     ColumnRule { column, kind }: &ColumnRule,
-    fields: &[(&str, Option<&str>)],
+    fields: &[FieldText<'_>],
     constraint: Option<&str>,
 ) -> Option<Failure> {
-    let (_, text) = fields.iter().find(|(name, _)| name == column)?;
+    let FieldText { member, text, .. } = fields.iter().find(|field| field.column == column)?;
     let length = text.map(|text| text.chars().count());
     let sentence = match kind {
         RuleKind::MaxLength(max) => {
@@ -160,12 +191,16 @@ fn failure(
         RuleKind::UniqueId => None,
         RuleKind::NotNull => Some("must have a value".to_owned()),
         RuleKind::Unique => {
-            return Some(Failure { pointer: format!("/{column}"), detail: format!("another one has this {column}") });
+            return Some(Failure { pointer: format!("/{member}"), detail: format!("another one has this {member}") });
         }
         RuleKind::Check(definition) => check_sentence(definition, length).or_else(|| unknown_rule(constraint)),
         RuleKind::Constraint => unknown_rule(constraint),
+        RuleKind::Type(name) if name.is_empty() => {
+            Some("cannot be stored, because the table has no column for it".to_owned())
+        }
+        RuleKind::Type(name) => Some(format!("must be a value of the type {name}")),
     }?;
-    Some(Failure { pointer: format!("/{column}"), detail: format!("{column} {sentence}") })
+    Some(Failure { pointer: format!("/{member}"), detail: format!("{member} {sentence}") })
 }
 
 fn unknown_rule(constraint: Option<&str>) -> Option<String> {
@@ -248,7 +283,9 @@ mod tests {
 
     fn sentence(definition: &str, text: &str) -> String {
         let rule = ColumnRule { column: "title".to_owned(), kind: RuleKind::Check(definition.to_owned()) };
-        failure(&rule, &[("title", Some(text))], Some("title_rule")).map(|failure| failure.detail).unwrap_or_default()
+        failure(&rule, &[FieldText::new("title", Some(text))], Some("title_rule"))
+            .map(|failure| failure.detail)
+            .unwrap_or_default()
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::extra::ExtraMembers;
 use super::insert::Insert;
 use super::live_user::with_live_user;
 use super::select::{Select, SelectStatement};
@@ -14,6 +15,7 @@ pub struct UserScope {
     user: VerifiedUser,
     database: Arc<Database>,
     request_id: String,
+    extra: ExtraMembers,
 }
 
 /// Records the attempts of a write, and deletes records of attempts that cannot be in progress any more.
@@ -32,8 +34,8 @@ on conflict do nothing
 };
 
 impl UserScope {
-    pub(crate) fn new(user: VerifiedUser, database: Arc<Database>, request_id: String) -> Self {
-        Self { user, database, request_id }
+    pub(crate) fn new(user: VerifiedUser, database: Arc<Database>, request_id: String, extra: ExtraMembers) -> Self {
+        Self { user, database, request_id, extra }
     }
 
     /// The id of the user.
@@ -44,6 +46,12 @@ impl UserScope {
     /// Identifies the request in what it writes, so that a retry is recognized.
     pub(crate) fn request_id(&self) -> &str {
         &self.request_id
+    }
+
+    /// Goes on with another request of the same user.
+    #[cfg(feature = "proof")]
+    pub(crate) fn set_request_id(&mut self, request_id: String) {
+        self.request_id = request_id;
     }
 
     /// Executes a read: one round trip. `params` are `$2` and following.
@@ -120,6 +128,7 @@ where attrelid = to_regclass($1)
 
     /// The query, whose `$1` is [`VerifiedUser::parameter`], in the form that the token of the user demands.
     fn for_user<'a>(&self, query: Query<'a>) -> Query<'a> {
+        let query = Query { sql: self.extra.fill(query.sql), ..query };
         if self.user.revocable_token().is_none() {
             return query;
         }

@@ -3,6 +3,7 @@
 //! It does not depend on the types of the columns, which another program can change before the repetition.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::columns::known_times;
 use super::due_date::DueDate;
@@ -32,7 +33,8 @@ macro_rules! answer {
             answer!(microseconds of "tasks_api.as_instant(completed_at)"),
             ", 'recurrence', tasks_api.as_label(recurrence), 'next_occurrence', ",
             answer!(microseconds of "tasks_api.as_instant(next_occurrence)"),
-            ", 'time_zone', tasks_api.as_label(time_zone), 'recurrence_of', recurrence_of::text)"
+            ", 'time_zone', tasks_api.as_label(time_zone), ",
+            $crate::scope::last_members!()
         )
     };
     (microseconds of $time:literal) => {
@@ -74,6 +76,8 @@ struct Answer {
     next_occurrence: Option<i64>,
     time_zone: Option<String>,
     recurrence_of: Option<String>,
+    /// Only with `TASK_EXTRA_FIELDS`.
+    extra: Option<Map<String, Value>>,
 }
 
 /// Reads the answer to a delete, which has the member `transaction` alone.
@@ -110,5 +114,6 @@ pub(super) fn task(json: &str, user_id: &str) -> Option<Task> {
         time_zone: answer.time_zone,
         version: answer.version,
         transaction: answer.transaction,
+        extra: answer.extra.unwrap_or_default(),
     })
 }

@@ -8,7 +8,7 @@ use super::model::{TASK, Task};
 use super::precondition::Precondition;
 use super::repository::{UserTasks, is_applied, map_task_error};
 use crate::db::{DbError, DbErrorKind, QueryResult, Rejection, Row, SqlParam};
-use crate::scope::{KeyedRequest, KeyedWrite, StoreError, StoredAnswer, Write};
+use crate::scope::{FieldText, KeyedRequest, KeyedWrite, StoreError, StoredAnswer, Write};
 
 /// The last part of a keyed change of the task `$6`: a row if the task exists and was not changed.
 macro_rules! unchanged {
@@ -32,7 +32,7 @@ macro_rules! changed_or_current {
         concat!(
             "\
 select ",
-            written_columns!(),
+            written_columns!("changed"),
             ", true
 from changed
 union all
@@ -58,7 +58,7 @@ impl UserTasks<'_> {
         [statement, conditional]: [&'static Write; 2],
         mut params: Vec<SqlParam<'a>>,
         precondition: &Precondition<'_>,
-        fields: &[(&str, Option<&str>)],
+        fields: &[FieldText<'_>],
         is_changed: impl Fn(&Task) -> bool,
     ) -> Result<Task, StoreError> {
         let result = match precondition.params() {
@@ -92,7 +92,7 @@ impl UserTasks<'_> {
     }
 
     /// The failure of a change. `fields` are as in `UserScope::explain`.
-    async fn change_error(&self, fields: &[(&str, Option<&str>)], error: DbError) -> StoreError {
+    async fn change_error(&self, fields: &[FieldText<'_>], error: DbError) -> StoreError {
         let error = match unknown_time_zone(&[fields], error) {
             Ok((error, _)) => return error,
             Err(error) => error,
@@ -112,7 +112,7 @@ impl UserTasks<'_> {
         request: &'a KeyedRequest<'a>,
         mut params: Vec<SqlParam<'a>>,
         precondition: &Precondition<'_>,
-        fields: &[(&str, Option<&str>)],
+        fields: &[FieldText<'_>],
     ) -> Result<StoredAnswer, StoreError> {
         let expected = precondition.params();
         let is_conditional = expected.is_some();

@@ -8,6 +8,7 @@
 use serde::Serialize;
 
 use super::due_date::{DueDate, DueDateInput};
+use super::extra::ExtraInput;
 use super::input::{NewTask, TaskChange};
 
 /// The columns of the row, for `jsonb_to_recordset`.
@@ -22,7 +23,7 @@ new_request text, new_title text, sets_description boolean, new_description text
         toggles boolean, sets_priority boolean, new_priority text, sets_due_date boolean, is_floating boolean,
         marker timestamp, other_is_floating boolean, other_marker timestamp, new_tags text[], other_tags text[],
         new_category text, new_recurrence text, other_recurrence text, new_time_zone text, other_time_zone text,
-        new_is_date boolean, other_is_date boolean"
+        new_is_date boolean, other_is_date boolean, new_extra jsonb"
     };
 }
 
@@ -95,6 +96,7 @@ macro_rules! changes {
         then tasks_api.zone_for(nullif(other_time_zone, ''), time_zone)
         else time_zone
     end,
+    extra_input = case when new_extra is not null and (last_request = new_request) is not true then new_extra end,
     last_request = coalesce(new_request, last_request)
 "
         )
@@ -150,6 +152,8 @@ pub(super) struct ChangeRow<'a> {
     new_is_date: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     other_is_date: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_extra: Option<ExtraInput<'a>>,
 }
 
 impl<'a> ChangeRow<'a> {
@@ -183,6 +187,7 @@ impl<'a> ChangeRow<'a> {
             other_time_zone: change.time_zone.as_ref().map(|zone| or_empty(zone.otherwise.as_deref())),
             new_is_date: change.due_date.and_then(|due_date| is_date(due_date.value)),
             other_is_date: change.due_date.and_then(|due_date| is_date(due_date.otherwise)),
+            new_extra: ExtraInput::of_change(&change.extra),
             new_category: change.category.as_ref().map(|category| or_empty(category.as_deref())),
         }
     }
@@ -203,6 +208,7 @@ impl<'a> ChangeRow<'a> {
             new_recurrence: new.recurrence.as_deref(),
             new_time_zone: new.time_zone.as_deref(),
             new_is_date: new.due_date.and_then(|input| input.is_date),
+            new_extra: ExtraInput::of_new(&new.extra),
             ..Self::default()
         }
     }

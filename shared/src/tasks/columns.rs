@@ -1,22 +1,29 @@
 //! The columns of a task, as every statement returns them.
 
 use super::due_date::DueDate;
+use super::extra;
 use super::model::{Task, TaskId};
 use crate::db::{DbError, Row};
 use crate::time::Timestamp;
 
 /// The columns that [`task`] decodes, in this order.
 ///
-/// One says whether due dates have a zone: behind a pooler that prepares statements again, the driver's description of a
+/// `$row` is the query that has the row. One says whether due dates have a zone: behind a pooler that prepares statements again, the driver's description of a
 /// result can be out of date. A function `as_…` returns null for a column that an earlier back end had, if its type does not
 /// fit.
 macro_rules! task_columns {
     () => {
-        "id, title, description, coalesce(completed, false), priority, due_date, \
-         pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version, \
-         tasks_api.as_tags(tags), tasks_api.as_label(category), tasks_api.as_instant(completed_at), \
-         tasks_api.as_label(recurrence), tasks_api.as_instant(next_occurrence), tasks_api.as_label(time_zone), \
-         recurrence_of::text"
+        task_columns!("tasks")
+    };
+    ($row:literal) => {
+        concat!(
+            "id, title, description, coalesce(completed, false), priority, due_date, \
+             pg_typeof(due_date) = 'timestamptz'::regtype, due_date_marker, created_at, updated_at, version, \
+             tasks_api.as_tags(tags), tasks_api.as_label(category), tasks_api.as_instant(completed_at), \
+             tasks_api.as_label(recurrence), tasks_api.as_instant(next_occurrence), tasks_api.as_label(time_zone), \
+             recurrence_of::text, ",
+            $crate::scope::extra_column!($row)
+        )
     };
 }
 
@@ -28,19 +35,22 @@ pub(super) const UPDATED_AT: usize = 9;
 /// [`task_columns`], and the transaction that made the task what it is, for [`written_task`].
 macro_rules! written_columns {
     () => {
-        concat!(task_columns!(), ", changed_in::text")
+        written_columns!("tasks")
+    };
+    ($row:literal) => {
+        concat!(task_columns!($row), ", changed_in::text")
     };
 }
 
 /// Nulls in the place of [`task_columns`].
 macro_rules! no_task_columns {
     () => {
-        "null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null"
+        "null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null"
     };
 }
 
 /// How many [`task_columns`] there are.
-pub(super) const TASK_COLUMNS: usize = 18;
+pub(super) const TASK_COLUMNS: usize = 19;
 
 pub(super) use {no_task_columns, task_columns, written_columns};
 
@@ -71,6 +81,7 @@ pub(super) fn task(row: &Row, user_id: &str) -> Result<Task, DbError> {
         recurrence: row.get(14)?,
         next_occurrence: next_occurrence.zip(due_date).map(|(time, due_date)| due_date.of_next_occurrence(time)),
         time_zone: row.get(16)?,
+        extra: row.get::<Option<&str>>(18)?.map(extra::from_json).unwrap_or_default(),
         transaction: None,
     })
 }

@@ -6,6 +6,13 @@ use super::overdue::{MAX_OFFSET_HOURS, is_floating, is_overdue, overdue_params};
 use crate::db::SqlParam;
 use crate::scope::{Select, SqlFragment};
 
+/// The value of a member of the front end.
+macro_rules! extra_value {
+    () => {
+        "coalesce(to_jsonb(tasks) -> ?::text, tasks_api.as_extra(extra) -> ?::text)"
+    };
+}
+
 // The conditions are written so that the partial indexes on `completed is true` and `completed is not true` apply. A task
 // without the flag is pending.
 static COMPLETED: SqlFragment = SqlFragment::new("completed is true");
@@ -18,10 +25,14 @@ static ANY_TAG: SqlFragment<1> = SqlFragment::new(
      where lower(tag) = any (array(select lower(name) from unnest(?::text[]) as name)))",
 );
 
+// A task without the value, whatever it is, has not this one. The column wins over the member of the same name.
+static EXTRA_TRUE: SqlFragment<2> = SqlFragment::new(concat!(extra_value!(), " = 'true'::jsonb"));
+static EXTRA_NOT_TRUE: SqlFragment<2> = SqlFragment::new(concat!("(", extra_value!(), " = 'true'::jsonb) is not true"));
+
 static OVERDUE: SqlFragment<1> = SqlFragment::new("due_date < ? and completed is not true");
 static NOT_OVERDUE: SqlFragment<1> = SqlFragment::new("(due_date < ? and completed is not true) is not true");
-static OVERDUE_IN_ZONE: SqlFragment<4> = SqlFragment::new(is_overdue!("?", "?", "?"));
-static NOT_OVERDUE_IN_ZONE: SqlFragment<4> =
+static OVERDUE_IN_ZONE: SqlFragment<5> = SqlFragment::new(is_overdue!("?", "?", "?"));
+static NOT_OVERDUE_IN_ZONE: SqlFragment<5> =
     SqlFragment::new(concat!("(", is_overdue!("?", "?", "?"), ") is not true"));
 
 /// A comparison of due dates with a time.
@@ -113,6 +124,10 @@ pub(super) fn apply_filter(select: &mut Select<'_>, filter: &Filter) {
     if let Some(overdue) = filter.overdue {
         apply_overdue(select, filter, overdue);
     }
+    for (field, is_true) in &filter.extra {
+        let params = [&field.column, &field.column].map(|column| SqlParam::from_str(column));
+        select.and(if *is_true { &EXTRA_TRUE } else { &EXTRA_NOT_TRUE }, params);
+    }
     if let Some(category) = &filter.category {
         select.and(&CATEGORY, [SqlParam::from_display(category)]);
     }
@@ -155,7 +170,7 @@ fn apply_overdue(select: &mut Select<'_>, filter: &Filter, Overdue { is_overdue,
         return select.and(if is_overdue { &OVERDUE } else { &NOT_OVERDUE }, [SqlParam::from_display(now)]);
     }
     let [bound, now, zone] = overdue_params(now, filter.time_zone.as_deref());
-    let params = [bound, now.clone(), zone, now];
+    let params = [bound, now.clone(), zone, now.clone(), now];
     select.and(if is_overdue { &OVERDUE_IN_ZONE } else { &NOT_OVERDUE_IN_ZONE }, params);
 }
 

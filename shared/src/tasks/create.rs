@@ -3,13 +3,14 @@
 use super::answer::answer;
 use super::columns::{task_columns, written_columns};
 use super::due_date::DueDate;
+use super::extra::ExtraInput;
 use super::field_texts::unknown_time_zone;
 use super::input::NewTask;
 use super::model::{TASK, Task};
 use super::repository::UserTasks;
 use crate::db::{DbError, DbErrorKind, Rejection, SqlParam, cause_chain};
 use crate::input::{Failure, InvalidInput};
-use crate::output::Written;
+use crate::output::{Written, to_json};
 use crate::scope::{
     IdempotencyKey, Insert, KeyedInsert, KeyedRequest, Read, StartStatement, StoreError, StoredAnswer, keyed_sql,
 };
@@ -22,10 +23,10 @@ macro_rules! create {
             $name,
             concat!(
                 "\
-insert into tasks (user_id, title, description, completed, priority, due_date, due_date_marker, due_is_date, tags, category, recurrence, time_zone, idempotency_key",
+insert into tasks (user_id, title, description, completed, priority, due_date, due_date_marker, due_is_date, tags, category, recurrence, time_zone, extra_input, idempotency_key",
                 $id_column,
                 ")
-select $1, $3, $4, $5, $6, $7, case when $8::boolean <> (pg_typeof((null::tasks).due_date) = 'timestamp'::regtype) then $9::timestamp end, tasks_api.flag_for($10::boolean, (null::tasks).due_is_date), tasks_api.tags_for($11::text[], (null::tasks).tags), tasks_api.label_for($12::text, (null::tasks).category), tasks_api.label_for($13::text, (null::tasks).recurrence), tasks_api.zone_for($14::text, (null::tasks).time_zone), $15",
+select $1, $3, $4, $5, $6, $7, case when $8::boolean <> (pg_typeof((null::tasks).due_date) = 'timestamp'::regtype) then $9::timestamp end, tasks_api.flag_for($10::boolean, (null::tasks).due_is_date), tasks_api.tags_for($11::text[], (null::tasks).tags), tasks_api.label_for($12::text, (null::tasks).category), tasks_api.label_for($13::text, (null::tasks).recurrence), tasks_api.zone_for($14::text, (null::tasks).time_zone), $15::jsonb, $16",
                 $id_value,
                 "
 where not exists (select from tasks_api.task_fences where attempt = $2)
@@ -48,10 +49,10 @@ macro_rules! keyed_create {
                 concat!(
                     "\
 changed as (
-insert into tasks (user_id, title, description, completed, priority, due_date, due_date_marker, due_is_date, tags, category, recurrence, time_zone",
+insert into tasks (user_id, title, description, completed, priority, due_date, due_date_marker, due_is_date, tags, category, recurrence, time_zone, extra_input",
                     $id_column,
                     ")
-select $1, $6, $7, $8, $9, $10, case when $11::boolean <> (pg_typeof((null::tasks).due_date) = 'timestamp'::regtype) then $12::timestamp end, tasks_api.flag_for($13::boolean, (null::tasks).due_is_date), tasks_api.tags_for($14::text[], (null::tasks).tags), tasks_api.label_for($15::text, (null::tasks).category), tasks_api.label_for($16::text, (null::tasks).recurrence), tasks_api.zone_for($17::text, (null::tasks).time_zone)",
+select $1, $6, $7, $8, $9, $10, case when $11::boolean <> (pg_typeof((null::tasks).due_date) = 'timestamp'::regtype) then $12::timestamp end, tasks_api.flag_for($13::boolean, (null::tasks).due_is_date), tasks_api.tags_for($14::text[], (null::tasks).tags), tasks_api.label_for($15::text, (null::tasks).category), tasks_api.label_for($16::text, (null::tasks).recurrence), tasks_api.zone_for($17::text, (null::tasks).time_zone), $18::jsonb",
                     $id_value,
                     "
 where not exists (select from prior)
@@ -67,9 +68,9 @@ returning id::text as task_id, ",
 }
 
 static CREATE: Insert = create!("create", "", "");
-static CREATE_WITH_ID: Insert = create!("create with id", ", id", ", $16");
+static CREATE_WITH_ID: Insert = create!("create with id", ", id", ", $17");
 static KEYED_CREATE: KeyedInsert = keyed_create!("keyed create", "", "");
-static KEYED_CREATE_WITH_ID: KeyedInsert = keyed_create!("keyed create with id", ", id", ", $18");
+static KEYED_CREATE_WITH_ID: KeyedInsert = keyed_create!("keyed create with id", ", id", ", $19");
 
 /// Fails as each statement about the user does, if it does.
 static USER: Read = Read::new("user", "select from tasks where user_id = $1 limit 0");
@@ -158,6 +159,7 @@ fn columns(new: &NewTask) -> Vec<Option<Vec<SqlParam<'_>>>> {
         new.category.as_deref().map(|category| vec![SqlParam::from_str(category)]),
         new.recurrence.as_deref().map(|rule| vec![SqlParam::from_str(rule)]),
         new.time_zone.as_deref().map(|zone| vec![SqlParam::from_str(zone)]),
+        ExtraInput::of_new(&new.extra).map(|extra| vec![SqlParam::from_display(to_json(&extra))]),
     ]
 }
 

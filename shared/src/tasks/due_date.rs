@@ -134,6 +134,7 @@ mod tests {
         instant_due_dates: false,
         fields: &[],
         tags: TagsForm::Names,
+        extra: &[],
     };
     const INSTANTS: JsonFormat = JsonFormat { instant_due_dates: true, ..FORMAT };
 

@@ -7,15 +7,14 @@ use super::rules::TASK_TIME_ZONE_RULE;
 use super::spellings::Spellings;
 use crate::db::{DbError, DbErrorKind, Rejection};
 use crate::input::{Failure, InvalidInput};
-use crate::scope::StoreError;
+use crate::scope::{FieldText, StoreError};
 
-/// Columns with their texts. `None` is null, no change, or a value that is no text.
-pub(super) type FieldTexts<'a> = [(&'static str, Option<&'a str>); 9];
+pub(super) type FieldTexts<'a> = Vec<FieldText<'a>>;
 
 impl NewTask {
     pub(super) fn field_texts(&self) -> FieldTexts<'_> {
-        [
-            ("title", Some(&self.title)),
+        let fields = [
+            ("title", Some(self.title.as_str())),
             ("description", self.description.as_deref()),
             ("completed", None),
             ("priority", self.priority),
@@ -24,13 +23,14 @@ impl NewTask {
             ("category", self.category.as_deref()),
             ("recurrence", self.recurrence.as_deref()),
             ("time_zone", self.time_zone.as_deref()),
-        ]
+        ];
+        fields.into_iter().map(|(column, text)| FieldText::new(column, text)).chain(self.extra.field_texts()).collect()
     }
 }
 
 impl TaskChange {
     pub(super) fn field_texts(&self) -> FieldTexts<'_> {
-        [
+        let fields = [
             ("title", self.title.as_deref()),
             ("description", self.description.as_ref().and_then(Option::as_deref)),
             ("completed", None),
@@ -40,7 +40,8 @@ impl TaskChange {
             ("category", self.category.as_ref().and_then(Option::as_deref)),
             ("recurrence", self.recurrence.as_ref().and_then(text)),
             ("time_zone", self.time_zone.as_ref().and_then(text)),
-        ]
+        ];
+        fields.into_iter().map(|(column, text)| FieldText::new(column, text)).chain(self.extra.field_texts()).collect()
     }
 }
 
@@ -51,10 +52,10 @@ fn text(spellings: &Spellings<Option<String>>) -> Option<&str> {
 
 /// The failure of a time zone that the server does not know, and which of the rows has it. Otherwise the error.
 pub(super) fn unknown_time_zone<'a>(
-    rows: &[impl AsRef<[(&'a str, Option<&'a str>)]>],
+    rows: &[impl AsRef<[FieldText<'a>]>],
     error: DbError,
 ) -> Result<(StoreError, usize), DbError> {
-    let zone = |row: &[(&str, Option<&'a str>)]| row.iter().find(|(name, _)| *name == "time_zone")?.1;
+    let zone = |row: &[FieldText<'a>]| row.iter().find(|field| field.column == "time_zone")?.text;
     let zones: Vec<(usize, &str)> =
         rows.iter().enumerate().filter_map(|(index, row)| Some((index, zone(row.as_ref())?))).collect();
     let named = zones.iter().find(|(_, zone)| zones.len() == 1 || error.names(zone));

@@ -2,8 +2,8 @@
 
 use super::due_date::DueDate;
 use super::rules::{priority_rule, time_rule};
-use crate::config::{ApiConfig, JsonFormat, Priorities};
-use crate::input::QueryReader;
+use crate::config::{ApiConfig, ExtraField, JsonFormat, Priorities};
+use crate::input::{QueryReader, camel_case};
 use crate::time::Timestamp;
 
 /// The conditions of a list. All that are present must hold.
@@ -30,6 +30,8 @@ pub(crate) struct Filter {
     /// The task has one of them, in any case. Sorted.
     pub(crate) tags: Vec<String>,
     pub(crate) category: Option<String>,
+    /// Members of the front end that are true, or are not.
+    pub(crate) extra: Vec<(&'static ExtraField, bool)>,
 }
 
 /// The condition that the due date is on one of the days from today on, on the user's clock.
@@ -63,8 +65,13 @@ impl Filter {
 
     /// Whether it has conditions that former versions of cursors do not know.
     pub(super) fn is_of_new_format(&self) -> bool {
-        let Self { due_from, due_to, due_days, tags, category, .. } = self;
-        due_from.is_some() || due_to.is_some() || due_days.is_some() || !tags.is_empty() || category.is_some()
+        let Self { due_from, due_to, due_days, tags, category, extra, .. } = self;
+        due_from.is_some()
+            || due_to.is_some()
+            || due_days.is_some()
+            || !tags.is_empty()
+            || category.is_some()
+            || !extra.is_empty()
     }
 }
 
@@ -105,6 +112,7 @@ pub(super) struct ListParameters {
     words: Option<Vec<String>>,
     tags: Option<Vec<String>>,
     category: Option<Option<String>>,
+    extra: Vec<(&'static ExtraField, Option<bool>)>,
 }
 
 impl ListParameters {
@@ -131,6 +139,7 @@ impl ListParameters {
             words: query.read(&["search", "q"], SEARCH_RULE, parse_words),
             tags: tags(query),
             category: query.read(&["category"], CATEGORY_RULE, parse_category),
+            extra: extra(query, config.json),
             sort: query.read(&["sort", "sort_by", "sortBy"], SORT_RULE, parse_sort),
             order: query.read(
                 &["order", "sort_order", "sortOrder", "sort_direction", "sortDirection"],
@@ -156,6 +165,7 @@ impl ListParameters {
             words: self.words.unwrap_or_default(),
             tags: self.tags.unwrap_or_default(),
             category: self.category.flatten(),
+            extra: self.extra.into_iter().filter_map(|(field, value)| Some((field, value?))).collect(),
         }
     }
 
@@ -182,6 +192,10 @@ impl ListParameters {
             && agrees(self.words.as_ref(), &filter.words)
             && agrees(self.tags.as_ref(), &filter.tags)
             && agrees(self.category.as_ref(), &filter.category)
+            && self.extra.iter().all(|(field, value)| {
+                let of_filter = filter.extra.iter().find(|(filtered, _)| filtered == field);
+                *value == of_filter.map(|(_, value)| *value)
+            })
     }
 }
 
@@ -205,6 +219,7 @@ impl Filter {
         ]
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)))
+        .chain(self.extra.iter().map(|(field, value)| (&*field.member, value.to_string())))
     }
 
     /// The filter of these parameters at the time `now`, by the rules for those of a request. `None` if one breaks them.
@@ -213,10 +228,12 @@ impl Filter {
         now: Option<Timestamp>,
         config: &ApiConfig,
     ) -> Option<Self> {
+        let count = parameters.len();
         let mut reader = QueryReader::from_pairs(parameters);
         let parameters = ListParameters::read(&mut reader, config);
         let mut filter = reader.finish(parameters.into_filter(config)).ok()?;
-        if filter.now().is_some() != now.is_some() {
+        // A member that the setting had when the cursor was made is not a condition any more.
+        if filter.now().is_some() != now.is_some() || filter.to_parameters().count() != count {
             return None;
         }
         if let Some(now) = now {
@@ -278,6 +295,65 @@ fn tags(query: &mut QueryReader) -> Option<Vec<String>> {
         query.fail("tag", TAGS_RULE);
     }
     Some(names)
+}
+
+/// The names of parameters, which members of the front end do not take.
+const PARAMETERS: [&str; 44] = [
+    "status",
+    "completed",
+    "priority",
+    "due_before",
+    "dueBefore",
+    "due_after",
+    "dueAfter",
+    "due_from",
+    "dueFrom",
+    "due_date_from",
+    "dueDateFrom",
+    "due_to",
+    "dueTo",
+    "due_date_to",
+    "dueDateTo",
+    "due",
+    "overdue",
+    "tz",
+    "search",
+    "q",
+    "tag",
+    "tags",
+    "tags[]",
+    "category",
+    "sort",
+    "sort_by",
+    "sortBy",
+    "order",
+    "sort_order",
+    "sortOrder",
+    "sort_direction",
+    "sortDirection",
+    "limit",
+    "per_page",
+    "perPage",
+    "page_size",
+    "pageSize",
+    "offset",
+    "skip",
+    "page",
+    "cursor",
+    "since",
+    "format",
+    "now",
+];
+
+/// The inner `None` is `all`. A value that is neither true nor false fails: there is no other condition on such a member.
+fn extra(query: &mut QueryReader, format: JsonFormat) -> Vec<(&'static ExtraField, Option<bool>)> {
+    let mut conditions = Vec::new();
+    for field in format.extra.iter().filter(|field| !PARAMETERS.contains(&&*field.member)) {
+        let names = [&*field.member, &camel_case(&field.member)];
+        let value = query.read(&names, &format!("{} must be true, false or all", field.member), parse_completed);
+        conditions.extend(value.map(|value| (field, value)));
+    }
+    conditions
 }
 
 /// The longest name of a tag and of a category, in Unicode code points. Other back ends may allow more than this one.

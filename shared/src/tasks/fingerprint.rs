@@ -6,6 +6,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::due_date::DueDate;
+use super::extra::ExtraInput;
 use super::input::{Completion, NewTask, TaskChange};
 use super::model::TaskId;
 use super::spellings::Spellings;
@@ -48,6 +49,7 @@ impl Serialize for NewTask {
         serialize_given(&mut map, "category", self.category.as_ref())?;
         serialize_given(&mut map, "recurrence", self.recurrence.as_ref())?;
         serialize_given(&mut map, "time_zone", self.time_zone.as_ref())?;
+        serialize_given(&mut map, "extra", ExtraInput::of_new(&self.extra))?;
         map.end()
     }
 }
@@ -66,6 +68,7 @@ impl Fields for TaskChange {
         serialize_given(map, "category", self.category.as_ref())?;
         serialize_spellings(map, ["recurrence", "other_recurrence"], self.recurrence.as_ref(), |rule| rule)?;
         serialize_spellings(map, ["time_zone", "other_time_zone"], self.time_zone.as_ref(), |zone| zone)?;
+        serialize_given(map, "extra", ExtraInput::of_change(&self.extra))?;
         serialize_given(map, "expected_updated_at", self.expected_updated_at)?;
         // These fields are `None` above.
         self.invalid_values.iter().try_for_each(|value| map.serialize_entry(value.field(), value.text()))

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::completed::CompletedInput;
 use super::due_date::DueDateInput;
+use super::extra::{ExtraChanges, ExtraValues};
 use super::filter::parse_time_zone;
 use super::invalid_values::{InvalidValue, InvalidValues, is_none_word};
 use super::model::Task;
@@ -32,6 +33,7 @@ pub struct NewTask {
     /// In canonical form.
     pub(crate) recurrence: Option<String>,
     pub(crate) time_zone: Option<String>,
+    pub(crate) extra: ExtraValues,
 }
 
 /// The body of a change. An outer `None` leaves the field unchanged, an inner one clears it.
@@ -50,6 +52,7 @@ pub struct TaskChange {
     /// In canonical form.
     pub(crate) recurrence: Option<Spellings<Option<String>>>,
     pub(crate) time_zone: Option<Spellings<Option<String>>>,
+    pub(crate) extra: ExtraChanges,
     /// The `updated_at` of the task that the client has read; `None` accepts any.
     pub(crate) expected_updated_at: Option<Timestamp>,
     /// Fields that are not changed, because their values break rules. They are accepted if they are stored already: a
@@ -98,6 +101,7 @@ impl FromJson for NewTask {
             category,
             recurrence,
             time_zone,
+            extra: ExtraValues::read(object, config.json),
         };
         invalid_values.fail(object);
         new
@@ -121,6 +125,7 @@ impl FromJson for TaskChange {
             category: invalid_values.category(object),
             recurrence: recurrence(object),
             time_zone: time_zone(object),
+            extra: ExtraChanges::read(object, config.json),
             expected_updated_at: expected_updated_at(object),
             invalid_values: Vec::new(),
         };
@@ -156,6 +161,7 @@ impl TaskChange {
         category: None,
         recurrence: None,
         time_zone: None,
+        extra: ExtraChanges::NONE,
         expected_updated_at: None,
         invalid_values: Vec::new(),
     };
@@ -176,6 +182,7 @@ impl TaskChange {
             && self.category.is_none()
             && self.recurrence.is_none()
             && self.time_zone.is_none()
+            && self.extra.is_empty()
     }
 
     /// Whether what it writes depends on what is stored, so that a second execution can write something else.
@@ -185,6 +192,7 @@ impl TaskChange {
             || self.tags.as_ref().is_some_and(Spellings::differ)
             || self.recurrence.as_ref().is_some_and(Spellings::differ)
             || self.time_zone.as_ref().is_some_and(Spellings::differ)
+            || self.extra.depend_on_stored_values()
     }
 
     /// The failures of the values that break rules and are not what is stored.
@@ -210,6 +218,7 @@ impl TaskChange {
             && self.category.as_ref().is_none_or(|category| *category == task.category)
             && self.recurrence.as_ref().is_none_or(|recurrence| recurrence.value == task.recurrence)
             && self.time_zone.as_ref().is_none_or(|time_zone| time_zone.value == task.time_zone)
+            && self.extra.are_stored_in(&task.extra)
     }
 }
 
@@ -331,6 +340,7 @@ mod tests {
                 category: Some(None),
                 recurrence: Some(Spellings { value: None, otherwise: None }),
                 time_zone: Some(Spellings { value: None, otherwise: None }),
+                extra: ExtraChanges::NONE,
                 expected_updated_at: None,
                 invalid_values: Vec::new(),
             }

@@ -4,6 +4,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::completed::status_word;
 use super::derived::{TagsJson, serialize_fields};
+use super::extra;
 use super::model::{Task, TaskPage};
 use crate::config::JsonFormat;
 use crate::output::{EntityTag, Representation, Resource, to_json};
@@ -57,7 +58,7 @@ impl Serialize for TaskJson<'_> {
         map.serialize_entry("priority", &task.priority)?;
         let due_date = task.due_date.map(|due_date| due_date.to_json(*format));
         map.serialize_entry("due_date", &due_date)?;
-        map.serialize_entry("tags", &TagsJson(&task.tags, format.tags))?;
+        map.serialize_entry("tags", &TagsJson(task, format.tags))?;
         map.serialize_entry("category", &task.category)?;
         map.serialize_entry("status", status_word(task.completed))?;
         map.serialize_entry("completed_at", &task.completed_at)?;
@@ -69,6 +70,7 @@ impl Serialize for TaskJson<'_> {
         map.serialize_entry("created_at", &task.created_at)?;
         map.serialize_entry("updated_at", &task.updated_at)?;
         serialize_fields(&mut map, task, *format)?;
+        extra::serialize(&mut map, &task.extra, *format)?;
         if let Some(transaction) = &task.transaction {
             map.serialize_entry("txid", transaction)?;
         }
@@ -142,6 +144,7 @@ mod tests {
             time_zone: Some("Europe/Berlin".into()),
             recurrence_of: None,
             version: 7,
+            extra: serde_json::Map::new(),
             transaction: Some("731".into()),
         };
         let both = JsonFormat { list_object: true, camel_case_too: true, ..JsonFormat::default() };

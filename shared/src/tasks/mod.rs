@@ -14,6 +14,7 @@ mod cursor;
 mod delete;
 mod derived;
 mod due_date;
+mod extra;
 mod field_texts;
 mod filter;
 mod fingerprint;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use super::due_date::DueDate;
 use crate::db::RowId;
@@ -51,6 +52,8 @@ pub struct Task {
     pub updated_at: Timestamp,
     /// Counts the changes; maintained by the database. The entity tag of the task is made from it.
     pub version: i64,
+    /// The values of `TASK_EXTRA_FIELDS`, by column. Empty without that setting.
+    pub extra: Map<String, Value>,
     /// The number of the transaction that made the task what it is. Only known to a write. `None` also for a task that was
     /// written before the database recorded it.
     pub transaction: Option<String>,

@@ -11,10 +11,11 @@ macro_rules! is_floating {
     };
 }
 
-/// Whether a task is pending and its due date has passed: now, on the clock of a zone for floating due dates. A floating
-/// midnight is a date, which lasts until its end.
+/// Whether a task is pending and its due date has passed: now, for floating due dates on the clock of the task's own zone, or
+/// of the given one if it has none. A floating midnight is a date, which lasts until its end.
 ///
-/// The parameters are those of [`overdue_params`]; the second one occurs twice. The first lets an index bound what is read.
+/// The parameters are those of [`overdue_params`]; the second one occurs three times. The first lets an index bound what is
+/// read. The two zones are apart, so that PostgreSQL looks at the given one even if no row needs it.
 macro_rules! is_overdue {
     ($bound:literal, $now:literal, $zone:literal) => {
         concat!(
@@ -22,11 +23,13 @@ macro_rules! is_overdue {
             $bound,
             " and completed is not true and date_part('epoch', due_date) < case when ",
             is_floating!(),
-            " then date_part('epoch', ",
+            " then case when tasks_api.as_label(time_zone) is null then date_part('epoch', ",
             $now,
             "::timestamptz at time zone ",
             $zone,
-            "::text) \
+            "::text) else date_part('epoch', ",
+            $now,
+            "::timestamptz at time zone tasks_api.known_zone(tasks_api.as_label(time_zone))) end \
              - case when date_part('epoch', due_date) / 86400 = floor(date_part('epoch', due_date) / 86400) \
              then 86400 else 0 end \
              else date_part('epoch', ",

@@ -11,7 +11,7 @@ use super::tags;
 use crate::config::ApiConfig;
 use crate::db::SqlParam;
 use crate::input::{Failure, FromJson, InvalidInput, ObjectReader};
-use crate::scope::{StartStatement, StoreError, Versions, Write};
+use crate::scope::{FieldText, StartStatement, StoreError, Versions, Write};
 use crate::tags::TagName;
 
 /// The body of a request that adds tags to a task.
@@ -163,7 +163,7 @@ impl UserTasks<'_> {
     ) -> Result<Task, StoreError> {
         let precondition = Precondition { versions, updated_at: None };
         let params = vec![SqlParam::from_display(id), tags];
-        self.change([plain, conditional], params, &precondition, &[("tags", None)], is_changed).await
+        self.change([plain, conditional], params, &precondition, &[FieldText::new("tags", None)], is_changed).await
     }
 }
 

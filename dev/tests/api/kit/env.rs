@@ -7,7 +7,7 @@ use dev::testing::client::{ApiClient, TestUser};
 use dev::testing::fault_proxy::FaultProxy;
 use dev::testing::stack::{Settings, Stack};
 
-use super::contract::check_contract;
+use super::contract::{check_contract, check_contract_with_extra};
 use super::schema;
 
 /// A stack and a client that checks every response against `openapi.yaml`.
@@ -40,7 +40,13 @@ pub(crate) fn api_with(variables: &[(&str, &str)]) -> Api {
         let settings = variables.iter().fold(settings, |settings, (name, value)| settings.with(name, value));
         Arc::new(Stack::start(with_auth_mode(settings)).unwrap_or_else(|error| panic!("{error}")))
     });
-    Api::from_stack(Arc::clone(stack))
+    let api = Api::from_stack(Arc::clone(stack));
+    if has_extra(variables) { api.with_extra() } else { api }
+}
+
+/// Whether tasks have further members.
+fn has_extra(variables: &[(&str, &str)]) -> bool {
+    variables.iter().any(|(name, _)| *name == "TASK_EXTRA_FIELDS")
 }
 
 /// With the variable `AUTH_MODE` of the tests. With `AUTH_MODE=password`, all tokens can be revoked.
@@ -69,13 +75,20 @@ impl Api {
     /// Starts a stack for one test, on the database at this URL.
     pub(crate) async fn start(database_url: &str, variables: &[(&str, &str)]) -> Self {
         let settings = Settings::new().with_database(database_url);
-        Self::start_with(variables.iter().fold(settings, |settings, (name, value)| settings.with(name, value))).await
+        let settings = variables.iter().fold(settings, |settings, (name, value)| settings.with(name, value));
+        let api = Self::start_with(settings).await;
+        if has_extra(variables) { api.with_extra() } else { api }
     }
 
     /// Starts a stack for one test with these settings.
     pub(crate) async fn start_with(settings: Settings) -> Self {
         let stack = Stack::start_async(with_auth_mode(settings)).await;
         Self::from_stack(Arc::new(stack.unwrap_or_else(|error| panic!("{error}"))))
+    }
+
+    fn with_extra(self) -> Self {
+        let client = ApiClient::new(self.stack.base_url()).with_check(check_contract_with_extra);
+        Self { client, ..self }
     }
 
     pub(crate) fn stack(&self) -> &Stack {

@@ -127,9 +127,12 @@ impl Operation {
 fn change_of_short_form(object: &mut ObjectReader<'_>, config: &ApiConfig) -> Option<TaskWrite> {
     const MEMBERS: [&str; 8] =
         ["completed", "status", "priority", "tags", "tag_ids", "category", "recurrence_rule", "time_zone"];
+    let own = config.json.extra.iter().map(|field| &*field.member);
+    let names = MEMBERS.into_iter().chain(own.clone());
     let members: Map<String, Value> =
-        MEMBERS.into_iter().filter_map(|name| Some((name.to_owned(), object.member(name)?.clone()))).collect();
-    if members.values().all(Value::is_null) {
+        names.filter_map(|name| Some((name.to_owned(), object.member(name)?.clone()))).collect();
+    // Null clears a member of the front end, and is nothing to do for all tasks otherwise.
+    if members.values().all(Value::is_null) && !own.clone().any(|name| members.contains_key(name)) {
         object.fail_object(
             "at least one of completed, status, priority, tags, category, recurrence_rule, time_zone and delete must be given",
         );

@@ -187,6 +187,7 @@ fn change_new(new: &mut NewTask, expected: Expected, change: Change) -> Result<(
     new.category = change.category.unwrap_or(new.category.take());
     new.recurrence = change.recurrence.map_or(new.recurrence.take(), |rule| rule.value.or(rule.otherwise));
     new.time_zone = change.time_zone.map_or(new.time_zone.take(), |zone| zone.value.or(zone.otherwise));
+    new.extra.change(change.extra);
     Ok(())
 }
 
@@ -248,6 +249,7 @@ impl Change {
                 change.category = later.category.or(change.category.take());
                 change.recurrence = later.recurrence.or(change.recurrence.take());
                 change.time_zone = later.time_zone.or(change.time_zone.take());
+                change.extra.add(later.extra);
             }
         }
         Ok(())

@@ -18,6 +18,8 @@ use crate::tasks::input::{NewTask, TaskChange};
 /// `$6` are the ids of tasks, also those that clients have chosen, and `$7` the [`Item`]s. `$8` to `$10` are the due dates,
 /// their other spellings and the expected times. All have an element for each write. `$11`: whether nothing is done if one
 /// write fails. `$12`: whether anything is done at all. `$13`: whether the key is stored even if nothing is written.
+///
+/// In the update, the columns of `verdict` have its name before them: the table may have columns of the same names.
 macro_rules! decide_and_change {
     () => {
         concat!(
@@ -91,13 +93,13 @@ item as (
             "    from verdict
     where user_id = $1
       and id = any ($6)
-      and array_position($6, id) = n
-      and kind = 'change'
-      and problem is null
+      and array_position($6, id) = verdict.n
+      and verdict.kind = 'change'
+      and verdict.problem is null
       and (select is_open from gate)
       and not exists (select from prior)
       and not exists (select from tasks_api.task_fences where attempt = $2)
-    returning n as written_n, ",
+    returning verdict.n as written_n, ",
             answer!(),
             " as task
 ), deleted as (
@@ -122,10 +124,10 @@ macro_rules! create {
 created as (
 insert into tasks (user_id, ",
             $id_column,
-            "title, description, completed, priority, due_date, due_date_marker, due_is_date, tags, category, recurrence, time_zone, idempotency_key)
+            "title, description, completed, priority, due_date, due_date_marker, due_is_date, tags, category, recurrence, time_zone, extra_input, idempotency_key)
 select $1, ",
             $id_value,
-            "new_title, new_description, new_completed, new_priority, new_due_date, case when is_floating <> (pg_typeof(new_due_date) = 'timestamp'::regtype) then marker end, inserted_is_date, inserted_tags, inserted_category, inserted_recurrence, inserted_time_zone, row_key
+            "new_title, new_description, new_completed, new_priority, new_due_date, case when is_floating <> (pg_typeof(new_due_date) = 'timestamp'::regtype) then marker end, inserted_is_date, inserted_tags, inserted_category, inserted_recurrence, inserted_time_zone, new_extra, row_key
 from verdict
 where kind = 'create'
   and columns = 0
@@ -337,6 +339,7 @@ fn columns_left_out(new: &NewTask, has_ids: bool) -> Vec<bool> {
         new.category.is_some(),
         new.recurrence.is_some(),
         new.time_zone.is_some(),
+        !new.extra.is_empty(),
         true,
     ];
     id.into_iter().chain(is_given).map(|is_given| !is_given).collect()

@@ -26,7 +26,7 @@ macro_rules! tasks_of {
     ($query:literal) => {
         concat!(
             "select ",
-            task_columns!(),
+            task_columns!($query),
             ", 2 as kind, changed_in::text::bigint as transaction, null::text as task_id, \
              null::text, null::text, null::bigint, null::boolean
 from ",

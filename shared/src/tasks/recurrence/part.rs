@@ -252,4 +252,57 @@ mod tests {
             assert_eq!(Recurrence::parse(&text), Ok(rule), "{text}");
         }
     }
+
+    /// As the fuzz target `recurrence`, with texts from a fixed seed: pieces of rules with damaged bytes.
+    #[test]
+    fn any_text_has_a_stable_canonical_form_or_none() {
+        const PIECES: [&str; 26] = [
+            "RRULE:",
+            "FREQ=",
+            "DAILY",
+            "weekly",
+            "MONTHLY",
+            "YEARLY",
+            ";",
+            "INTERVAL=",
+            "BYDAY=",
+            "MO,WE",
+            "su",
+            ",",
+            "BYMONTHDAY=",
+            "-1",
+            "31",
+            "COUNT=",
+            "999",
+            "UNTIL=",
+            "20261231",
+            "T170000",
+            "Z",
+            "2026-12-31T17:00:00.999+02:00",
+            "WKST=",
+            "=",
+            " ",
+            "\u{e9}\u{0}",
+        ];
+        let mut random = fastrand::Rng::with_seed(2);
+        let mut rules = 0;
+        for _ in 0..200_000 {
+            let mut text = String::from(
+                *random.choice(&["", "FREQ=DAILY", "FREQ=WEEKLY;", "FREQ=MONTHLY;INTERVAL=2;"]).expect("a start"),
+            );
+            (0..random.usize(0..6)).for_each(|_| text += random.choice(PIECES).expect("a piece"));
+            if random.bool() && !text.is_empty() {
+                let mut bytes = text.into_bytes();
+                let at = random.usize(..bytes.len());
+                bytes[at] = random.u8(..);
+                text = String::from_utf8_lossy(&bytes).into_owned();
+            }
+            let Ok(rule) = Recurrence::parse(&text) else { continue };
+            let canonical = rule.to_string();
+            assert!(canonical.len() <= 100 && canonical.is_ascii(), "{text:?}: {canonical:?}");
+            assert_eq!(Recurrence::parse(&canonical), Ok(rule), "{text:?}");
+            rules += 1;
+        }
+        assert!(rules > 10_000, "{rules}");
+    }
 }
