@@ -98,4 +98,5 @@ bench: programs ## compare the deployed functions with others that do less; BENC
 
 .PHONY: programs
 programs:
+	@test -e $(PROGRAMS)/dev || echo "The first build compiles all dependencies, which takes some minutes." >&2
 	@$(CARGO) build --workspace $(FEATURES)

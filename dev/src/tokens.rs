@@ -1,4 +1,4 @@
-//! JWTs signed with HS256, like those that applications with Better Auth issue.
+//! JWTs signed with HS256, like those that applications with Better Auth issue, and those that the API signs itself.
 
 use std::io::Write;
 use std::path::Path;
@@ -21,9 +21,19 @@ pub fn mint(secret: &str, user_id: &str) -> String {
     mint_claims(secret, &header(), &claims(user_id, DEFAULT_LIFETIME))
 }
 
+/// A token as the API signs it at sign-in. It is valid until `token_id` is revoked, or the user gets another version.
+pub fn mint_revocable(secret: &str, user_id: &str, token_id: &str, version: u32) -> String {
+    let mut claims = claims(user_id, DEFAULT_LIFETIME);
+    (claims["jti"], claims["ver"]) = (token_id.into(), version.into());
+    mint_claims(secret, &header(), &claims)
+}
+
 /// A token that the local stack accepts with these settings, which expires after `lifetime` seconds.
 pub fn mint_for(environment: &Environment, secret: &str, user_id: &str, lifetime: u64) -> String {
     let mut claims = claims(user_id, lifetime);
+    if has_mode(environment, "password") {
+        (claims["jti"], claims["ver"]) = (letters_and_digits(22).into(), 0.into());
+    }
     for (claim, setting) in [("iss", "JWT_ISSUER"), ("aud", "JWT_AUDIENCE")] {
         // The setting is a list of accepted values. The token needs one of them.
         let accepted = environment.get(setting).unwrap_or_default();
@@ -37,9 +47,14 @@ pub fn mint_for(environment: &Environment, secret: &str, user_id: &str, lifetime
 /// Whether the functions accept HS256 with these settings. If not, only Better Auth can issue tokens.
 pub(crate) fn are_accepted(environment: &Environment) -> bool {
     match environment.get("AUTH_MODE") {
-        Some(modes) => modes.split(',').any(|mode| mode.trim() == "hs256"),
+        Some(_) => ["hs256", "password"].iter().any(|mode| has_mode(environment, mode)),
         None => ["BETTER_AUTH_URL", "JWKS_URL", "JWKS_JSON"].iter().all(|name| environment.get(name).is_none()),
     }
+}
+
+/// Whether `AUTH_MODE` contains this mode.
+pub(crate) fn has_mode(environment: &Environment, mode: &str) -> bool {
+    environment.get("AUTH_MODE").is_some_and(|modes| modes.split(',').any(|listed| listed.trim() == mode))
 }
 
 fn header() -> Value {
@@ -72,12 +87,18 @@ pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// `BETTER_AUTH_SECRET`, or a secret that is made once for this workspace, so that tokens stay valid after a restart.
+/// The secret of the settings that signs tokens: `AUTH_TOKEN_SECRET` if the functions sign them, else `BETTER_AUTH_SECRET`.
+pub(crate) fn given_secret(environment: &Environment) -> Option<String> {
+    let own = environment.get("AUTH_TOKEN_SECRET").filter(|_| has_mode(environment, "password"));
+    own.or_else(|| environment.get("BETTER_AUTH_SECRET"))
+}
+
+/// [`given_secret`], or a secret that is made once for this workspace, so that tokens stay valid after a restart.
 ///
 /// # Errors
 /// `.local/secret` can be neither read nor written.
 pub fn secret(environment: &Environment) -> Result<String, WorkspaceError> {
-    match environment.get("BETTER_AUTH_SECRET") {
+    match given_secret(environment) {
         Some(secret) => Ok(secret),
         None => kept_secret(&local()?.join("secret")),
     }
@@ -135,6 +156,20 @@ mod tests {
         let claims: Value = serde_json::from_slice(&claims).expect("JSON");
         assert_eq!((&claims["iss"], &claims["aud"]), (&json!("one"), &Value::Null));
         assert!(are_accepted(&Environment::default()) && !are_accepted(&environment));
+    }
+
+    #[test]
+    fn local_token_can_be_revoked_in_mode_password() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = "AUTH_MODE=jwks, password\nBETTER_AUTH_SECRET=shared\nAUTH_TOKEN_SECRET=own\n";
+        std::fs::write(folder.path().join(".env"), settings).expect("a file");
+        let environment = Environment::read(folder.path()).expect("settings");
+        assert!(are_accepted(&environment));
+        assert_eq!(secret(&environment).expect("a secret"), "own");
+        let token = mint_for(&environment, "own", "ada", 60);
+        let claims = token.split('.').nth(1).and_then(|part| BASE64_URL_SAFE_NO_PAD.decode(part).ok()).expect("claims");
+        let claims: Value = serde_json::from_slice(&claims).expect("JSON");
+        assert_eq!((claims["jti"].as_str().map(str::len), &claims["ver"]), (Some(22), &json!(0)));
     }
 
     #[test]

@@ -39,8 +39,14 @@ enum Command {
     Verify,
     /// Make every client fetch all tasks again; after a restore, before the functions get requests
     NewEpoch,
-    /// Delete expired idempotency keys, records of deleted tasks, and fences
+    /// Delete what has expired: idempotency keys, records of deleted tasks, fences, revoked tokens, reset codes, and counts of
+    /// sign-in attempts
     CleanUp,
+    /// Print a code with which a user who has forgotten the password can sign in once, within 30 minutes
+    ResetPassword {
+        /// The e-mail address of the user
+        email: String,
+    },
 }
 
 /// Executes the command of the arguments, prints what it did to standard output or one sentence to standard error, and
@@ -87,6 +93,9 @@ async fn execute(
         }
         Command::NewEpoch => print_new_epoch(&commands::new_epoch(database_url).await?),
         Command::CleanUp => println!("{}", commands::clean_up(database_url).await?),
+        Command::ResetPassword { email } => {
+            println!("{}", commands::reset_password(database_url, options, &email).await?);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -41,7 +41,7 @@ pub enum MigrateError {
     #[error(
         "Sign-in keeps its users in a table, and this database has neither \"user\" nor users: run Better Auth's migration \
          first (npx @better-auth/cli migrate), or set AUTH_USER_TABLE to the table's name (for Neon Auth, neon_auth.user), \
-         or to none for no foreign key"
+         or to none for no foreign key. If users sign up at this API (AUTH_MODE=password), AUTH_USER_TABLE=own makes the table"
     )]
     NoUserTable,
 
@@ -101,6 +101,25 @@ pub enum MigrateError {
     /// The database has no epoch that could be renewed.
     #[error("This database does not record changes of tasks yet, so there is no epoch to renew: run migrate up")]
     NoEpoch,
+
+    /// Users do not sign in at this API, so there is no password to reset.
+    #[error("There are no passwords here to reset: {reason}")]
+    NoPasswords {
+        /// Why, as a sentence.
+        reason: String,
+    },
+
+    /// The database lacks the table of codes.
+    #[error("This database has no table for the code yet: run migrate up")]
+    NoResetCodes,
+
+    /// No user has the e-mail address.
+    #[error("No user has this e-mail address")]
+    UnknownUser,
+
+    /// Several users have the e-mail address, and none of them exactly.
+    #[error("Several users have this e-mail address in upper and lower case: give it exactly as it is stored")]
+    AmbiguousUser,
 
     /// The owner of the database has to change the table `tasks` before it can be adopted.
     #[error(

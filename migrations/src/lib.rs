@@ -16,12 +16,13 @@
 //! |---|---|
 //! | [`command_line`] | the program `migrate` at a terminal |
 //! | [`settings`] | reads the settings from the environment |
-//! | `commands` | [`up`], [`down`], [`plan`], [`status`], [`verify`], [`new_epoch`], [`clean_up`] |
+//! | `commands` | [`up`], [`down`], [`plan`], [`status`], [`verify`], [`new_epoch`], [`clean_up`], [`reset_password`] |
 //! | `proof` | tries what the functions do, and compares what they show with what the tables hold |
 //! | `notes` | what `verify` tells besides differences |
 //! | `adoption` | adopts a table of another back end, and undoes that |
 //! | `runner` | applies and reverts single migrations |
 //! | `connection` | opens sessions, and lets one program migrate at a time |
+//! | `own_users` | the table of users where this API signs them up and in |
 //! | `task_table` | refuses an empty table `tasks` beside a full one of another name |
 //! | `user_table` | chooses the table that `tasks.user_id` references |
 //! | `history` | which migrations a database has |
@@ -43,6 +44,7 @@ mod lock_budget;
 mod migration;
 mod notes;
 mod options;
+mod own_users;
 mod proof;
 mod report;
 mod runner;
@@ -53,8 +55,8 @@ mod task_table;
 mod user_table;
 
 pub use commands::{
-    CleanUp, MigrationStatus, NewEpoch, Plan, PlannedChange, State, Verification, clean_up, down, down_discarding_data,
-    new_epoch, plan, status, up, up_with_lock_timeout, verify, verify_functions,
+    CleanUp, MigrationStatus, NewEpoch, PasswordReset, Plan, PlannedChange, State, Verification, clean_up, down,
+    down_discarding_data, new_epoch, plan, reset_password, status, up, up_with_lock_timeout, verify, verify_functions,
 };
 pub use error::MigrateError;
 pub use migration::Migration;

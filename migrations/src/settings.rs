@@ -9,7 +9,7 @@ use crate::options::{Functions, Options};
 pub struct Settings {
     /// `DATABASE_URL_UNPOOLED`, else `DATABASE_URL`. A pooler keeps neither locks nor settings between statements.
     pub database_url: String,
-    /// `AUTH_USER_TABLE` and `TASK_TABLE`.
+    /// `AUTH_USER_TABLE`, `TASK_TABLE`, `TASK_PRIORITIES` and `AUTH_MODE`.
     pub options: Options,
     /// `DATABASE_URL`, else `DATABASE_URL_UNPOOLED`, and all other variables.
     pub functions: Functions,
@@ -34,6 +34,7 @@ impl Settings {
             task_table: variable("TASK_TABLE")?,
             task_priorities: variable("TASK_PRIORITIES")?,
             task_extra_fields: variable("TASK_EXTRA_FIELDS")?,
+            auth_mode: variable("AUTH_MODE")?,
         };
         Ok(Self { database_url, options, functions })
     }

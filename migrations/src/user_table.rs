@@ -8,6 +8,9 @@ use crate::schema::catalog::{TasksTable, UserTable};
 /// The value of `AUTH_USER_TABLE` that means no foreign key.
 pub(crate) const NO_USER_TABLE: &str = "none";
 
+/// The value of `AUTH_USER_TABLE` that means a table `users` whose users sign in at this API. It is made in a new database.
+pub(crate) const OWN_USER_TABLE: &str = "own";
+
 /// The default of Better Auth comes first: a database may still have an older `users` beside it. Then its plural, Neon's
 /// managed Better Auth, and Prisma's models.
 const USUAL_NAMES: [&str; 4] = ["\"user\"", "users", "neon_auth.\"user\"", "\"User\""];
@@ -28,6 +31,7 @@ pub(crate) async fn choose(
     match auth_user_table.map(str::trim).filter(|name| !name.is_empty()) {
         Some(name) if name.eq_ignore_ascii_case(NO_USER_TABLE) => Ok(None),
         Some(name) => {
+            let name = if name == OWN_USER_TABLE { "users" } else { name };
             let found = find(database, name).await?;
             found.map(Some).ok_or_else(|| MigrateError::UnknownUserTable { name: name.to_owned() })
         }

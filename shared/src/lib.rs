@@ -5,6 +5,7 @@
 //!   http     events, requests, responses, problem documents
 //!     tasks  a noun: its model, its input, its JSON and its SQL. The next noun is a module of the same shape
 //!      tags  another noun
+//!   accounts   sign-up, sign-in and passwords, where no Better Auth does that
 //!       scope      one verified user: the only maker of statements about a user's rows
 //!         auth     from an Authorization header to a verified user
 //!         db       the one connection: the only module that names the driver
@@ -27,7 +28,7 @@
 //! fn owner(user: &shared::VerifiedUser) -> &str { user.id() }
 //! ```
 //! ```compile_fail,E0451
-//! fn owner() -> shared::VerifiedUser { shared::VerifiedUser { id: String::new() } }
+//! fn owner() -> shared::VerifiedUser { shared::VerifiedUser { id: String::new(), token: None } }
 //! ```
 //! ```
 //! async fn all(user: shared::UserScope, query: shared::ListQuery) { let _ = user.tasks().list(&query).await; }
@@ -45,6 +46,7 @@
 //! fn from_json(body: &str) -> shared::VerifiedUser { serde_json::from_str(body).unwrap() }
 //! ```
 
+mod accounts;
 mod auth;
 mod config;
 mod db;
@@ -63,14 +65,21 @@ mod tasks;
 mod time;
 mod tls;
 
-pub use auth::VerifiedUser;
-pub use config::{ApiConfig, Config, ExtraField, InputLimits, JsonFormat, Priorities, StartError, TagsForm, TaskField};
+pub use accounts::{
+    Account, AccountError, Accounts, ClientAddress, Credentials, Done, NewAccount, OwnAccount, PasswordChange,
+    PasswordConfirmation, SignedIn,
+};
+pub use auth::{RevocableToken, VerifiedUser};
+pub use config::{
+    AddressBlock, ApiConfig, Config, ExtraField, InputLimits, JsonFormat, PasswordConfig, PasswordScheme, Priorities, StartError,
+    TagsForm, TaskField,
+};
 pub use db::{DbError, Readiness, RowId};
 pub use http::{ApiError, OperatorAction, RefusedOperation, Request, Response, bulk, response, routes};
 pub use input::{Failure, FromJson, FromPath, FromQuery, InvalidInput, InvalidQuery, ObjectReader, QueryReader};
 pub use noun::Noun;
 pub use output::{EntityTag, Representation, Resource, Written};
-pub use runtime::{serve, serve_public};
+pub use runtime::{serve, serve_accounts, serve_own_account, serve_public};
 pub use scope::{BulkOutcome, OperationFailure, OperationOutcome, ShortForm};
 pub use scope::{IdempotencyKey, StartStatement, StoreError, UserScope, Versions};
 pub use tags::{NewTag, SavedTag, Tag, TagChange, TagList, TagName, UserTags};

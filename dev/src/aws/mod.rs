@@ -1,5 +1,6 @@
 //! AWS on this machine: API Gateway between a client and a function, and Lambda around the function.
 
+mod conditions;
 pub mod cors;
 pub(crate) mod event;
 pub(crate) mod gateway;

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use serde_norway::Value;
 
+use super::conditions;
 use super::cors::{Cors, parse_origins};
 use super::routes::Route;
 
 /// What defines the behaviour of the deployed API.
 #[derive(Debug)]
 pub struct Template {
-    /// The functions that have a route, by name.
+    /// The functions that have a route and are deployed with these parameters, by name.
     pub functions: Vec<Function>,
     /// Every route of every function.
     pub routes: Vec<Route>,
@@ -74,6 +75,9 @@ impl Template {
         let global = at(&document, &["Globals", "Function"]);
         let (mut functions, mut routes, mut cors) = (BTreeMap::new(), Vec::new(), None);
         for (name, resource) in entries(document.get("Resources")) {
+            if !parameters.is_deployed(&document, name, resource)? {
+                continue;
+            }
             let properties = resource.get("Properties").unwrap_or(&Value::Null);
             match resource.get("Type").and_then(Value::as_str) {
                 Some("AWS::Serverless::HttpApi") => {
@@ -119,6 +123,19 @@ impl Parameters {
             Some((name.to_owned(), given.or_else(|| parameter.get("Default").cloned())?))
         };
         Self(entries(document.get("Parameters")).filter_map(value).collect())
+    }
+
+    /// Whether the condition of a function holds. Other resources are not served, so theirs are not evaluated.
+    fn is_deployed(&self, document: &Value, name: &str, resource: &Value) -> Result<bool, TemplateError> {
+        let is_function = resource.get("Type").and_then(Value::as_str) == Some("AWS::Serverless::Function");
+        let has_events = at(resource, &["Properties", "Events"]).is_some();
+        let Some(condition) = resource.get("Condition").and_then(Value::as_str).filter(|_| is_function && has_events)
+        else {
+            return Ok(true);
+        };
+        let parameter = |name: &str| self.0.get(name)?.as_str().map(str::to_owned);
+        conditions::holds(document.get("Conditions"), condition, &parameter)
+            .map_err(|problem| wrong(&format!("{name}.Condition {condition}"), &problem))
     }
 
     fn function(&self, resource: &str, properties: &Value, global: Option<&Value>) -> Result<Function, TemplateError> {

@@ -44,6 +44,19 @@ pub const ALEMBIC: Package = Package {
 pub const DATEUTIL: Package =
     Package { folder: "dateutil", requirements: &["python-dateutil==4.0.0", "tzdata==2026.6"] };
 
+/// The libraries with which back ends in Python hash passwords.
+pub const PASSWORD_HASHES: Package = Package {
+    folder: "password-hashes",
+    requirements: &[
+        "argon2-cffi==25.1.0",
+        "argon2-cffi-bindings==26.2.0",
+        "bcrypt==4.3.0",
+        "cffi==2.1.1",
+        "passlib==1.7.4",
+        "pycparser==3.12",
+    ],
+};
+
 /// A back end in Python as it is commonly written, with the runtime client that Lambda uses for Python.
 pub(crate) const PEER: Package = Package {
     folder: "peer",

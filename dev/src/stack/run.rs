@@ -114,7 +114,7 @@ impl Stack<'_> {
         parts: &mut Parts,
     ) -> Result<(), StackError> {
         let is_real = url.is_some() && !self.options.ephemeral;
-        let secret = match self.environment.get("BETTER_AUTH_SECRET") {
+        let secret = match tokens::given_secret(&self.environment) {
             // The front end of a database that exists signs with a secret of its own.
             None if is_real
                 && self.environment.get("AUTH_MODE").is_some()
@@ -123,7 +123,8 @@ impl Stack<'_> {
                 return Err(StackError::NoSecret);
             }
             None if self.options.ephemeral => tokens::fresh_secret(),
-            _ => tokens::secret(&self.environment)?,
+            Some(secret) => secret,
+            None => tokens::secret(&self.environment)?,
         };
         let (database_url, ca_file, users) = match postgres {
             Some(postgres) => {
@@ -187,6 +188,7 @@ impl Stack<'_> {
             task_table: self.environment.get("TASK_TABLE"),
             task_priorities: self.environment.get("TASK_PRIORITIES"),
             task_extra_fields: self.environment.get("TASK_EXTRA_FIELDS"),
+            auth_mode: self.environment.get("AUTH_MODE"),
         };
         migrations::up(database_url, &options).await?;
         Ok(users)
@@ -277,7 +279,10 @@ fn variables(environment: &Environment, ready: &Ready) -> BTreeMap<String, Strin
     let mut variables = environment.added().clone();
     variables.insert("DATABASE_URL".to_owned(), ready.database_url.clone());
     // A generated secret is of use for HS256 only. It would be wrong for the sessions of a real front end.
-    if tokens::are_accepted(environment) {
+    if tokens::has_mode(environment, "password") {
+        variables.insert("AUTH_TOKEN_SECRET".to_owned(), ready.secret.clone());
+    }
+    if tokens::are_accepted(environment) && environment.get("BETTER_AUTH_SECRET").is_none() {
         variables.insert("BETTER_AUTH_SECRET".to_owned(), ready.secret.clone());
     }
     variables

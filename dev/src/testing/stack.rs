@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::random::letters_and_digits;
 use crate::stack::ready::Ready;
 use crate::sync::lock;
 use crate::testing::binaries::binary;
@@ -36,6 +37,8 @@ pub struct Settings {
 pub struct Stack {
     ready: Ready,
     process: Running,
+    /// Whether `AUTH_MODE` is `password`.
+    signs_tokens: bool,
 }
 
 /// The stack did not start.
@@ -77,6 +80,13 @@ impl Settings {
         self
     }
 
+    /// [`Settings::with`], unless the variable is set already.
+    #[must_use]
+    pub fn with_default(mut self, name: &str, value: &str) -> Self {
+        self.variables.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+        self
+    }
+
     /// Uses this database instead of a private one.
     #[must_use]
     pub fn with_database(self, database_url: &str) -> Self {
@@ -113,13 +123,14 @@ impl Stack {
     /// [`StartError`].
     pub fn start(settings: Settings) -> Result<Self, StartError> {
         let failed = |error: io::Error| StartError { status: None, stdout: String::new(), stderr: error.to_string() };
+        let signs_tokens = settings.variables.get("AUTH_MODE").is_some_and(|mode| mode == "password");
         let (mut process, lines) = Running::start(settings).map_err(failed)?;
         let mut stdout = String::new();
         let end = Instant::now() + START_TIMEOUT;
         loop {
             match lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(line) => match serde_json::from_str(&line) {
-                    Ok(ready) => return Ok(Self { ready, process }),
+                    Ok(ready) => return Ok(Self { ready, process, signs_tokens }),
                     Err(_) => stdout += &format!("{line}\n"),
                 },
                 Err(problem) => {
@@ -161,6 +172,9 @@ impl Stack {
 
     /// A valid token for a user.
     pub fn token(&self, user_id: &str) -> String {
+        if self.signs_tokens {
+            return tokens::mint_revocable(self.secret(), user_id, &letters_and_digits(22), 0);
+        }
         tokens::mint(self.secret(), user_id)
     }
 

@@ -94,6 +94,7 @@ async fn every_response_allows_the_configured_origin() {
         (200, ada.request("GET", "/api/tasks")),
         (201, ada.request("POST", "/api/tasks").json(&json!({"title": "t"}))),
         (204, ada.request("DELETE", &task)),
+        (308, ada.request("GET", "/api/tasks/")),
         (400, ada.request("POST", "/api/tasks").body("{")),
         (401, TestRequest::new("GET", "/api/tasks")),
         (403, ada.request("GET", "/api/somebody/tasks")),

@@ -7,6 +7,7 @@
 
 mod kit;
 
+mod accounts;
 mod authentication;
 mod bulk;
 mod changes;
@@ -39,6 +40,7 @@ mod priorities;
 mod random;
 mod recurrence_fields;
 mod resilience;
+mod revocation;
 mod round_trips;
 mod routes;
 mod series;

@@ -48,6 +48,14 @@ fn short_secret_is_named_but_not_printed() {
     assert!(message.starts_with("BETTER_AUTH_SECRET is too short"), "{message}");
 }
 
+#[test]
+fn missing_secret_of_a_front_end_is_named() {
+    // Without `--ephemeral`, the database is one that a front end uses already.
+    let arguments = ["serve", "--json", "--until-stdin-closes", "--port", "0"];
+    let message = error_of(Stack::start(with_database().with_arguments(&arguments).with("AUTH_MODE", "jwks,hs256")));
+    assert!(message.starts_with("AUTH_MODE has hs256, which needs BETTER_AUTH_SECRET"), "{message}");
+}
+
 /// The stack generates missing settings, so the functions are started without it.
 #[test]
 fn missing_setting_is_named() {

@@ -1,12 +1,15 @@
 //! A request and its expected response.
 
 use dev::testing::client::TestResponse;
+use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value, json};
 
 use crate::database::AuthDatabase;
 use crate::function::bearing;
 use crate::keys::{ED25519, P256, RSA};
-use crate::token::{ADA, EVE, ORIGIN, SECRET, by_key, by_secret, claims, header, hs256};
+use crate::token::{
+    ADA, EVE, ORIGIN, OWN_SECRET, SECRET, by_hmac, by_key, by_secret, claims, header, hs256, own_claims,
+};
 use crate::unusual_keys::unusual_jwks;
 
 /// The token of a session of [`ADA`].
@@ -125,12 +128,16 @@ pub(crate) enum Setup {
     Sessions,
     /// Session tokens, without the secret that signs them.
     RawSessions,
-    /// All kinds of tokens, with the keys in the database.
+    /// All kinds of tokens of Better Auth, with the keys in the database.
     Everything,
+    /// Tokens that this API signs, and a secret of Better Auth that has no effect.
+    Password,
+    /// All kinds of tokens.
+    AllModes,
 }
 
 impl Setup {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Secret,
         Self::SecretWithOrigin,
         Self::SecretWithLeeway,
@@ -139,6 +146,8 @@ impl Setup {
         Self::Sessions,
         Self::RawSessions,
         Self::Everything,
+        Self::Password,
+        Self::AllModes,
     ];
     /// The setups that accept tokens signed with the secret.
     pub(crate) const WITH_SECRET: [Self; 2] = [Self::Secret, Self::Everything];
@@ -149,6 +158,7 @@ impl Setup {
     pub(crate) fn variables(self, database_url: &str) -> Vec<(&'static str, String)> {
         let keys = |jwks: &[Value]| ("JWKS_JSON", json!({"keys": jwks}).to_string());
         let secret = ("BETTER_AUTH_SECRET", SECRET.to_owned());
+        let own_secret = ("AUTH_TOKEN_SECRET", OWN_SECRET.to_owned());
         let url = ("BETTER_AUTH_URL", ORIGIN.to_owned());
         let mode = |mode: &str| ("AUTH_MODE", mode.to_owned());
         let mut variables = match self {
@@ -168,6 +178,8 @@ impl Setup {
             Self::Sessions => vec![mode("session"), secret],
             Self::RawSessions => vec![mode("session")],
             Self::Everything => vec![mode("jwks,hs256,session"), secret, url],
+            Self::Password => vec![mode("password"), secret, own_secret],
+            Self::AllModes => vec![mode("jwks,hs256,session,password"), secret, own_secret, url],
         };
         variables.push(("DATABASE_URL", database_url.to_owned()));
         variables
@@ -180,6 +192,7 @@ impl Setup {
             Self::Keys | Self::Everything => by_key(&ED25519, header("EdDSA", "ed"), claims()),
             Self::OneKey => by_key(&ED25519, header("EdDSA", "only"), claims()),
             Self::Sessions | Self::RawSessions => SESSION.to_owned(),
+            Self::Password | Self::AllModes => by_hmac(Algorithm::HS256, OWN_SECRET.as_bytes(), hs256(), own_claims()),
         }
     }
 }

@@ -104,5 +104,5 @@ async fn failures(setup: Setup, cases: Vec<Case>, database_url: String) -> Vec<S
 fn secrets(event: &serde_json::Value) -> Vec<String> {
     let authorization = event["headers"]["authorization"].as_str().unwrap_or_default();
     let parts = authorization.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-' && letter != '_');
-    parts.filter(|part| part.len() >= 20).chain([token::SECRET]).map(str::to_owned).collect()
+    parts.filter(|part| part.len() >= 20).chain([token::SECRET, token::OWN_SECRET]).map(str::to_owned).collect()
 }

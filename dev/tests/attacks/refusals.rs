@@ -27,6 +27,8 @@ async fn refusal_names_the_algorithm_and_the_setting() {
         (vec![secret, mode("hs256,session")], &by_p, "signed with ES256, and AUTH_MODE does not contain jwks"),
         (vec![url], &SESSION.to_owned(), "not a JWT, and AUTH_MODE does not contain session"),
         (vec![mode("session")], &signed_session(SESSION, SECRET), "BETTER_AUTH_SECRET is not set"),
+        (vec![secret, mode("password")], &hs256_token, "signed with HS256, and AUTH_MODE does not contain hs256"),
+        (vec![secret, mode("password")], &by_ed, "signed with EdDSA, and AUTH_MODE does not contain jwks"),
         (vec![url], &foreign, "than BETTER_AUTH_URL, JWT_ISSUER or JWT_AUDIENCE says"),
     ] {
         let variables = [&settings[..], &[("DATABASE_URL", database.url())]].concat();

@@ -7,7 +7,7 @@ use crate::case::SESSION;
 use crate::database::AuthDatabase;
 use crate::function::{Function, StatusFor, bearing, list_tasks};
 use crate::keys::ED25519;
-use crate::token::{ADA, ORIGIN, SECRET, by_key, by_secret, claims, header, hs256};
+use crate::token::{ADA, ORIGIN, SECRET, by_key, by_secret, claims, header, hs256, own_claims};
 
 /// A database with a key, a session and a task of [`ADA`], and a role that owns nothing.
 struct Restricted {
@@ -205,6 +205,30 @@ async fn start_names_grants_that_tasks_lack() {
     event["body"] = json!({"title": "Buy milk"}).to_string().into();
     let response = create.invoke(&event).await.expect("a response");
     assert_eq!(response.status, 201, "{}", create.output());
+}
+
+#[tokio::test]
+async fn start_names_grants_that_sign_in_lacks() {
+    let env = Restricted::new().await;
+    env.grant("select, insert, update, delete on tasks").await;
+    let role = &env.role;
+    assert_eq!(env.problems_at_start("hs256").await, [""; 0]);
+    let problems = env.problems_at_start("password").await;
+    let grants: Vec<&str> = problems.iter().map(|problem| advice(problem)).collect();
+    let expected = [
+        format!("grant select, insert, delete on tasks_api.revoked_tokens to {role}"),
+        format!("grant select, insert, update on tasks_api.token_versions to {role}"),
+        format!("grant select, insert, update, delete on tasks_api.sign_in_buckets to {role}"),
+        format!("grant select, update, delete on tasks_api.reset_codes to {role}"),
+    ];
+    assert_eq!(grants, expected);
+    let token = by_secret(hs256(), own_claims());
+    assert_eq!(env.start("password").await.status_for(&token).await, 500);
+    for grant in grants {
+        env.database.run(grant).await;
+    }
+    assert_eq!(env.problems_at_start("password").await, [""; 0]);
+    assert_eq!(env.start("password").await.status_for(&token).await, 200);
 }
 
 #[tokio::test]

@@ -16,6 +16,8 @@ pub(crate) const EVE: &str = "eve";
 pub(crate) const ORIGIN: &str = "https://app.example.com";
 /// `BETTER_AUTH_SECRET`
 pub(crate) const SECRET: &str = "c2VjcmV0LW9mLXRoZS1hdHRhY2stdGVzdHM5OTk5";
+/// `AUTH_TOKEN_SECRET`
+pub(crate) const OWN_SECRET: &str = "b3duLXNlY3JldC1vZi10aGUtYXR0YWNrLXRlc3RzMQ";
 /// The first second of the year 2100.
 pub(crate) const FAR_FUTURE: u64 = 4_102_444_800;
 
@@ -68,6 +70,11 @@ pub(crate) fn header(alg: &str, kid: &str) -> Value {
 /// The claims of a valid token.
 pub(crate) fn claims() -> Value {
     json!({"sub": ADA, "iss": ORIGIN, "aud": ORIGIN, "exp": FAR_FUTURE})
+}
+
+/// The claims of a token that this API has signed.
+pub(crate) fn own_claims() -> Value {
+    json!({"sub": ADA, "email": "ada@example.com", "exp": FAR_FUTURE, "jti": "j1", "ver": 0})
 }
 
 /// [`claims`] with these members set. Null is a value.

@@ -1,6 +1,7 @@
 //! The forms of Better Auth's tables, made by Better Auth itself: its versions, adapters, kinds of ids and settings.
 
 use dev::services::database::connect;
+use dev::services::pgbouncer::{PgBouncer, PgBouncerSettings};
 use dev::testing::better_auth::{BetterAuthStack, SignedUpUser};
 use dev::testing::client::TestUser;
 use dev::testing::function::Function;
@@ -102,6 +103,26 @@ async fn neon_auth_with_keys_from_its_table_or_url() {
         let mut function = Function::start_built("list-tasks", &variables).await;
         let response = function.invoke(&bearing(&jwt)).await.unwrap();
         assert_eq!(response.status, status, "{jwks_url}: {}", function.output());
+    }
+}
+
+#[tokio::test]
+async fn neon_auth_through_a_pooler() {
+    let (env, grace) = assert_users_have_tasks(&NEON).await;
+    let url = env.stack.database_url();
+    let (user, rest) = url.trim_start_matches("postgres://").split_once(':').unwrap();
+    let (password, rest) = rest.split_once('@').unwrap();
+    let (address, name) = rest.split_once('/').unwrap();
+    let port = address.rsplit(':').next().unwrap().parse().unwrap();
+    let pooler = PgBouncer::start(PgBouncerSettings::new(port, user, password)).await.unwrap();
+    let pooled_url = format!("postgres://{user}:{password}@127.0.0.1:{}/{name}", pooler.port());
+    for (mode, token) in [("jwks", env.jwt(&grace).await), ("session", grace.session.clone())] {
+        let variables = [("AUTH_MODE", mode), ("DATABASE_URL", &pooled_url), ("BETTER_AUTH_URL", env.auth_url())];
+        let mut function = Function::start_built("list-tasks", &variables).await;
+        for _ in 0..3 {
+            let response = function.invoke(&bearing(&token)).await.unwrap();
+            assert_eq!(response.status, 200, "{mode}: {}", function.output());
+        }
     }
 }
 

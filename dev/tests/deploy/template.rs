@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use dev::deploy::artifacts::function_names;
 use dev::deploy::scan;
 use dev::install::python::SAM;
+use dev::testing::binary;
 use dev::workspace::root;
 use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
@@ -400,4 +401,36 @@ async fn every_documented_setting_can_be_deployed() {
     // The gateway's, and the local stack's.
     assert_eq!(missing, ["CORS_ORIGINS", "PORT"]);
     assert!(parameters.values().any(|setting| setting == "CORS_ORIGINS"));
+}
+
+#[test]
+fn origins_that_never_match_are_refused() {
+    let template = std::fs::read_to_string(root().join("template.yaml")).unwrap();
+    let pattern = template.lines().skip_while(|line| *line != "  CorsOrigins:").find_map(|line| {
+        let pattern = line.trim().strip_prefix("AllowedPattern: ")?;
+        Some(pattern.trim_matches('"').to_owned())
+    });
+    // CloudFormation matches each item of the list as a whole.
+    let schema = json!({"type": "string", "pattern": format!("^(?:{})$", pattern.unwrap())});
+    let pattern = jsonschema::validator_for(&schema).unwrap();
+    for origin in ["https://app.example.com", "http://localhost:3000", "http://[::1]:3000"] {
+        assert!(pattern.is_valid(&json!(origin)), "{origin}");
+    }
+    for origin in
+        ["*", "https://*.vercel.app", "https://app.example.com/", "'https://app.example.com'", "app.example.com"]
+    {
+        assert!(!pattern.is_valid(&json!(origin)), "{origin}");
+    }
+
+    // `make deploy` says why, before it builds.
+    for (origins, problem) in [
+        ("https://*.vercel.app", "must name each origin: there are no wildcards, as in https://*.vercel.app"),
+        ("https://app.example.com,example.com", "and example.com is none"),
+    ] {
+        let mut deploy = std::process::Command::new(binary("dev"));
+        let output = deploy.args(["deploy", "--stage", "dev"]).env("CORS_ORIGINS", origins).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && stderr.lines().count() == 1, "{stderr}");
+        assert!(stderr.contains("CORS_ORIGINS") && stderr.contains(problem), "{stderr}");
+    }
 }

@@ -42,5 +42,5 @@ async fn own_tokens_with_spread_forms_in_a_browser() {
 
 #[tokio::test]
 async fn jwks_tokens_with_camel_case_in_a_browser() {
-    use_in_browser("jwks_tokens", &[("AUTH_MODE", "jwks")]).await;
+    use_in_browser("jwks_tokens", &[("AUTH_MODE", "jwks"), ("TASK_JSON_CASE", "both")]).await;
 }

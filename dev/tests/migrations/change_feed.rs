@@ -311,7 +311,10 @@ async fn roles_that_may_update_tasks_may_read_changes() {
                     from pg_class
                     cross join unnest(array['select', 'insert', 'update', 'delete', 'truncate']) as privilege
                     where relnamespace = 'tasks_api'::regnamespace
-                        and relname in ('task_tombstones', 'sync_epoch', 'idempotency_keys', 'task_tags')
+                        and relname in (
+                            'task_tombstones', 'sync_epoch', 'idempotency_keys', 'task_tags',
+                            'sign_in_buckets', 'revoked_tokens', 'token_versions', 'reset_codes'
+                        )
                         and has_schema_privilege('{role}', 'tasks_api', 'usage')
                         and has_table_privilege('{role}', pg_class.oid, privilege)
                     order by 1, 2"
@@ -321,12 +324,28 @@ async fn roles_that_may_update_tasks_may_read_changes() {
         let expected = [
             "idempotency_keys | insert",
             "idempotency_keys | select",
+            "reset_codes | delete",
+            "reset_codes | insert",
+            "reset_codes | select",
+            "reset_codes | update",
+            "revoked_tokens | delete",
+            "revoked_tokens | insert",
+            "revoked_tokens | select",
+            "revoked_tokens | update",
+            "sign_in_buckets | delete",
+            "sign_in_buckets | insert",
+            "sign_in_buckets | select",
+            "sign_in_buckets | update",
             "sync_epoch | select",
             "task_tags | delete",
             "task_tags | insert",
             "task_tags | select",
             "task_tags | update",
             "task_tombstones | select",
+            "token_versions | delete",
+            "token_versions | insert",
+            "token_versions | select",
+            "token_versions | update",
         ];
         assert_eq!(privileges(&writer).await, expected);
         assert_eq!(privileges(&reader).await, [""; 0]);

@@ -39,9 +39,36 @@ async fn expired_rows_are_deleted_in_batches() {
     let pages = "select pg_relation_size('tasks_api.task_tombstones') / current_setting('block_size')::integer > 512";
     assert_eq!(database.row(pages).await, "t");
     let deleted = migrations::clean_up(&database.url).await.expect("a migrated database");
-    assert_eq!(deleted, CleanUp { idempotency_keys: 3, tombstones: 100_000, fences: 2 });
-    assert_eq!(deleted.to_string(), "deleted 3 idempotency keys, 100000 records of deleted tasks and 2 fences");
+    let expected = CleanUp { idempotency_keys: 3, tombstones: 100_000, fences: 2, ..CleanUp::default() };
+    assert_eq!(deleted, expected);
+    assert_eq!(
+        deleted.to_string(),
+        "deleted 3 idempotency keys, 100000 records of deleted tasks, 2 fences, 0 revoked tokens, 0 reset codes and 0 counts \
+         of sign-in attempts"
+    );
     assert_eq!(counts(&database).await, "1 | 1 | 1");
+    assert_eq!(migrations::clean_up(&database.url).await.expect("a migrated database"), CleanUp::default());
+}
+
+#[tokio::test]
+async fn expired_rows_of_sign_in_are_deleted() {
+    let database = Database::with_a_task().await;
+    database
+        .run(
+            "insert into tasks_api.revoked_tokens
+            select n::text, now() + interval '1 minute' * case n when 0 then 1 else -1 end
+            from generate_series(0, 3) as n;
+            insert into tasks_api.reset_codes (user_id, code_hash, expires_at)
+            select n::text, '', now() + interval '1 minute' * case n when 0 then 1 else -1 end
+            from generate_series(0, 2) as n;
+            insert into tasks_api.sign_in_buckets
+            select n::text::bytea, 0, now() - interval '1 minute' * case n when 0 then 59 else 61 end
+            from generate_series(0, 1) as n",
+        )
+        .await;
+    let deleted = migrations::clean_up(&database.url).await.expect("a migrated database");
+    let expected = CleanUp { revoked_tokens: 3, reset_codes: 2, sign_in_buckets: 1, ..CleanUp::default() };
+    assert_eq!(deleted, expected);
     assert_eq!(migrations::clean_up(&database.url).await.expect("a migrated database"), CleanUp::default());
 }
 
@@ -57,7 +84,7 @@ async fn keys_of_requests_without_one_are_kept_for_an_hour() {
         )
         .await;
     let deleted = migrations::clean_up(&database.url).await.expect("a migrated database");
-    assert_eq!(deleted, CleanUp { idempotency_keys: 1, tombstones: 0, fences: 0 });
+    assert_eq!(deleted, CleanUp { idempotency_keys: 1, tombstones: 0, fences: 0, ..CleanUp::default() });
     let kept = "select count(*), count(*) filter (where key like '%59') from tasks_api.idempotency_keys";
     assert_eq!(database.row(kept).await, "5 | 3");
 }
@@ -76,10 +103,10 @@ async fn clean_up_waits_for_no_request() {
         .await
         .expect("a request");
     let deleted = migrations::clean_up(&database.url).await.expect("a migrated database");
-    assert_eq!(deleted, CleanUp { idempotency_keys: 2, tombstones: 0, fences: 0 });
+    assert_eq!(deleted, CleanUp { idempotency_keys: 2, tombstones: 0, fences: 0, ..CleanUp::default() });
     request.batch_execute("commit").await.expect("a request");
     let deleted = migrations::clean_up(&database.url).await.expect("a migrated database");
-    assert_eq!(deleted, CleanUp { idempotency_keys: 1, tombstones: 0, fences: 0 });
+    assert_eq!(deleted, CleanUp { idempotency_keys: 1, tombstones: 0, fences: 0, ..CleanUp::default() });
     assert_eq!(counts(&database).await, "2 | 1 | 1");
 }
 

@@ -260,3 +260,46 @@ async fn long_titles_can_be_stored() {
         assert_eq!(database.differences().await, [""; 0], "{column_type}");
     }
 }
+
+#[tokio::test]
+async fn statements_that_name_the_users_table_work_as_documented() {
+    let database = adopted_with("").await;
+    let (keys, tags) = ("tasks_api.idempotency_keys", "tasks_api.task_tags");
+    database
+        .run(&format!(
+            "insert into {keys} (user_id, operation, key, fingerprint, request, answer)
+            values ('user-1', 'create', 'k', '', 'r', '{{}}');
+            insert into {tags} (user_id, name) values ('user-1', 'home')"
+        ))
+        .await;
+    let count = format!("select (select count(*) from tasks) || ' ' || (select count(*) from {tags})");
+    assert_eq!(database.row(&count).await, "1 1");
+    assert!(database.client.batch_execute("truncate users, tasks").await.is_err(), "a foreign key refers to it");
+    database.run(&format!("truncate users, tasks, {keys}, {tags}")).await;
+    assert_eq!(database.row(&count).await, "0 0");
+
+    database.run("drop table tasks").await;
+    assert!(database.client.batch_execute("drop table users").await.is_err(), "a foreign key refers to it");
+    database.run("drop table users cascade").await;
+}
+
+#[tokio::test]
+async fn the_type_of_completed_changes_without_the_triggers() {
+    let database = adopted_with("").await;
+    let change = "alter table tasks alter column completed type boolean using not completed";
+    let narrower = "alter table tasks alter column completed drop default, alter column completed type integer using 1";
+    for statement in [change, narrower] {
+        assert!(database.client.batch_execute(statement).await.is_err(), "{statement}: a trigger names it");
+    }
+    for trigger in ["zy_tasks_note_completed_insert", "zy_tasks_note_completion", "zy_tasks_make_successor"] {
+        database.run(&format!("drop trigger {trigger} on tasks")).await;
+    }
+    database.run(change).await;
+    let found = database.verify().await.differences;
+    assert_eq!(found.len(), 3, "{found:#?}");
+    for difference in &found {
+        database.apply_fix(difference).await;
+    }
+    assert_eq!(database.differences().await, [""; 0]);
+    database.run("update tasks set completed = not completed").await;
+}

@@ -1,9 +1,9 @@
 //! What `verify` finds in a database that was changed after it was migrated.
 
-use crate::kit::{Database, USER_TABLE};
+use crate::kit::{Database, USER_TABLE, sql_of_choice};
 
 /// What is done to the database, and the difference that is found.
-const DRIFTS: [(&str, &str); 58] = [
+const DRIFTS: [(&str, &str); 61] = [
     ("drop index idx_tasks_user_id", "the index idx_tasks_user_id is missing"),
     (
         "alter table tasks alter column changed_in type text",
@@ -65,6 +65,18 @@ const DRIFTS: [(&str, &str); 58] = [
     (
         "alter table tasks_api.task_tags drop constraint task_tags_user_id_fkey",
         "tasks_api.task_tags has no foreign key, so tags stay when their user is deleted",
+    ),
+    (
+        "drop table tasks_api.reset_codes, tasks_api.revoked_tokens",
+        "objects of sign-in in tasks_api are missing, or are other ones: revoked_tokens, reset_codes",
+    ),
+    (
+        "create or replace function tasks_api.live_user(token text) returns text language sql as 'select $1'",
+        "objects of sign-in in tasks_api are missing, or are other ones: live_user",
+    ),
+    (
+        "drop function tasks_api.live_user(text)",
+        "objects of sign-in in tasks_api are missing, or are other ones: live_user",
     ),
     ("alter table tasks drop column tags", "the column tags is missing"),
     ("alter table tasks drop column recurrence_of", "the column recurrence_of is missing"),
@@ -218,4 +230,23 @@ async fn a_dropped_column_takes_its_index() {
 async fn an_empty_database_lacks_only_the_table() {
     let database = Database::with_sql("").await;
     assert_eq!(database.differences().await, ["there is no table tasks"]);
+}
+
+#[tokio::test]
+async fn users_with_other_ids_begin_anew() {
+    let database = Database::with_a_task().await;
+    let epoch = "select epoch from tasks_api.sync_epoch";
+    let before = database.row(epoch).await;
+    database
+        .run(
+            "alter table tasks_api.task_tombstones alter column user_id type varchar(9);
+            insert into tasks_api.task_tombstones (user_id, task_id, deleted_in) values ('7', '1', '1')",
+        )
+        .await;
+    let found = database.verify().await.differences;
+    let description = "tasks_api.task_tombstones.user_id is of type character varying(9)";
+    database.run(sql_of_choice(&found, description, "if they have other ids")).await;
+    assert_eq!(database.differences().await, [""; 0]);
+    assert_eq!(database.row("select count(*) from tasks_api.task_tombstones").await, "0");
+    assert_ne!(database.row(epoch).await, before);
 }

@@ -20,7 +20,7 @@ fn unfit(notes: &[String]) -> Vec<&str> {
 }
 
 /// Columns, and what is noted about them.
-const COLUMNS: [(&str, &str); 21] = [
+const COLUMNS: [(&str, &str); 23] = [
     (
         "tags json",
         "the column tasks.tags is of type json, which the functions cannot use: they leave it alone, and tags is off",
@@ -38,6 +38,11 @@ const COLUMNS: [(&str, &str); 21] = [
     ),
     ("category kind", "tasks.category is of type kind"),
     ("category kind not null default 'home'", "tasks.category is of type kind"),
+    ("tags json not null default '[\"a\"]', category integer not null default 7", "tasks.tags is of type json"),
+    (
+        "time_zone integer not null default 9, due_is_date text not null default 'no'",
+        "tasks.time_zone is of type integer",
+    ),
     ("completed_at timestamp", ""),
     ("completed_at timestamp check (completed_at is null or completed)", ""),
     ("completed_at date", "tasks.completed_at is of type date"),
@@ -98,6 +103,30 @@ async fn fitting_columns_are_written() {
     let read = "select tasks_api.as_tags(tags), tasks_api.as_label(category),
         tasks_api.as_instant(completed_at) between now() - interval '1 minute' and now() from tasks";
     assert_eq!(database.row(read).await, "{a,b} | home | t");
+}
+
+#[tokio::test]
+async fn required_columns_of_other_types_have_their_defaults() {
+    let columns = "tags json not null default '[\"a\"]', category kind not null default 'home'";
+    let database = Database::with_sql(&tables(columns)).await;
+    database.up().await.expect("a table to adopt");
+    // As the functions insert it.
+    database
+        .run(
+            "insert into tasks (user_id, title, tags, category) values ('ann', 'New', null, null);
+            insert into tasks (user_id, title, tags) values ('ann', 'Old', '[\"b\"]')",
+        )
+        .await;
+    let stored = "select tags, category from tasks where title in ('New', 'Old') order by title";
+    assert_eq!(database.rows(stored).await, ["[\"a\"] | home", "[\"b\"] | home"]);
+    database.run("alter table tasks disable trigger zx_tasks_store_default_of_category").await;
+    let found = database.verify().await.differences;
+    let expected = "the column category takes no null, and is of a type that the functions cannot use";
+    assert!(found.iter().any(|difference| difference.description() == expected), "{found:#?}");
+    for difference in &found {
+        database.apply_fix(difference).await;
+    }
+    assert_eq!(database.differences().await, [""; 0]);
 }
 
 #[tokio::test]

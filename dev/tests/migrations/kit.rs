@@ -15,7 +15,7 @@ use dev::testing::database::Layout;
 pub(crate) const USER_TABLE: &str = r#"create table "user" (id text primary key)"#;
 
 /// The names of all migrations.
-pub(crate) const MIGRATIONS: [&str; 26] = [
+pub(crate) const MIGRATIONS: [&str; 27] = [
     "tasks",
     "task indexes",
     "task changes",
@@ -41,6 +41,7 @@ pub(crate) const MIGRATIONS: [&str; 26] = [
     "next dates",
     "task tags",
     "recurring tasks",
+    "sign in",
     "extra members",
 ];
 
@@ -207,7 +208,10 @@ impl Database {
                 from pg_class
                 where relnamespace = 'public'::regnamespace
                     or relnamespace = to_regnamespace('tasks_api')
-                    and relname in ('task_tombstones', 'sync_epoch', 'idempotency_keys', 'task_tags')
+                    and relname in (
+                        'task_tombstones', 'sync_epoch', 'idempotency_keys', 'task_tags',
+                        'sign_in_buckets', 'revoked_tokens', 'token_versions', 'reset_codes'
+                    )
             )
             select 'relation', relname, relkind::text
                 from relation

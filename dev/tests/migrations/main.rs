@@ -16,6 +16,7 @@ mod kit;
 mod new_epoch;
 mod next_dates;
 mod other_back_end;
+mod own_users;
 mod previous_release;
 mod program;
 mod proof;

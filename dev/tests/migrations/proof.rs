@@ -177,6 +177,28 @@ async fn another_database_of_the_functions_is_noticed() {
 }
 
 #[tokio::test]
+async fn other_contents_of_the_same_tasks_are_noticed() {
+    for (change, expected) in [
+        ("completed = false", "the user ann is shown 0 of 1 completed tasks"),
+        ("due_date = now()", "the user ann is shown 2 of 0 tasks with a due date"),
+        (
+            "created_at = created_at - interval '1 day'",
+            "the user ann is shown the newest task with another time than is stored",
+        ),
+    ] {
+        let (database, other) = (adopted().await, adopted().await);
+        for database in [&database, &other] {
+            database.run("update tasks set created_at = '2026-11-21 17:30'").await;
+        }
+        let functions = Functions::with_database(&other.url);
+        assert_eq!(descriptions(&verify(&database, &functions).await.differences), [""; 0], "{change}");
+        other.run(&format!("update tasks set {change}")).await;
+        let found = verify(&database, &functions).await.differences;
+        assert_eq!(descriptions(&found), [expected], "{change}");
+    }
+}
+
+#[tokio::test]
 async fn an_unreachable_database_of_the_functions_is_named() {
     let database = adopted().await;
     let functions = Functions::with_database("postgres://ann:octopus@127.0.0.1:1/todo");
@@ -211,6 +233,61 @@ async fn failing_triggers_and_rules_are_reported_with_their_message() {
                 for each row execute function checked()",
             "changing a task fails: checked at the end (P0001)",
         ),
+        (
+            "alter table tasks add constraint not_at_home check (category <> 'home')",
+            "creating a task fails: new row for relation \"tasks\" violates check constraint \"not_at_home\" (23514)",
+        ),
+        (
+            "alter table tasks add constraint once check (recurrence is null)",
+            "creating a recurring task fails: new row for relation \"tasks\" violates check constraint \"once\" (23514)",
+        ),
+        (
+            "create function same_day() returns trigger language plpgsql as
+                $$ begin raise exception 'the day stays'; end $$;
+            create trigger same_day before update on tasks for each row
+                when (old.recurrence is not null and new.due_date <> old.due_date) execute function same_day()",
+            "skipping an occurrence fails: the day stays (P0001)",
+        ),
+        (
+            "create function recurs() returns trigger language plpgsql as
+                $$ begin raise exception 'it recurs'; end $$;
+            create trigger recurs before update on tasks for each row
+                when (old.recurrence is not null and new.recurrence is null) execute function recurs()",
+            "ending a recurrence fails: it recurs (P0001)",
+        ),
+        (
+            "create function next() returns trigger language plpgsql as
+                $$ begin raise exception 'it goes on'; end $$;
+            create trigger zz_next before update on tasks for each row
+                when (new.next_occurrence is not null) execute function next()",
+            "completing a recurring task fails: it goes on (P0001)",
+        ),
+        (
+            "create function untagged() returns trigger language plpgsql as
+                $$ begin raise exception 'tags are fixed'; end $$;
+            create trigger untagged before update on tasks for each row
+                when (old.tags is null and new.tags is not null and new.description is null) execute function untagged()",
+            "adding a tag to a task fails: tags are fixed (P0001)",
+        ),
+        (
+            "create function tagged() returns trigger language plpgsql as
+                $$ begin raise exception 'tags stay'; end $$;
+            create trigger tagged before update on tasks for each row
+                when (cardinality(old.tags) > coalesce(cardinality(new.tags), 0)) execute function tagged()",
+            "removing a tag from a task fails: tags stay (P0001)",
+        ),
+        (
+            "create function plain() returns trigger language plpgsql as
+                $$ begin raise exception 'no colors'; end $$;
+            create trigger plain before insert on tasks_api.task_tags for each row execute function plain()",
+            "making a tag fails: no colors (P0001)",
+        ),
+        (
+            "create function kept() returns trigger language plpgsql as
+                $$ begin raise exception 'tags are kept'; end $$;
+            create trigger kept before delete on tasks_api.task_tags for each row execute function kept()",
+            "renaming a tag fails: tags are kept (P0001)",
+        ),
     ] {
         let database = adopted().await;
         database.run(sql).await;
@@ -223,25 +300,39 @@ async fn failing_triggers_and_rules_are_reported_with_their_message() {
 
 #[tokio::test]
 async fn a_grant_that_a_trigger_needs_is_offered() {
-    let database = adopted().await;
-    let (role, functions) = functions_as_guest(&database).await;
-    database
-        .run(&format!(
-            "create table audit_log (id integer);
-            create function audit() returns trigger language plpgsql as
-                $$ begin insert into audit_log select new.id; return new; end $$;
-            create trigger audit after insert on tasks for each row execute function audit();
-            grant select, insert, update, delete on all tables in schema public, tasks_api to {role};
-            grant usage on schema tasks_api to {role};
-            revoke all on audit_log from {role};
-            grant usage on all sequences in schema public to {role}"
-        ))
-        .await;
-    let found = verify(&database, &functions).await.differences;
-    assert_eq!(descriptions(&found), ["creating a task fails: permission denied for table audit_log (42501)"]);
-    database.run(found[0].choices()[0].sql().expect("SQL")).await;
-    assert_eq!(descriptions(&verify(&database, &functions).await.differences), [""; 0]);
-    database.run(&format!("drop owned by {role}; drop role {role}")).await;
+    for (objects, statement, denied) in [
+        ("create table audit_log (id integer)", "insert into audit_log select new.id;", "table audit_log"),
+        ("create sequence audit_number", "perform nextval('audit_number');", "sequence audit_number"),
+        (
+            "create schema audit; create table audit.log (id integer); grant all on audit.log to public",
+            "insert into audit.log select new.id;",
+            "schema audit",
+        ),
+        (
+            "create function note(integer) returns void language sql as ''; revoke execute on function note from public",
+            "perform note(new.id);",
+            "function note",
+        ),
+    ] {
+        let database = adopted().await;
+        let (role, functions) = functions_as_guest(&database).await;
+        database
+            .run(&format!(
+                "create function audit() returns trigger language plpgsql as $$ begin {statement} return new; end $$;
+                create trigger audit after insert on tasks for each row execute function audit();
+                grant select, insert, update, delete on all tables in schema public, tasks_api to {role};
+                grant usage on schema tasks_api to {role};
+                grant usage on all sequences in schema public to {role};
+                {objects}"
+            ))
+            .await;
+        let found = verify(&database, &functions).await.differences;
+        let description = format!("creating a task fails: permission denied for {denied} (42501)");
+        assert_eq!(descriptions(&found), [description.as_str()]);
+        database.run(found[0].choices()[0].sql().expect("SQL")).await;
+        assert_eq!(descriptions(&verify(&database, &functions).await.differences), [""; 0], "{denied}");
+        database.run(&format!("drop owned by {role}; drop role {role}")).await;
+    }
 }
 
 #[tokio::test]

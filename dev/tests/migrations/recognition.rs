@@ -380,6 +380,38 @@ async fn rows_marked_as_deleted_stop_the_adoption() {
 }
 
 #[tokio::test]
+async fn rows_that_refer_to_deleted_tasks_are_named() {
+    let database = tasks_with("deleted_at timestamp").await;
+    database
+        .run(
+            "create table reminders (task_id integer references tasks (id));
+            create table steps (task_id integer references tasks (id) on delete cascade);
+            insert into tasks (user_id, title, deleted_at) values ('ann', 'a', now());
+            insert into reminders select id from tasks;
+            insert into steps select id from tasks",
+        )
+        .await;
+    let condition = "to delete them; delete the rows of reminders that refer to them first; rows of steps that refer to \
+                     them are deleted or changed with them";
+    let refusal = database.refusal().await;
+    let delete = sql_of_choice(&refusal, "1 tasks are marked as deleted by deleted_at", condition);
+    assert!(database.client.batch_execute(delete).await.is_err(), "a row refers to the task");
+    database.run("delete from reminders").await;
+    database.run(delete).await;
+    database.up().await.expect("no deleted task");
+}
+
+#[tokio::test]
+async fn a_status_without_finished_words_leaves_tasks_pending() {
+    let database = tasks_with("status text").await;
+    database.run("insert into tasks (user_id, title, status) values ('ann', 'a', 'shelved')").await;
+    let description = "the column completed is missing, and status may tell whether a task is completed";
+    database.choose(description, "if no word means completed").await;
+    database.up().await.expect("a column");
+    assert_eq!(titles(&listed(&database, "ann", "").await, false), ["a"]);
+}
+
+#[tokio::test]
 async fn rows_deleted_later_are_a_difference() {
     let database = tasks_with("deleted_at timestamp, archived boolean not null default false").await;
     database.run("insert into tasks (user_id, title, archived) values ('ann', 'a', true)").await;

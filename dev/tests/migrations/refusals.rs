@@ -83,6 +83,17 @@ async fn a_python_enum_priority_is_converted_by_its_fix() {
         )
         .await;
     assert_eq!(database.rows("select priority from tasks where id > 3000 order by id").await, ["LOW", "MEDIUM"]);
+    // So do its conditions, and its updates.
+    for (condition, count) in [
+        ("priority = 'LOW'::priorityenum", "1"),
+        ("priority <> 'HIGH'::priorityenum", "1502"),
+        ("priority in ('LOW'::priorityenum, 'HIGH'::priorityenum)", "1501"),
+        ("priority = any (array['MEDIUM']::priorityenum[]::text[])", "1501"),
+        ("priority = 'HIGH'", "1500"),
+    ] {
+        assert_eq!(database.row(&format!("select count(*) from tasks where {condition}")).await, count, "{condition}");
+    }
+    database.run("update tasks set priority = 'LOW'::priorityenum where priority = 'MEDIUM'::priorityenum").await;
 }
 
 #[tokio::test]

@@ -30,6 +30,12 @@ pub(crate) const FUNCTIONS: &[&str] = &[
 /// Those that only some deployments have.
 #[rustfmt::skip] // One function per line.
 pub(crate) const OPTIONAL_FUNCTIONS: &[&str] = &[
+    "change-password",
+    "delete-account",
+    "login",
+    "logout",
+    "me",
+    "register",
 ];
 
 /// The first route of each of [`FUNCTIONS`].

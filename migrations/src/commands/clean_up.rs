@@ -20,14 +20,21 @@ pub struct CleanUp {
     pub tombstones: u64,
     /// Records of attempts that were given up more than an hour ago, so that they are not in progress any more.
     pub fences: u64,
+    /// Tokens that were signed out and have expired since.
+    pub revoked_tokens: u64,
+    /// Codes for forgotten passwords that have expired.
+    pub reset_codes: u64,
+    /// Counts of attempts to sign in or up of which the last was more than an hour ago, so that none is counted any more.
+    pub sign_in_buckets: u64,
 }
 
 impl fmt::Display for CleanUp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { idempotency_keys, tombstones, fences } = self;
+        let Self { idempotency_keys, tombstones, fences, revoked_tokens, reset_codes, sign_in_buckets } = self;
         write!(
             formatter,
-            "deleted {idempotency_keys} idempotency keys, {tombstones} records of deleted tasks and {fences} fences"
+            "deleted {idempotency_keys} idempotency keys, {tombstones} records of deleted tasks, {fences} fences, \
+             {revoked_tokens} revoked tokens, {reset_codes} reset codes and {sign_in_buckets} counts of sign-in attempts"
         )
     }
 }
@@ -47,6 +54,10 @@ const IDEMPOTENCY_KEYS: Expiry = Expiry {
 const TOMBSTONES: Expiry =
     Expiry { table: "tasks_api.task_tombstones", is_expired: "deleted_at < now() - interval '31 days'" };
 const FENCES: Expiry = Expiry { table: "tasks_api.task_fences", is_expired: "made_at < now() - interval '1 hour'" };
+const REVOKED_TOKENS: Expiry = Expiry { table: "tasks_api.revoked_tokens", is_expired: "expires_at < now()" };
+const RESET_CODES: Expiry = Expiry { table: "tasks_api.reset_codes", is_expired: "expires_at < now()" };
+const SIGN_IN_BUCKETS: Expiry =
+    Expiry { table: "tasks_api.sign_in_buckets", is_expired: "taken_at < now() - interval '1 hour'" };
 
 /// How many pages of a table one statement reads: 2 MB. Each page is read once, with no index that writes would maintain.
 const BATCH_PAGES: i64 = 256;
@@ -71,6 +82,9 @@ async fn run(database: &mut PgConnection, budget: &mut LockBudget) -> Result<Cle
         idempotency_keys: delete_expired(database, &IDEMPOTENCY_KEYS, budget).await?,
         tombstones: delete_expired(database, &TOMBSTONES, budget).await?,
         fences: delete_expired(database, &FENCES, budget).await?,
+        revoked_tokens: delete_expired(database, &REVOKED_TOKENS, budget).await?,
+        reset_codes: delete_expired(database, &RESET_CODES, budget).await?,
+        sign_in_buckets: delete_expired(database, &SIGN_IN_BUCKETS, budget).await?,
     })
 }
 

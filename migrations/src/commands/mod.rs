@@ -4,6 +4,7 @@ mod clean_up;
 mod down;
 mod new_epoch;
 mod plan;
+mod reset_password;
 mod status;
 mod up;
 mod verify;
@@ -12,6 +13,7 @@ pub use clean_up::{CleanUp, clean_up};
 pub use down::{down, down_discarding_data};
 pub use new_epoch::{NewEpoch, new_epoch};
 pub use plan::{Plan, PlannedChange, plan};
+pub use reset_password::{PasswordReset, reset_password};
 pub use status::{MigrationStatus, State, status};
 pub use up::{up, up_with_lock_timeout};
 pub use verify::{Verification, verify, verify_functions};
@@ -30,6 +32,7 @@ mod tests {
         assert_send(down(""));
         assert_send(new_epoch(""));
         assert_send(clean_up(""));
+        assert_send(reset_password("", &Options::default(), ""));
         assert_send(plan("", &Options::default()));
         assert_send(status(""));
     }

@@ -11,6 +11,7 @@ use crate::error::MigrateError;
 use crate::history;
 use crate::migration;
 use crate::options::Options;
+use crate::own_users::{self, OwnUsers};
 use crate::schema::catalog::TasksTable;
 use crate::schema::change::Change;
 use crate::schema::extra_fields;
@@ -78,11 +79,20 @@ async fn run(database: &mut PgConnection, options: &Options) -> Result<Plan, Mig
     let tasks = TasksTable::read(database).await?;
     let mut notes = tasks.as_ref().map(field_columns::notes).unwrap_or_default();
     notes.extend(extra_fields::notes(tasks.as_ref(), options.task_extra_fields.as_deref()));
+    let creation = own_users::creation(database, options).await?.filter(|_| applied.is_empty() && tasks.is_none());
+    let mut later_changes = Vec::new();
+    if options.has_own_users() && creation.is_some() {
+        later_changes.push(own_users::change_of_new_table());
+    } else if options.has_own_users() {
+        let users = OwnUsers::read(database, options).await?;
+        notes.extend(users.notes(database).await?);
+        later_changes = users.changes(database).await?;
+    }
     if applied.is_empty() {
         task_table::require(database, tasks.as_ref(), options.task_table.as_deref()).await?;
         if let Some(tasks) = &tasks {
             let changes = adoption::required_changes(database, tasks, auth_user_table).await?;
-            let changes = changes.iter().map(planned_change);
+            let changes = changes.iter().chain(&later_changes).map(planned_change);
             return Ok(Plan { changes: [session_settings("")].into_iter().chain(changes).collect(), notes });
         }
     }
@@ -95,15 +105,18 @@ async fn run(database: &mut PgConnection, options: &Options) -> Result<Plan, Mig
         Some(_) => priority_check::changes(database, priorities).await?,
         None => priority_check::changes_of_new_table(priorities),
     };
-    let priority_check = priority_check.iter().map(planned_change);
+    let later_changes: Vec<PlannedChange> = priority_check.iter().chain(&later_changes).map(planned_change).collect();
     let pending: Vec<_> = migration::up_files().filter(|file| !applied.contains_key(&file.version)).collect();
     if pending.is_empty() {
-        let settings = (priority_check.len() > 0).then(|| session_settings(""));
-        return Ok(Plan { changes: settings.into_iter().chain(priority_check).collect(), notes });
+        let settings = (!later_changes.is_empty()).then(|| session_settings(""));
+        return Ok(Plan { changes: settings.into_iter().chain(later_changes).collect(), notes });
     }
     let settings = if applied.is_empty() {
-        let users = user_table::choose(database, auth_user_table).await?;
-        let name = string_literal(&user_table::session_setting_value(users));
+        let name = match &creation {
+            Some(_) => "users".to_owned(),
+            None => user_table::session_setting_value(user_table::choose(database, auth_user_table).await?),
+        };
+        let name = string_literal(&name);
         session_settings(&format!("\nselect set_config('{SESSION_SETTING}', {name}, false);"))
     } else {
         session_settings("")
@@ -114,7 +127,9 @@ async fn run(database: &mut PgConnection, options: &Options) -> Result<Plan, Mig
         statements: vec![brief_transaction(&statements)],
     });
     let migrations = pending.into_iter().map(planned_migration);
-    let changes = [settings].into_iter().chain(preparation).chain(migrations).chain(priority_check).collect();
+    let creation = creation.as_ref().map(planned_change);
+    let changes = [settings].into_iter().chain(creation).chain(preparation).chain(migrations);
+    let changes = changes.chain(later_changes).collect();
     Ok(Plan { changes, notes })
 }
 

@@ -12,6 +12,7 @@ use crate::history;
 use crate::lock_budget::{DEFAULT_LOCK_TIMEOUT, LockBudget};
 use crate::migration;
 use crate::options::Options;
+use crate::own_users::{self, OwnUsers};
 use crate::report::Report;
 use crate::runner;
 use crate::schema::catalog::TasksTable;
@@ -51,7 +52,10 @@ pub async fn up_with_lock_timeout(
 
 async fn run(database: &mut PgConnection, options: &Options, budget: &mut LockBudget) -> Result<Report, MigrateError> {
     let mut report = migrate(database, options, budget).await?;
-    let changes = priority_check::changes(database, options.task_priorities.as_deref()).await?;
+    let mut changes = priority_check::changes(database, options.task_priorities.as_deref()).await?;
+    if options.has_own_users() {
+        changes.extend(OwnUsers::read(database, options).await?.changes(database).await?);
+    }
     report.changes.extend(adoption::make_changes(database, changes, budget).await?);
     Ok(report)
 }
@@ -67,11 +71,16 @@ async fn migrate(
     history::verify_checksums(&applied)?;
 
     let tasks = TasksTable::read(database).await?;
+    let mut made = Vec::new();
     if applied.is_empty() {
         let auth_user_table = options.auth_user_table.as_deref();
         task_table::require(database, tasks.as_ref(), options.task_table.as_deref()).await?;
         if tasks.is_some() {
             return adoption::adopt(database, auth_user_table, budget).await;
+        }
+        if let Some(creation) = own_users::creation(database, options).await? {
+            history::require_privileges(&bookkeeping)?;
+            made = adoption::make_changes(database, vec![creation], budget).await?;
         }
         // Chosen here and not in the first migration: a refusal must leave nothing behind, not even the history table.
         let users = user_table::choose(database, auth_user_table).await?;
@@ -85,7 +94,7 @@ async fn migrate(
         return Err(MigrateError::MissingTasks);
     }
 
-    let mut report = Report::default();
+    let mut report = Report { migrations: Vec::new(), changes: made };
     let pending: Vec<_> = migration::up_files().filter(|file| !applied.contains_key(&file.version)).collect();
     if pending.is_empty() {
         return Ok(report);

@@ -6,6 +6,7 @@ use crate::connection::connect_read_only;
 use crate::error::MigrateError;
 use crate::notes;
 use crate::options::{Functions, Options};
+use crate::own_users::OwnUsers;
 use crate::proof;
 use crate::schema::catalog::TasksTable;
 use crate::schema::comparison;
@@ -75,6 +76,11 @@ async fn run(
     differences.extend(extra_fields::differences(&tasks, extra));
     let mut notes = notes::notes(database, &tasks, users.as_ref()).await?;
     notes.extend(extra_fields::notes(Some(&tasks), extra));
+    if options.has_own_users() {
+        let own_users = OwnUsers::read(database, options).await?;
+        differences.extend(own_users.difference(database).await?);
+        notes.extend(own_users.notes(database).await?);
+    }
     if differences.is_empty() {
         differences.extend(transaction_numbers::difference(database).await?);
         let proof = proof::prove(database, database_url, functions, &tasks, users.as_ref()).await?;

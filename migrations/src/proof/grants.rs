@@ -14,24 +14,30 @@ struct MissingGrant {
     privileges: String,
 }
 
-/// One difference for each object. Of the sequence only a serial column needs a privilege: identity columns need none.
+/// One difference for each object. `have_own_users`: users sign in at this API. Of the sequence only a serial column needs a privilege: identity columns need none.
 pub(super) async fn differences(
     owner: &mut PgConnection,
     role: &FunctionsRole,
+    have_own_users: bool,
 ) -> Result<Vec<Difference>, sqlx::Error> {
     let missing: Vec<MissingGrant> = sqlx::query_as(
         "with relation as (
             select pg_class.oid, relnamespace, privileges
             from (values
-                ('tasks', array['select', 'insert', 'update', 'delete']),
-                ('tasks_api.task_fences', array['select', 'insert', 'delete']),
-                ('tasks_api.task_tombstones', array['select']),
-                ('tasks_api.sync_epoch', array['select']),
-                ('tasks_api.idempotency_keys', array['select', 'insert']),
-                ('tasks_api.task_tags', array['select', 'insert', 'update', 'delete'])
-            ) as needed (name, privileges)
+                ('tasks', array['select', 'insert', 'update', 'delete'], true),
+                ('tasks_api.task_fences', array['select', 'insert', 'delete'], true),
+                ('tasks_api.task_tombstones', array['select'], true),
+                ('tasks_api.sync_epoch', array['select'], true),
+                ('tasks_api.idempotency_keys', array['select', 'insert'], true),
+                ('tasks_api.task_tags', array['select', 'insert', 'update', 'delete'], true),
+                ('tasks_api.revoked_tokens', array['select', 'insert', 'delete'], $2),
+                ('tasks_api.token_versions', array['select', 'insert', 'update'], $2),
+                ('tasks_api.sign_in_buckets', array['select', 'insert', 'update', 'delete'], $2),
+                ('tasks_api.reset_codes', array['select', 'update', 'delete'], $2)
+            ) as needed (name, privileges, is_needed)
             join pg_class
                 on pg_class.oid = to_regclass(name)
+            where is_needed
         ),
         -- Materialized, because the functions about sequences fail for other relations.
         sequence as materialized (
@@ -68,6 +74,7 @@ pub(super) async fn differences(
             and not has_sequence_privilege($1, oid, 'update')",
     )
     .bind(&role.name)
+    .bind(have_own_users)
     .fetch_all(owner)
     .await?;
     Ok(missing.iter().map(|grant| difference(role, grant)).collect())

@@ -26,7 +26,7 @@ pub(crate) async fn prove(
     findings.notes.extend(references::notes(owner, owner_url, users).await?);
     match Proof::begin(&functions.database_url, |name| functions.setting(name)).await {
         Ok(proof) => {
-            let tried = try_as_users(owner, &proof, users, &mut findings).await;
+            let tried = try_as_users(owner, &proof, functions.have_own_users(), users, &mut findings).await;
             proof.roll_back().await;
             tried?;
         }
@@ -39,11 +39,12 @@ pub(crate) async fn prove(
 async fn try_as_users(
     owner: &mut PgConnection,
     proof: &Proof,
+    have_own_users: bool,
     users: Option<&UserTable>,
     findings: &mut Findings,
 ) -> Result<(), MigrateError> {
     let role = FunctionsRole::read(owner, proof.role()).await?;
-    let missing_grants = grants::differences(owner, &role).await?;
+    let missing_grants = grants::differences(owner, &role, have_own_users).await?;
     let own_table = counts::table_name(owner).await?;
     if proof.tasks() != own_table.as_deref() && missing_grants.is_empty() {
         findings.differences.push(other_table(proof, own_table.as_deref(), &role));

@@ -4,6 +4,7 @@ use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 
 use crate::bookkeeping::Bookkeeping;
 use crate::schema::functions::{self, Function};
+use crate::schema::sign_in::SignIn;
 use crate::schema::sync_tables::SyncTables;
 use crate::schema::triggers::Triggers;
 
@@ -25,6 +26,7 @@ pub(crate) struct TasksTable {
     pub(crate) rules: Vec<String>,
     pub(crate) fences: FencesTable,
     pub(crate) sync_tables: SyncTables,
+    pub(crate) sign_in: SignIn,
     pub(crate) origin: Origin,
     pub(crate) bookkeeping: Bookkeeping,
 }
@@ -149,6 +151,7 @@ impl TasksTable {
             rules: rules(database).await?,
             fences: fences(database).await?,
             sync_tables: SyncTables::read(database).await?,
+            sign_in: SignIn::read(database).await?,
             origin: origin(database, &bookkeeping).await?,
             bookkeeping,
         }))

@@ -15,7 +15,7 @@ pub(crate) struct FieldColumn {
     /// What does not work without the column.
     feature: &'static str,
     /// Whether statements of the functions write it. The others are written by triggers.
-    written_by_statements: bool,
+    pub(crate) written_by_statements: bool,
     /// A condition on the rows that lose data when the column is dropped.
     pub(crate) data_condition: Option<&'static str>,
 }
@@ -104,6 +104,11 @@ impl FieldColumn {
         }
     }
 
+    /// Whether the functions do without the column, because it has another type.
+    pub(crate) fn is_left_alone(&self, column: &Column, tasks: &TasksTable) -> bool {
+        !self.fits(column, tasks) && !self.is_ambiguous(column)
+    }
+
     /// Whether the statements of the functions fail, because they write a column that nobody may write.
     pub(crate) fn is_refused(&self, column: &Column) -> bool {
         self.written_by_statements && column.is_generated
@@ -147,7 +152,7 @@ pub(crate) async fn count_rows_with_data(
 pub(crate) fn notes(tasks: &TasksTable) -> Vec<String> {
     let unfit = FIELD_COLUMNS.iter().filter_map(|expected| {
         let column = tasks.column(expected.name)?;
-        (!expected.fits(column, tasks) && !expected.is_ambiguous(column)).then_some((expected, column))
+        expected.is_left_alone(column, tasks).then_some((expected, column))
     });
     unfit
         .map(|(FieldColumn { name, feature, .. }, Column { declared_type, .. })| {

@@ -10,11 +10,13 @@
 //! | [`extra_fields`] | where the members of `TASK_EXTRA_FIELDS` are |
 //! | [`functions`] | the functions in the schema of our own that statements call |
 //! | [`triggers`] | the triggers that maintain `updated_at`, `version` and `changed_in`, record deleted tasks, and make recurring ones |
+//! | [`sign_in`] | the tables of sign-up and sign-in at this API, and the function that refuses revoked tokens |
 //! | [`sync_tables`] | the tables of deleted tasks, of the epoch, of idempotency keys and of tags |
 //! | [`change`] | a change as SQL, with the SQL that undoes it |
 //! | [`difference`] | one difference between the two, and the changes that resolve it |
 //! | [`priority_check`] | the check on `priority`, which follows a setting |
 //! | [`priority_spelling`] | how the table spells priorities, and the trigger that keeps that |
+//! | [`required_columns`] | columns that the functions cannot use, but have to fill, and the triggers that do |
 //! | [`orphans`] | tasks whose user does not exist |
 //! | [`comparison`] | finds the differences |
 //! | [`completion`] | columns beside `completed` that also tell whether a task is completed |
@@ -37,6 +39,8 @@ pub(crate) mod orphans;
 pub(crate) mod other_tables;
 pub(crate) mod priority_check;
 pub(crate) mod priority_spelling;
+pub(crate) mod required_columns;
+pub(crate) mod sign_in;
 pub(crate) mod soft_delete;
 pub(crate) mod sync_tables;
 pub(crate) mod synonyms;

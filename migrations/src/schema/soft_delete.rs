@@ -1,6 +1,6 @@
 //! Rows that another back end marks as deleted. The functions do not know such a mark: they show these rows.
 
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 
 use crate::schema::catalog::{Column, TasksTable};
 use crate::schema::difference::{Choice, Difference};
@@ -44,14 +44,23 @@ pub(crate) async fn notes(database: &mut PgConnection, tasks: &TasksTable) -> Re
     Ok(notes)
 }
 
+/// A foreign key that refers to tasks.
+#[derive(FromRow)]
+struct Reference {
+    /// Quoted for SQL.
+    table_name: String,
+    /// Without an action: a task to which a row refers cannot be deleted.
+    blocks_deletes: bool,
+}
+
 async fn difference(
     database: &mut PgConnection,
     Column { name, type_name, .. }: &Column,
     condition: &str,
     count: i64,
 ) -> Result<Difference, sqlx::Error> {
-    let references: Vec<String> = sqlx::query_scalar(
-        "select conrelid::regclass::text
+    let references: Vec<Reference> = sqlx::query_as(
+        "select conrelid::regclass::text as table_name, confdeltype in ('a', 'r') as blocks_deletes
         from pg_constraint
         where confrelid = to_regclass('tasks')
             and contype = 'f'
@@ -59,11 +68,7 @@ async fn difference(
     )
     .fetch_all(&mut *database)
     .await?;
-    let warning = if references.is_empty() {
-        String::new()
-    } else {
-        format!(" (rows of {} that refer to them are deleted with them or keep them)", references.join(", "))
-    };
+    let warning = warning(&references);
     let archive = free_name(database).await?;
     let unset = match &**type_name {
         "bool" => "false",
@@ -85,6 +90,19 @@ async fn difference(
         format!("{count} tasks are marked as deleted by {name}, which the functions do not know: they would be shown"),
         choices,
     ))
+}
+
+/// What happens to rows that refer to tasks when these are deleted.
+fn warning(references: &[Reference]) -> String {
+    let tables = |blocks_deletes: bool| {
+        let with = references.iter().filter(|reference| reference.blocks_deletes == blocks_deletes);
+        let names: Vec<&str> = with.map(|reference| &*reference.table_name).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    let blocking = tables(true).map(|names| format!("; delete the rows of {names} that refer to them first"));
+    let following =
+        tables(false).map(|names| format!("; rows of {names} that refer to them are deleted or changed with them"));
+    blocking.into_iter().chain(following).collect()
 }
 
 /// A name for the table of deleted tasks that no table has.

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::error::TokenError;
 use super::members::given;
+use super::user::VerifiedUser;
 use crate::config::TokenRules;
 
 /// The claims that are read. `userId`, `id` and `email` are left out on purpose: Better Auth signs the links in its
@@ -26,6 +27,31 @@ pub(super) struct Claims {
     user: Value,
     #[serde(default)]
     session: Value,
+    /// Only read if this API signed the token; in other tokens these two can be anything.
+    #[serde(default)]
+    jti: Value,
+    #[serde(default)]
+    ver: Value,
+}
+
+/// The longest `jti`, in bytes. Those of this API are shorter.
+const TOKEN_ID_MAX_BYTES: usize = 64;
+
+impl Claims {
+    /// Whether the token has the claim of tokens that can be revoked.
+    pub(super) fn has_version(&self) -> bool {
+        !self.ver.is_null()
+    }
+
+    /// The claims `jti` and `ver` of a token that this API signed.
+    fn revocation(&self) -> Result<(String, i32), TokenError> {
+        let token_id = self.jti.as_str().filter(|id| (1..=TOKEN_ID_MAX_BYTES).contains(&id.len()));
+        let token_id =
+            token_id.filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic())).ok_or(TokenError::Claims)?;
+        let version = self.ver.as_i64().and_then(|version| i32::try_from(version).ok());
+        let version = version.filter(|version| *version >= 0).ok_or(TokenError::Claims)?;
+        Ok((token_id.to_owned(), version))
+    }
 }
 
 #[derive(Deserialize)]
@@ -44,6 +70,13 @@ pub(super) struct ClaimRules {
 }
 
 impl ClaimRules {
+    /// The user, if this API signed the token and the claims are valid at `now`. Only the database knows if it was revoked.
+    pub(super) fn user_of_revocable(&self, claims: Claims, now: f64) -> Result<VerifiedUser, TokenError> {
+        let (token_id, version) = claims.revocation()?;
+        let expires_at = claims.exp.unwrap_or_default();
+        VerifiedUser::of_revocable_token(self.user_id(claims, now)?, token_id, version, expires_at)
+    }
+
     /// The id of the user, if the claims are valid at `now`, in seconds since the Unix epoch.
     pub(super) fn user_id(&self, claims: Claims, now: f64) -> Result<String, TokenError> {
         let leeway = f64::from(self.expected.leeway);
@@ -153,6 +186,24 @@ mod tests {
     fn a_repeated_claim_is_refused() {
         let claims = r#"{"exp": 1900000000, "sub": "ada", "sub": "eve"}"#;
         assert!(serde_json::from_str::<Claims>(claims).is_err());
+    }
+
+    #[test]
+    fn a_token_of_this_api_has_an_id_and_a_version() {
+        let own = ClaimRules { allows_cookie_cache: false, ..rules(&[], &[], 0) };
+        let parameter = |jti: Value, ver: Value| {
+            let claims = json!({"sub": "ada", "exp": NOW + 9.0, "jti": jti, "ver": ver});
+            let claims = serde_json::from_value(claims).map_err(|_| TokenError::Claims)?;
+            own.user_of_revocable(claims, NOW).map(|user| user.parameter().to_owned())
+        };
+        assert_eq!(parameter(json!("j1"), json!(0)).as_deref(), Ok("j1 0 ada"));
+        assert_eq!(parameter(json!("j".repeat(64)), json!(i32::MAX)).map(|text| text.len()), Ok(64 + 1 + 10 + 4));
+        for jti in [json!(null), json!(""), json!(1), json!("j 1"), json!("j\n1"), json!("é"), json!("j".repeat(65))] {
+            assert_eq!(parameter(jti.clone(), json!(0)), Err(TokenError::Claims), "{jti}");
+        }
+        for ver in [json!(null), json!("0"), json!(-1), json!(0.5), json!(1_u64 << 31), json!([0]), json!(true)] {
+            assert_eq!(parameter(json!("j1"), ver.clone()), Err(TokenError::Claims), "{ver}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! A Better Auth front end sends four kinds of tokens: JWTs that the auth service signed (`jwks`), JWTs that the
 //! application or the cookie cache signed with the shared secret (`hs256`), and session tokens, raw or signed (`session`).
-//! The settings say which are accepted. What a token says about itself is a claim until its signature is verified.
+//! A front end without Better Auth sends JWTs that this API signed at sign-in (`password`), which can be revoked. The settings say which are accepted. What a token says about itself is a claim until its signature is verified.
 
 mod authenticator;
 mod bearer;
@@ -25,4 +25,4 @@ pub(crate) use authenticator::Authenticator;
 pub(crate) use error::AuthError;
 #[cfg(feature = "proof")]
 pub(crate) use sign_in_tables::check_tables;
-pub use user::VerifiedUser;
+pub use user::{RevocableToken, VerifiedUser};

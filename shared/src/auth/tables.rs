@@ -135,17 +135,19 @@ impl BetterAuthTables {
     ///
     /// # Errors
     /// The database does not answer.
-    pub(super) async fn start(&self, uses: TableUse, others: &TableCheck) -> Result<StartState, DbError> {
+    pub(super) async fn start(&self, uses: TableUse, others: &[TableCheck]) -> Result<StartState, DbError> {
         let used = [(uses.keys, &self.keys), (uses.sessions, &self.sessions)];
         let used: Vec<&TableQuery> = used.into_iter().filter(|(is_used, _)| *is_used).map(|(_, query)| query).collect();
-        let conditions: Vec<&str> = used.iter().map(|query| query.is_usual).chain([others.is_usual]).collect();
+        let conditions: Vec<&str> =
+            used.iter().map(|query| query.is_usual).chain(others.iter().map(|other| other.is_usual)).collect();
         let check = format!("select coalesce({}, false)", conditions.join(" and "));
         let (keys, is_usual) = self.keys_and_check(uses.keys, &check).await?;
         if is_usual {
             return Ok(StartState { keys: keys.map(|keys| jwks(&keys)), tables: None });
         }
-        let names = used.iter().flat_map(|query| query.tables).chain(others.names.iter().copied());
-        let schemas = [NEON_SCHEMA].into_iter().chain(others.schemas.iter().copied());
+        let names =
+            used.iter().flat_map(|query| query.tables).chain(others.iter().flat_map(|other| other.names).copied());
+        let schemas = [NEON_SCHEMA].into_iter().chain(others.iter().flat_map(|other| other.schemas).copied());
         let tables = self.tables(CatalogTable::query(names, schemas)).await?;
         let keys = match keys {
             None if uses.keys => Some(self.query_in(&tables, &self.keys, Vec::new()).await),

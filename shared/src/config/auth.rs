@@ -15,6 +15,8 @@ pub(crate) struct AuthConfig {
     /// Opaque tokens of sessions in the database. The inner secret verifies signed ones; without it only raw ones are
     /// accepted.
     pub(crate) session: Option<Option<Secret>>,
+    /// JWTs that the operations of this API sign at sign-up and sign-in.
+    pub(crate) password: Option<(Secret, TokenRules)>,
 }
 
 /// Public keys, and the rules for tokens that they verify.
@@ -61,7 +63,7 @@ impl AuthConfig {
             audiences: comma_list(lookup, "JWT_AUDIENCE"),
             leeway,
         };
-        let secret = secret(lookup)?;
+        let secret = secret(lookup, "BETTER_AUTH_SECRET")?;
         let hs256 = match (wants("hs256"), &secret) {
             (false, _) => None,
             (true, Some(secret)) => Some((secret.clone(), rules.clone())),
@@ -70,9 +72,17 @@ impl AuthConfig {
                 return Err(StartError::Missing { name: "BETTER_AUTH_SECRET", meaning });
             }
         };
+        let password = if wants("password") {
+            let own = self::secret(lookup, "AUTH_TOKEN_SECRET")?.or_else(|| secret.clone());
+            let meaning = "AUTH_MODE password needs it to sign tokens: make one with `openssl rand -base64 32`";
+            let secret = own.ok_or(StartError::Missing { name: "AUTH_TOKEN_SECRET", meaning })?;
+            Some((secret, rules.clone()))
+        } else {
+            None
+        };
         let jwks = if wants("jwks") { Some(JwksConfig::from_lookup(lookup, rules)?) } else { None };
         let session = wants("session").then_some(secret);
-        Ok(Self { hs256, jwks, session })
+        Ok(Self { hs256, jwks, session, password })
     }
 }
 
@@ -144,12 +154,13 @@ impl JwksSource {
     }
 }
 
-/// `AUTH_MODE`, else as the other settings imply. A secret beside a JWKS does not enable HS256.
+/// `AUTH_MODE`, else as the other settings imply. A secret beside a JWKS does not enable HS256, and nothing but `AUTH_MODE`
+/// enables `password`.
 fn modes(lookup: Lookup<'_>) -> Result<Vec<String>, StartError> {
     let name = "AUTH_MODE";
     let modes = comma_list(lookup, name);
-    if modes.iter().any(|mode| !["jwks", "hs256", "session"].contains(&mode.as_str())) {
-        return invalid(name, "must be a comma list of jwks, hs256 and session");
+    if modes.iter().any(|mode| !["jwks", "hs256", "session", "password"].contains(&mode.as_str())) {
+        return invalid(name, "must be a comma list of jwks, hs256, session and password");
     }
     if !modes.is_empty() {
         return Ok(modes);
@@ -164,8 +175,7 @@ fn modes(lookup: Lookup<'_>) -> Result<Vec<String>, StartError> {
     Err(StartError::Missing { name, meaning })
 }
 
-fn secret(lookup: Lookup<'_>) -> Result<Option<Secret>, StartError> {
-    let name = "BETTER_AUTH_SECRET";
+fn secret(lookup: Lookup<'_>, name: &'static str) -> Result<Option<Secret>, StartError> {
     match lookup(name) {
         None => Ok(None),
         Some(known) if known == PUBLISHED_DEFAULT_SECRET => invalid(
@@ -236,6 +246,19 @@ mod tests {
     }
 
     #[test]
+    fn tokens_of_this_api_have_a_secret_of_their_own() {
+        let secret = |settings: &[(&str, &str)]| {
+            let password = read(settings).expect("good settings").password;
+            password.map(|(secret, _)| secret.expose().to_owned())
+        };
+        let own = ("AUTH_TOKEN_SECRET", "abcdefghijklmnopqrstuvwxyz012345");
+        let mode = ("AUTH_MODE", "hs256,password");
+        assert_eq!(secret(&[SECRET, own]), None, "a secret does not switch the mode on");
+        assert_eq!(secret(&[SECRET, mode]).as_deref(), Some(SECRET.1));
+        assert_eq!(secret(&[SECRET, own, mode]).as_deref(), Some(own.1));
+    }
+
+    #[test]
     fn issuer_and_audience_are_the_origin_unless_they_are_set() {
         let origin = vec!["https://app.example.com".to_owned()];
         assert_eq!(rules_of_jwks(&[URL]), (origin.clone(), origin.clone()));
@@ -275,7 +298,15 @@ mod tests {
                 vec![],
                 "AUTH_MODE is not set: set BETTER_AUTH_URL, or BETTER_AUTH_SECRET for tokens that the application signs itself",
             ),
-            (vec![("AUTH_MODE", "magic")], "AUTH_MODE must be a comma list of jwks, hs256 and session"),
+            (vec![("AUTH_MODE", "magic")], "AUTH_MODE must be a comma list of jwks, hs256, session and password"),
+            (
+                vec![("AUTH_MODE", "password")],
+                "AUTH_TOKEN_SECRET is not set: AUTH_MODE password needs it to sign tokens: make one with `openssl rand -base64 32`",
+            ),
+            (
+                vec![("AUTH_MODE", "password"), ("AUTH_TOKEN_SECRET", "short")],
+                "AUTH_TOKEN_SECRET is too short: it must have at least 32 bytes",
+            ),
             (
                 vec![("AUTH_MODE", "hs256")],
                 "BETTER_AUTH_SECRET is not set: give it the secret of the front end, of at least 32 bytes",

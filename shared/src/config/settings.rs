@@ -1,10 +1,12 @@
 //! All settings of a function.
 
+use super::accounts::{PasswordConfig, user_table};
 use super::auth::AuthConfig;
 use super::error::StartError;
 use super::extra_fields::ExtraField;
 use super::lookup::{Secret, is_second, number};
 use super::priorities::Priorities;
+use super::proxies::AddressBlock;
 use super::task_fields::{TagsForm, TaskField};
 
 /// The settings of a process.
@@ -13,6 +15,8 @@ pub struct Config {
     /// `DATABASE_URL`, not yet parsed.
     pub(crate) database_url: Secret,
     pub(crate) auth: AuthConfig,
+    /// `AUTH_USER_TABLE`: the table of users with passwords, where the database has several.
+    pub(crate) user_table: Option<String>,
     pub(crate) api: ApiConfig,
     /// `METRICS_NAMESPACE`: the CloudWatch namespace of the metrics; without it none are written.
     pub(crate) metrics_namespace: Option<String>,
@@ -29,6 +33,12 @@ pub struct ApiConfig {
     pub json: JsonFormat,
     /// `REQUIRE_IF_MATCH=1`: changes and deletions without `If-Match` are refused.
     pub require_if_match: bool,
+    /// `AUTH_MODE` contains `password`: users sign up and sign in at this API.
+    pub has_accounts: bool,
+    /// The rules for passwords.
+    pub passwords: PasswordConfig,
+    /// `TRUSTED_PROXIES`: who may say, in `X-Forwarded-For`, what the address of a client is.
+    pub trusted_proxies: &'static [AddressBlock],
 }
 
 /// The longest texts of request bodies, in Unicode code points.
@@ -86,10 +96,13 @@ impl Config {
             name: "DATABASE_URL",
             meaning: "give it the connection string of the database, postgres://user:password@host/database?sslmode=require",
         })?;
+        let auth = AuthConfig::from_lookup(&lookup)?;
+        let api = ApiConfig { has_accounts: auth.password.is_some(), ..ApiConfig::from_lookup(&lookup)? };
         Ok(Self {
             database_url: Secret::new(database_url),
-            auth: AuthConfig::from_lookup(&lookup)?,
-            api: ApiConfig::from_lookup(&lookup)?,
+            auth,
+            user_table: user_table(&lookup),
+            api,
             metrics_namespace: lookup("METRICS_NAMESPACE").map(|name| name.trim().to_owned()),
         })
     }
@@ -115,6 +128,9 @@ impl ApiConfig {
                 extra: ExtraField::from_lookup(lookup)?,
             },
             require_if_match: is_second(lookup, "REQUIRE_IF_MATCH", ["0", "1"])?,
+            has_accounts: false,
+            passwords: PasswordConfig::from_lookup(lookup)?,
+            trusted_proxies: AddressBlock::list_from_lookup(lookup)?,
         })
     }
 }

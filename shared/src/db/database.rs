@@ -1,5 +1,6 @@
 //! The database, as the layers above see it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -68,7 +69,7 @@ set constraints all immediate";
     /// Connects before the first request needs it, and returns whether there is a connection. `statements` are prepared in
     /// the round trip of the next statement. A failure is not reported: the first request tries again. If this is cancelled,
     /// the connection is still opened.
-    pub(crate) async fn warm_up(&self, statements: &[&str]) -> bool {
+    pub(crate) async fn warm_up(&self, statements: &[Cow<'_, str>]) -> bool {
         let filled = self.slot.lock().await.fill(&self.connector, &self.stats, statements).await;
         if let Err(error) = filled {
             let error = DbError::from_connect("none", error);

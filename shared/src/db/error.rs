@@ -21,6 +21,8 @@ pub struct DbError {
 pub(crate) enum DbErrorKind {
     /// The server rejected the statement for its content. The connection is usable.
     Rejected(Rejection),
+    /// TA401: the token of the user was revoked. See the function `live_user` of the schema `tasks_api`.
+    RevokedToken,
     /// The server did not answer, or cannot execute statements at the moment. `retry_after` in seconds.
     Unavailable { retry_after: u32 },
     /// Connections, a pooler's servers or a quota are used up. `retry_after` in seconds.
@@ -198,7 +200,7 @@ impl DbError {
     /// Whether the connection can execute the next statement.
     pub(super) fn keeps_connection(&self) -> bool {
         match self.kind {
-            DbErrorKind::Rejected(_) => true,
+            DbErrorKind::Rejected(_) | DbErrorKind::RevokedToken => true,
             // A statement that was rolled back or cancelled leaves the connection usable.
             DbErrorKind::Unavailable { .. } => matches!(self.retry_class, RetryClass::RolledBack | RetryClass::Final),
             DbErrorKind::Exhausted { .. } | DbErrorKind::Misconfigured | DbErrorKind::Undecodable => false,
@@ -249,6 +251,7 @@ fn classify(state: &SqlState, message: &str) -> (DbErrorKind, RetryClass) {
         // The server has become a replica: the next connection reaches the new primary.
         "25006" => (unavailable(1), RetryClass::RetryOnce),
         "53300" => (EXHAUSTED, RetryClass::NotExecuted),
+        "TA401" => (DbErrorKind::RevokedToken, RetryClass::Final),
         code if code.starts_with("57P0") || code.starts_with("08") => (unavailable(1), RetryClass::MaybeExecuted),
         code if code.starts_with("28") || code == "3D000" || code == "42501" => {
             (DbErrorKind::Misconfigured, RetryClass::Final)

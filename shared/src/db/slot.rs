@@ -1,5 +1,6 @@
 //! Holds the one connection while it is idle, or while it is being opened.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,7 +96,7 @@ impl Slot {
         &mut self,
         connector: &Arc<Connector>,
         stats: &StatsRecorder,
-        statements: &[&str],
+        statements: &[Cow<'_, str>],
     ) -> Result<(), ConnectError> {
         if self.idle.is_none() {
             self.idle = Some(self.take(connector, stats).await?);

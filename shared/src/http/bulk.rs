@@ -89,7 +89,9 @@ impl<T: Representation> OperationResult<T> {
             Self::Done(OperationOutcome::Created(row) | OperationOutcome::Changed(row)) => {
                 format!(r#","{}":{}"#, noun.name, row.to_json(format))
             }
-            Self::Refused(error) => format!(r#","problem":{}"#, to_json(&Problem { error, request_id: None })),
+            Self::Refused(error) => {
+                format!(r#","problem":{}"#, to_json(&Problem { error, request_id: None, has_message: false }))
+            }
             Self::Done(OperationOutcome::Deleted) | Self::NotDone => String::new(),
         };
         format!(r#"{{"status":{}{member}}}"#, self.status())

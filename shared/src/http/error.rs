@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use crate::accounts::AccountError;
 use crate::auth::AuthError;
 use crate::db::{DbError, DbErrorKind, RowId};
 use crate::input::{InvalidInput, InvalidQuery};
@@ -54,21 +55,36 @@ pub enum ApiError {
     /// 401: no token or an invalid one. Clients are not told which.
     #[error("Not authenticated")]
     Unauthenticated(#[source] Option<Source>),
+    /// 401: signing in failed. Clients are not told why.
+    #[error("Invalid email or password")]
+    InvalidCredentials,
     /// 403: the path or the body names another user than the token.
     #[error("You may only access your own tasks")]
     ForeignUser,
+    /// 403: the password that confirms a change does not hold. Not 401, which would sign the user out.
+    #[error("The password is wrong")]
+    WrongPassword,
     /// 404: there is no such row, it belongs to another user, or nothing can have this id. Clients are not told which.
     #[error("{} not found", .0.capitalized)]
     NotFound(&'static Noun),
     /// 404: no operation has this path.
     #[error("There is nothing at {0}")]
     RouteNotFound(String),
+    /// 404: the users of this deployment belong to Better Auth.
+    #[error("Users sign up and sign in at Better Auth here, not at this API")]
+    SignInElsewhere,
+    /// 404: nobody can sign up, for this reason.
+    #[error("Nobody can sign up here: {0}")]
+    SignUpOff(String),
     /// 405: the path exists, with these methods.
     #[error("This path does not support the request's method, only {0}")]
     MethodNotAllowed(String),
     /// 409: the change conflicts with stored rows, as the sentence says.
     #[error("{0}")]
     Conflict(String, #[source] Source),
+    /// 409: there is an account with this e-mail address.
+    #[error("Email already registered")]
+    EmailInUse,
     /// 409: another request with the same `Idempotency-Key` has not ended. `None` if this one ended first.
     #[error("A request with this Idempotency-Key is still in progress")]
     IdempotencyInProgress(#[source] Option<Source>),
@@ -105,6 +121,9 @@ pub enum ApiError {
     /// 428: the deployment requires `If-Match`.
     #[error("The header If-Match is required: send the ETag of the task that you read")]
     PreconditionRequired,
+    /// 429: too many attempts to use a password. Seconds after which the next one is possible.
+    #[error("Too many attempts: try again later")]
+    TooManyAttempts(u32),
     /// 503: the database cannot answer at the moment.
     #[error("The database is not available at the moment")]
     DatabaseUnavailable {
@@ -146,7 +165,7 @@ impl ApiError {
     /// Seconds after which a retry makes sense, if it does.
     pub(crate) fn retry_after(&self) -> Option<u32> {
         match self {
-            Self::DatabaseUnavailable { retry_after, .. } => Some(*retry_after),
+            Self::DatabaseUnavailable { retry_after, .. } | Self::TooManyAttempts(retry_after) => Some(*retry_after),
             Self::DeadlineExceeded | Self::AuthUnavailable(_) | Self::IdempotencyInProgress(_) => Some(1),
             _ => None,
         }
@@ -170,11 +189,15 @@ impl ApiError {
             Self::InvalidCursor(_) => (400, "invalid_cursor"),
             Self::InvalidSyncToken => (400, "invalid_sync_token"),
             Self::Unauthenticated(_) => (401, "unauthenticated"),
+            Self::InvalidCredentials => (401, "invalid_credentials"),
             Self::ForeignUser => (403, "foreign_user"),
+            Self::WrongPassword => (403, "wrong_password"),
             Self::NotFound(noun) => (404, noun.not_found_code),
-            Self::RouteNotFound(_) => (404, "route_not_found"),
+            Self::RouteNotFound(_) | Self::SignInElsewhere => (404, "route_not_found"),
+            Self::SignUpOff(_) => (404, "sign_up_off"),
             Self::MethodNotAllowed(_) => (405, "method_not_allowed"),
             Self::Conflict(..) => (409, "conflict"),
+            Self::EmailInUse => (409, "email_in_use"),
             Self::IdempotencyInProgress(_) => (409, "idempotency_in_progress"),
             Self::NotRecurring(_) => (409, "not_recurring"),
             Self::SyncTokenExpired => (410, "sync_token_expired"),
@@ -185,6 +208,7 @@ impl ApiError {
             Self::IdempotencyKeyReused(_) => (422, "idempotency_key_reused"),
             Self::BulkRefused(_) => (422, "bulk_refused"),
             Self::PreconditionRequired | Self::VersionRequired => (428, "precondition_required"),
+            Self::TooManyAttempts(_) => (429, "too_many_attempts"),
             Self::DatabaseUnavailable { .. } | Self::DeadlineExceeded => (503, "database_unavailable"),
             Self::AuthUnavailable(_) => (503, "sign_in_unavailable"),
             Self::Misconfigured(_) => (500, "misconfigured"),
@@ -240,6 +264,30 @@ impl From<AuthError> for ApiError {
     }
 }
 
+impl From<AccountError> for ApiError {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::InvalidCredentials => Self::InvalidCredentials,
+            AccountError::WrongPassword => Self::WrongPassword,
+            AccountError::EmailInUse => Self::EmailInUse,
+            AccountError::Conflict(_) => {
+                let sentence = "Another account has this username".to_owned();
+                Self::Conflict(sentence, error.into())
+            }
+            AccountError::TooManyAttempts(seconds) => Self::TooManyAttempts(seconds),
+            AccountError::Elsewhere => Self::SignInElsewhere,
+            AccountError::SignUpOff(reason) => Self::SignUpOff(reason),
+            AccountError::Ambiguous(_) | AccountError::UnusableTable(_) => Self::Misconfigured(error.into()),
+            AccountError::UnknownUser(source) => Self::Unauthenticated(source.map(Into::into)),
+            AccountError::BrokenRule(error) => {
+                let rule = "The account breaks a rule of the database".to_owned();
+                Self::DatabaseRule(InvalidInput::of_body(rule), error.into())
+            }
+            AccountError::Database(error) => error.into(),
+        }
+    }
+}
+
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
@@ -281,6 +329,7 @@ impl From<DbError> for ApiError {
             DbErrorKind::Unavailable { retry_after } => (retry_after, OperatorAction::Wait),
             DbErrorKind::Exhausted { retry_after } => (retry_after, OperatorAction::Scale),
             DbErrorKind::Misconfigured => return Self::Misconfigured(error.into()),
+            DbErrorKind::RevokedToken => return Self::Unauthenticated(Some(error.into())),
             DbErrorKind::Rejected(_) | DbErrorKind::Undecodable => return Self::Internal(error.into()),
         };
         Self::DatabaseUnavailable { retry_after, action, source: error.into() }

@@ -41,6 +41,9 @@ pub(crate) struct RequestContext {
 #[serde(default)]
 pub(crate) struct Http {
     pub(crate) method: String,
+    /// The address from which the gateway got the request.
+    #[serde(rename = "sourceIp", deserialize_with = "null_is_default")]
+    pub(crate) source_ip: String,
 }
 
 impl Event {

@@ -11,6 +11,8 @@ pub(super) struct Problem<'a> {
     pub(super) error: &'a ApiError,
     /// `None` in a body that has the documents of several operations.
     pub(super) request_id: Option<&'a str>,
+    /// Whether the sentence is also the member `message`, where front ends of accounts look for it.
+    pub(super) has_message: bool,
 }
 
 impl Serialize for Problem<'_> {
@@ -20,7 +22,11 @@ impl Serialize for Problem<'_> {
         map.serialize_entry("type", &format!("/docs/errors#{}", code.replace('_', "-")))?;
         map.serialize_entry("title", title(status))?;
         map.serialize_entry("status", &status)?;
-        map.serialize_entry("detail", &self.error.to_string())?;
+        let detail = self.error.to_string();
+        map.serialize_entry("detail", &detail)?;
+        if self.has_message {
+            map.serialize_entry("message", &detail)?;
+        }
         map.serialize_entry("code", code)?;
         if let Some(request_id) = self.request_id {
             map.serialize_entry("request_id", request_id)?;
@@ -75,6 +81,7 @@ fn title(status: u16) -> &'static str {
         415 => "Unsupported Media Type",
         422 => "Unprocessable Content",
         428 => "Precondition Required",
+        429 => "Too Many Requests",
         503 => "Service Unavailable",
         _ => "Internal Server Error",
     }
@@ -92,8 +99,8 @@ mod tests {
             failure("/title", "title must not be empty"),
             failure("/priority", "priority must be low, medium or high"),
         ]));
-        let problem =
-            serde_json::to_value(Problem { error: &error, request_id: Some("r-1") }).expect("a map of strings");
+        let problem = serde_json::to_value(Problem { error: &error, request_id: Some("r-1"), has_message: false })
+            .expect("a map of strings");
         assert_eq!(
             problem,
             serde_json::json!({
@@ -111,8 +118,8 @@ mod tests {
     #[test]
     fn the_cause_of_a_server_error_is_not_sent() {
         let error = ApiError::Internal("relation \"tasks\" does not exist".into());
-        let problem =
-            serde_json::to_string(&Problem { error: &error, request_id: Some("r-1") }).expect("a map of strings");
+        let problem = serde_json::to_string(&Problem { error: &error, request_id: Some("r-1"), has_message: false })
+            .expect("a map of strings");
         assert!(!problem.contains("relation"), "{problem}");
     }
 }

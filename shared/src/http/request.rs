@@ -9,12 +9,15 @@ use super::event::Event;
 use super::idempotency;
 use super::response::{self, Response};
 use super::routes;
+use crate::accounts::ClientAddress;
 use crate::config::ApiConfig;
 use crate::input::{FromJson, FromPath, FromQuery, InvalidInput, ObjectReader, QueryReader};
 use crate::scope::{IdempotencyKey, Versions};
 
 /// `/api/v1/tasks` matches `/api/{user_id}/tasks`, and no user has this id.
 const API_VERSION: &str = "v1";
+/// The content type of HTML forms, which OAuth's password grant uses too.
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A request.
 #[derive(Debug)]
@@ -131,12 +134,39 @@ impl Request {
         }
     }
 
+    /// The body of an operation on an account: a JSON object, or a form with the same members. Other members, such as the id of
+    /// a user, are ignored.
+    ///
+    /// # Errors
+    /// 400, 413, 415 or 422, as the contract says.
+    pub fn json_or_form<T: FromJson>(&self) -> Result<T, ApiError> {
+        let body = self.event.body_bytes();
+        if self.content_type().as_deref() != Some(FORM) {
+            return self.read_object(&self.parse_json(&body, T::BODY_MAX_KIB)?);
+        }
+        if body.len() > T::BODY_MAX_KIB * 1024 {
+            return Err(ApiError::BodyTooLarge(T::BODY_MAX_KIB));
+        }
+        let members = form_urlencoded::parse(&body).map(|(name, value)| (name.into_owned(), value.into()));
+        self.read_object(&Value::Object(members.collect()))
+    }
+
+    /// The address of the client.
+    #[must_use]
+    pub fn client_address(&self) -> ClientAddress {
+        let source = &self.event.request_context.http.source_ip;
+        ClientAddress::new(source, self.header("x-forwarded-for"), self.config.trusted_proxies)
+    }
+
     /// The response to a request that matches no route: a redirect if the path exists without its trailing slash.
     ///
     /// # Errors
     /// [`ApiError::RouteNotFound`]; [`ApiError::MethodNotAllowed`] if the path exists with other methods.
     pub fn unrouted(&self) -> Result<Response, ApiError> {
         let path = self.path();
+        if !self.config.has_accounts && routes::is_account_path(path) {
+            return Err(ApiError::SignInElsewhere);
+        }
         if let Some(path) = path.strip_suffix('/').filter(|path| !routes::methods_of(path).is_empty()) {
             return Ok(response::permanent_redirect(path, &self.event.raw_query_string));
         }
@@ -159,15 +189,18 @@ impl Request {
     }
 
     fn parse_object<T: FromJson>(&self, value: Value) -> Result<T, ApiError> {
-        let Value::Object(object) = value else {
-            return Err(InvalidInput::of_body("the request body must be a JSON object").into());
-        };
+        let Value::Object(object) = value else { return Err(not_an_object()) };
         let lists = T::LISTS_OF_OBJECTS.iter().filter_map(|name| object.get(*name)?.as_array());
         let listed = lists.flatten().filter_map(Value::as_object);
         if self.names_another_user(&object) || listed.into_iter().any(|object| self.names_another_user(object)) {
             return Err(ApiError::ForeignUser);
         }
-        let mut reader = ObjectReader::new(&object, "");
+        self.read_object(&Value::Object(object))
+    }
+
+    fn read_object<T: FromJson>(&self, value: &Value) -> Result<T, ApiError> {
+        let Value::Object(object) = value else { return Err(not_an_object()) };
+        let mut reader = ObjectReader::new(object, "");
         let value = T::from_json(&mut reader, &self.config);
         Ok(reader.finish(value)?)
     }
@@ -188,12 +221,21 @@ impl Request {
         Some(percent_decode_str(raw).decode_utf8_lossy().into_owned())
     }
 
+    /// The content type without its parameters, in lower case.
+    fn content_type(&self) -> Option<String> {
+        let essence = self.header("content-type")?.split(';').next().unwrap_or_default();
+        Some(essence.trim().to_ascii_lowercase())
+    }
+
     /// `application/json`, `application/…+json`, or no type at all.
     fn has_json_type(&self) -> bool {
-        let Some(content_type) = self.header("content-type") else { return true };
-        let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let Some(essence) = self.content_type() else { return true };
         essence.is_empty()
             || essence == "application/json"
             || (essence.starts_with("application/") && essence.ends_with("+json"))
     }
+}
+
+fn not_an_object() -> ApiError {
+    InvalidInput::of_body("the request body must be a JSON object").into()
 }

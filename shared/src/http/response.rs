@@ -14,13 +14,15 @@ pub struct Response {
     pub(super) transaction: Option<String>,
     /// It is the answer to an earlier request. See [`Representation::is_replay`].
     pub(super) is_replay: bool,
+    /// It must not be stored by any cache: it has a token.
+    pub(super) is_secret: bool,
 }
 
 impl Response {
     fn new(status: u16, body: Option<Box<dyn Representation>>) -> Self {
         let transaction = body.as_ref().and_then(|body| body.transaction()).map(str::to_owned);
         let is_replay = body.as_ref().is_some_and(|body| body.is_replay());
-        Self { status, body, location: None, transaction, is_replay }
+        Self { status, body, location: None, transaction, is_replay, is_secret: false }
     }
 }
 
@@ -43,6 +45,24 @@ pub fn created(resource: impl Resource + 'static) -> Response {
 #[must_use]
 pub fn ok(body: impl Representation + 'static) -> Response {
     Response::new(200, Some(Box::new(body)))
+}
+
+/// 201 with a token.
+#[must_use]
+pub fn signed_up(body: impl Representation + 'static) -> Response {
+    Response { is_secret: true, ..Response::new(201, Some(Box::new(body))) }
+}
+
+/// 200 with a token.
+#[must_use]
+pub fn signed_in(body: impl Representation + 'static) -> Response {
+    Response { is_secret: true, ..Response::new(200, Some(Box::new(body))) }
+}
+
+/// 204 after the deletion of an account.
+#[must_use]
+pub fn account_deleted() -> Response {
+    Response::new(204, None)
 }
 
 /// 204 after a write that returned its transaction.

@@ -14,6 +14,14 @@ pub(crate) fn methods_of(path: &str) -> Vec<&'static str> {
     methods
 }
 
+/// The functions that are deployed only where users sign in at this API.
+const ACCOUNT_FUNCTIONS: [&str; 6] = ["register", "login", "logout", "me", "change-password", "delete-account"];
+
+/// Whether a path belongs to sign-up and sign-in.
+pub(crate) fn is_account_path(path: &str) -> bool {
+    ROUTES.iter().any(|route| ACCOUNT_FUNCTIONS.contains(&route.function) && matches(route.path, path))
+}
+
 fn matches(pattern: &str, path: &str) -> bool {
     let mut segments = path.split('/');
     let fits = |part: &str| {

@@ -24,6 +24,8 @@ pub(crate) struct ResponseWriter<'a> {
     has_body: bool,
     if_none_match: Option<String>,
     format: JsonFormat,
+    /// Whether problem documents have the member `message`.
+    has_message: bool,
     status: u16,
     headers: HeaderMap,
     body: Option<String>,
@@ -42,12 +44,18 @@ impl<'a> ResponseWriter<'a> {
             has_body: event.request_context.http.method != "HEAD",
             if_none_match: event.header("if-none-match").map(str::to_owned),
             format,
+            has_message: false,
             status: 500,
             headers: HeaderMap::new(),
             body: None,
         };
         writer.header("x-request-id", request_id);
         writer
+    }
+
+    /// Adds the member `message` to problem documents.
+    pub(crate) fn with_message(self) -> Self {
+        Self { has_message: true, ..self }
     }
 
     /// Writes what the handler responded.
@@ -73,7 +81,9 @@ impl<'a> ResponseWriter<'a> {
             self.header("idempotent-replayed", "true");
         }
         let Some(representation) = &response.body else { return Ok(()) };
-        if self.is_read {
+        if response.is_secret {
+            self.header("cache-control", "no-store");
+        } else if self.is_read {
             self.header("cache-control", "private, no-cache");
         }
         let next_page = representation.next_page();
@@ -106,9 +116,10 @@ impl<'a> ResponseWriter<'a> {
     /// Writes a problem document.
     pub(crate) fn fail(&mut self, error: &ApiError) {
         self.status = error.status();
-        self.body("application/problem+json", to_json(&Problem { error, request_id: Some(self.request_id) }));
+        let problem = Problem { error, request_id: Some(self.request_id), has_message: self.has_message };
+        self.body("application/problem+json", to_json(&problem));
         match error {
-            ApiError::Unauthenticated(_) => self.header("www-authenticate", "Bearer"),
+            ApiError::Unauthenticated(_) | ApiError::InvalidCredentials => self.header("www-authenticate", "Bearer"),
             ApiError::MethodNotAllowed(methods) => self.header("allow", methods),
             _ => {}
         }

@@ -1,5 +1,6 @@
 //! What lives as long as the process, and how it responds to an event.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +11,14 @@ use lambda_http::Context;
 use super::deadline::time_left;
 use super::log;
 use super::metrics::Metrics;
+use crate::accounts::AccountStore;
 use crate::auth::Authenticator;
 use crate::config::{ApiConfig, Config, StartError};
-use crate::db::{Database, cause_chain};
+use crate::db::{Database, TableCheck, cause_chain};
 use crate::http::{ApiError, Event, Response, ResponseWriter};
-use crate::scope::{ExtraMembers, StartStatement, TABLE_CHECK, table_problems};
+use crate::scope::{
+    ExtraMembers, SIGN_IN_TABLE_CHECK, StartStatement, TABLE_CHECK, table_problems, with_live_user,
+};
 
 /// The parts of a function.
 pub(super) struct App {
@@ -22,6 +26,10 @@ pub(super) struct App {
     pub(super) database: Arc<Database>,
     pub(super) config: ApiConfig,
     pub(super) extra: ExtraMembers,
+    /// `None`: no user signs in at this API.
+    pub(super) accounts: Option<Arc<AccountStore>>,
+    /// Whether problem documents have the member `message`.
+    pub(super) problems_have_message: bool,
     metrics: Option<Metrics>,
 }
 
@@ -35,11 +43,17 @@ impl App {
             tracing::warn!(parameters = ?url.ignored(), "DATABASE_URL has parameters that make no difference here");
         }
         let database = Arc::new(Database::new(&url));
+        let Config { auth, api, user_table, .. } = &config;
+        let accounts = auth.password.as_ref().map(|tokens| {
+            Arc::new(AccountStore::new(Arc::clone(&database), tokens, &api.passwords, user_table.clone()))
+        });
         Ok(Self {
             authenticator: Authenticator::new(config.auth, Arc::clone(&database))?,
             database,
             config: config.api,
             extra: ExtraMembers::new(config.api.json),
+            accounts,
+            problems_have_message: false,
             metrics: config.metrics_namespace.map(Metrics::new),
         })
     }
@@ -47,16 +61,22 @@ impl App {
     /// Does what the first request could do as well, because Lambda gives the start more processor time: connects, prepares
     /// `statements`, fetches the public keys, and logs what the database lacks. What fails here is retried by the first request.
     pub(super) async fn warm_up(&self, statements: &[StartStatement]) {
-        let statements: Vec<_> = statements.iter().map(|statement| self.extra.fill(statement.sql())).collect();
-        let statements = statements.iter().map(|sql| &**sql);
-        let statements: Vec<&str> = self.authenticator.statement().into_iter().chain(statements).collect();
+        let are_revocable = self.authenticator.all_tokens_are_revocable();
+        let statements = statements.iter().map(|statement| match self.extra.fill(statement.sql()) {
+            sql if are_revocable => Cow::Owned(with_live_user(&sql)),
+            sql => sql,
+        });
+        let session = self.authenticator.statement().map(Cow::Borrowed);
+        let statements: Vec<Cow<'_, str>> = session.into_iter().chain(statements).collect();
         let with_database = async {
             if !self.database.warm_up(&statements).await {
                 return;
             }
-            match self.authenticator.check_tables(&TABLE_CHECK).await {
+            let signs_tokens = self.authenticator.signs_tokens();
+            let checks: &[TableCheck] = if signs_tokens { &[TABLE_CHECK, SIGN_IN_TABLE_CHECK] } else { &[TABLE_CHECK] };
+            match self.authenticator.check_tables(checks).await {
                 Ok(None) => {}
-                Ok(Some(tables)) => table_problems(&tables)
+                Ok(Some(tables)) => table_problems(&tables, signs_tokens)
                     .iter()
                     .for_each(|problem| tracing::warn!(problem, "requests will fail, or miss rows")),
                 Err(error) => tracing::warn!(cause = cause_chain(&error), "the tables could not be checked"),
@@ -71,6 +91,9 @@ impl App {
         O: AsyncFn(&Self, Event, String) -> Result<Response, ApiError>,
     {
         let mut writer = ResponseWriter::new(&event, &context.request_id, self.config.json);
+        if self.problems_have_message {
+            writer = writer.with_message();
+        }
         let result = match time_left(context) {
             // `timeout` polls the operation before the timer, so a statement would still be sent.
             Duration::ZERO => Err(ApiError::DeadlineExceeded),

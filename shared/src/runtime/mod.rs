@@ -7,4 +7,4 @@ mod metrics;
 mod serve;
 mod shutdown;
 
-pub use serve::{serve, serve_public};
+pub use serve::{serve, serve_accounts, serve_own_account, serve_public};

@@ -13,6 +13,7 @@ use lambda_http::{LambdaEvent, service_fn};
 use super::app::App;
 use super::log;
 use super::shutdown::{register_extension, sigterm};
+use crate::accounts::{Accounts, OwnAccount};
 use crate::config::{Config, StartError};
 use crate::db::Readiness;
 use crate::http::{ApiError, Event, Request, Response};
@@ -54,6 +55,40 @@ where
     .await
 }
 
+/// Serves an operation of users who sign up or sign in, and have no token yet.
+///
+/// # Errors
+/// As [`serve`], and if the database has several tables of users and the settings do not say which is meant.
+pub async fn serve_accounts<H, F>(handler: H) -> Result<(), StartError>
+where
+    H: Fn(Accounts, Request) -> F,
+    F: Future<Output = Result<Response, ApiError>>,
+{
+    run(WarmUp::Accounts, async |app: &App, event: Event, _| {
+        let store = app.accounts.as_ref().ok_or(ApiError::SignInElsewhere)?;
+        handler(Accounts::new(Arc::clone(store)), Request::public(event, app.config)).await
+    })
+    .await
+}
+
+/// Serves an operation on the account of the caller.
+///
+/// # Errors
+/// As [`serve_accounts`].
+pub async fn serve_own_account<H, F>(handler: H) -> Result<(), StartError>
+where
+    H: Fn(OwnAccount, Request) -> F,
+    F: Future<Output = Result<Response, ApiError>>,
+{
+    run(WarmUp::Accounts, async |app: &App, event: Event, _| {
+        let store = app.accounts.as_ref().ok_or(ApiError::SignInElsewhere)?;
+        let user = app.authenticator.authenticate(event.header("authorization")).await?;
+        let request = Request::public(event, app.config);
+        handler(OwnAccount::new(user, Arc::clone(store)), request).await
+    })
+    .await
+}
+
 /// What is done before the first request.
 #[derive(Debug, Clone, Copy)]
 enum WarmUp<'a> {
@@ -61,6 +96,8 @@ enum WarmUp<'a> {
     Nothing,
     /// Open the connection, prepare these statements on it, and fetch the public keys.
     Database(&'a [StartStatement]),
+    /// Open the connection, fetch the public keys, and find the table of users.
+    Accounts,
 }
 
 /// The longest time that the start spends on work that the first request could do as well.
@@ -71,10 +108,24 @@ where
     O: AsyncFn(&App, Event, String) -> Result<Response, ApiError>,
 {
     log::start();
-    let app = App::new(Config::from_env()?)?;
-    if let WarmUp::Database(statements) = warm_up {
-        let start = tokio::time::timeout(WARM_UP_TIMEOUT, app.warm_up(statements));
-        tokio::join!(register_extension(), async { start.await.ok() });
+    let mut app = App::new(Config::from_env()?)?;
+    app.problems_have_message = matches!(warm_up, WarmUp::Accounts);
+    let start = async {
+        match warm_up {
+            WarmUp::Nothing => {}
+            WarmUp::Database(statements) => app.warm_up(statements).await,
+            WarmUp::Accounts => {
+                app.warm_up(&[]).await;
+                if let Some(accounts) = &app.accounts {
+                    accounts.warm_up().await?;
+                }
+            }
+        }
+        Ok(())
+    };
+    if !matches!(warm_up, WarmUp::Nothing) {
+        let (_, start) = tokio::join!(register_extension(), tokio::time::timeout(WARM_UP_TIMEOUT, start));
+        start.unwrap_or(Ok(()))?;
     }
     let (app, operation) = (&app, &operation);
     let respond = |event: LambdaEvent<Event>| async move {

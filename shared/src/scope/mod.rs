@@ -6,12 +6,14 @@
 
 mod allowed;
 mod bulk;
+mod delete_user;
 mod error;
 mod extra;
 mod grouped_insert;
 mod insert;
 mod key_row;
 mod keyed;
+mod live_user;
 mod owner;
 mod rules;
 mod select;
@@ -23,6 +25,7 @@ mod values;
 mod versions;
 
 pub use bulk::{BulkOutcome, OperationFailure, OperationOutcome, ShortForm};
+pub(crate) use delete_user::delete_user;
 pub use error::StoreError;
 pub(crate) use extra::{ExtraMembers, IS_OVERDUE, TAG_COLORS, extra_column, last_members};
 pub(crate) use grouped_insert::GroupedInsert;
@@ -32,10 +35,11 @@ pub use keyed::IdempotencyKey;
 #[cfg(test)]
 pub(crate) use keyed::fingerprint;
 pub(crate) use keyed::{KeyedOutcome, KeyedRequest, StoredAnswer};
+pub(crate) use live_user::with_live_user;
 pub(crate) use rules::FieldText;
 pub(crate) use select::{Select, SelectStatement, SqlFragment};
 pub use statement::StartStatement;
 pub(crate) use statement::{KeyedWrite, Read, Write};
-pub(crate) use table_check::{TABLE_CHECK, table_problems};
+pub(crate) use table_check::{SIGN_IN_TABLE_CHECK, TABLE_CHECK, table_problems};
 pub use user_scope::UserScope;
 pub use versions::Versions;

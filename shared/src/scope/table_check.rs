@@ -23,11 +23,26 @@ const NEEDS: [Need; 6] = [
     in_own_schema("sync_epoch", &["select"]),
 ];
 
+/// Where the API signs tokens. `migrate` writes the codes.
+const SIGN_IN_NEEDS: [Need; 4] = [
+    in_own_schema("revoked_tokens", &["select", "insert", "delete"]),
+    in_own_schema("token_versions", &["select", "insert", "update"]),
+    in_own_schema("sign_in_buckets", &["select", "insert", "update", "delete"]),
+    in_own_schema("reset_codes", &["select", "update", "delete"]),
+];
+
 /// The check of the tables. Privileges on columns and policies make its condition false although nothing need be wrong.
 pub(crate) const TABLE_CHECK: TableCheck = TableCheck {
     names: &["tasks", "task_fences", "idempotency_keys", "task_tags", "task_tombstones", "sync_epoch"],
     schemas: &["tasks_api"],
     is_usual: TABLES_ARE_USUAL,
+};
+
+/// The check of the tables that are needed beside those of [`TABLE_CHECK`] where the API signs tokens.
+pub(crate) const SIGN_IN_TABLE_CHECK: TableCheck = TableCheck {
+    names: &["revoked_tokens", "token_versions", "sign_in_buckets", "reset_codes"],
+    schemas: &["tasks_api"],
+    is_usual: SIGN_IN_TABLES_ARE_USUAL,
 };
 
 const TABLES_ARE_USUAL: &str = "\
@@ -66,10 +81,34 @@ const TABLES_ARE_USUAL: &str = "\
     cross join lateral (select to_regclass(name)::oid as oid) as tables
 )";
 
-/// What will fail, or return too few rows: for the log, each with what helps.
-pub(crate) fn table_problems(catalog: &[CatalogTable]) -> Vec<String> {
+const SIGN_IN_TABLES_ARE_USUAL: &str = "\
+(
+    select bool_and(coalesce(has_table_privilege(oid, privilege) and not row_security_active(oid), false))
+    from (
+        values
+            ('revoked_tokens', 'select'),
+            ('revoked_tokens', 'insert'),
+            ('revoked_tokens', 'delete'),
+            ('token_versions', 'select'),
+            ('token_versions', 'insert'),
+            ('token_versions', 'update'),
+            ('sign_in_buckets', 'select'),
+            ('sign_in_buckets', 'insert'),
+            ('sign_in_buckets', 'update'),
+            ('sign_in_buckets', 'delete'),
+            ('reset_codes', 'select'),
+            ('reset_codes', 'update'),
+            ('reset_codes', 'delete')
+    ) as needs (name, privilege)
+    cross join lateral (select to_regclass('tasks_api.' || name)::oid as oid) as tables
+)";
+
+/// What will fail, or return too few rows: for the log, each with what helps. `signs_tokens` as for
+/// [`SIGN_IN_TABLE_CHECK`].
+pub(crate) fn table_problems(catalog: &[CatalogTable], signs_tokens: bool) -> Vec<String> {
+    let sign_in_needs = SIGN_IN_NEEDS.iter().filter(|_| signs_tokens);
     let mut problems = Vec::new();
-    for problem in NEEDS.iter().flat_map(|need| need.problems(catalog)) {
+    for problem in NEEDS.iter().chain(sign_in_needs).flat_map(|need| need.problems(catalog)) {
         // Several tables are in the same schema.
         if !problems.contains(&problem) {
             problems.push(problem);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::extra::ExtraMembers;
 use super::insert::Insert;
+use super::live_user::with_live_user;
 use super::select::{Select, SelectStatement};
 use super::statement::{Read, Write};
 use crate::auth::VerifiedUser;
@@ -18,7 +19,7 @@ pub struct UserScope {
 }
 
 /// Records the attempts of a write, and deletes records of attempts that cannot be in progress any more.
-static FENCE: Fence = Fence {
+pub(super) static FENCE: Fence = Fence {
     name: "fence",
     sql: "\
 with expired as (
@@ -47,15 +48,21 @@ impl UserScope {
         &self.request_id
     }
 
+    /// Goes on with another request of the same user.
+    #[cfg(feature = "proof")]
+    pub(crate) fn set_request_id(&mut self, request_id: String) {
+        self.request_id = request_id;
+    }
+
     /// Executes a read: one round trip. `params` are `$2` and following.
     pub(crate) async fn read<'a>(
         &'a self,
         statement: &'static Read,
         params: impl IntoIterator<Item = SqlParam<'a>>,
     ) -> Result<Vec<Row>, DbError> {
-        let params = [SqlParam::from_str(self.user.id())].into_iter().chain(params).collect();
+        let params = [SqlParam::from_str(self.user.parameter())].into_iter().chain(params).collect();
         let query = Query::prepared(statement.name(), statement.sql(), params);
-        Ok(self.database.query(self.with_extra(query)).await?.rows)
+        Ok(self.database.query(self.for_user(query)).await?.rows)
     }
 
     /// Executes a write: one round trip. `params` are `$3` and following.
@@ -81,7 +88,7 @@ impl UserScope {
 
     /// Starts a statement that lists rows.
     pub(crate) fn select(&self, statement: &'static SelectStatement) -> Select<'_> {
-        Select::new(statement, self.user.id())
+        Select::new(statement, self.user.parameter())
     }
 
     /// Executes a query of the catalog.
@@ -107,19 +114,24 @@ where attrelid = to_regclass($1)
         params: &[SqlParam<'a>],
     ) -> Result<QueryResult<Vec<Row>>, DbError> {
         let with_attempt = |attempt| {
-            let owner_and_attempt = [SqlParam::from_str(self.user.id()), attempt];
-            self.with_extra(query(owner_and_attempt.into_iter().chain(params.iter().cloned()).collect()))
+            let owner_and_attempt = [SqlParam::from_str(self.user.parameter()), attempt];
+            self.for_user(query(owner_and_attempt.into_iter().chain(params.iter().cloned()).collect()))
         };
         self.database.write(&FENCE, with_attempt).await
     }
 
     /// Executes statements that list rows, together: one round trip.
     pub(crate) async fn fetch<const N: usize>(&self, selects: [Select<'_>; N]) -> Result<[Vec<Row>; N], DbError> {
-        let queries = selects.map(|select| self.with_extra(select.into_query()));
+        let queries = selects.map(|select| self.for_user(select.into_query()));
         Ok(self.database.query_together(queries).await?.rows)
     }
 
-    fn with_extra<'a>(&self, query: Query<'a>) -> Query<'a> {
-        Query { sql: self.extra.fill(query.sql), ..query }
+    /// The query, whose `$1` is [`VerifiedUser::parameter`], in the form that the token of the user demands.
+    fn for_user<'a>(&self, query: Query<'a>) -> Query<'a> {
+        let query = Query { sql: self.extra.fill(query.sql), ..query };
+        if self.user.revocable_token().is_none() {
+            return query;
+        }
+        Query { sql: with_live_user(&query.sql).into(), ..query }
     }
 }

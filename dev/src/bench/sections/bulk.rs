@@ -19,6 +19,8 @@ const OPERATIONS: usize = 100;
 const GOAL: Goal = Goal::AtMost(0.05);
 /// The row of the write-ahead log, whose details are bytes.
 const WAL: &str = "write-ahead log";
+/// The fewest bulk requests in a block. PostgreSQL plans a prepared statement anew for its first five executions.
+const REQUESTS_MIN: usize = 20;
 /// Within one region of AWS.
 const ROUND_TRIP: Duration = Duration::from_millis(1);
 
@@ -56,7 +58,7 @@ pub(in crate::bench) fn bulk(runner: &Runner, subjects: &Subjects) -> Result<Sec
             let event = || subjects.env.event(operation, 0, Some(&authentication.token));
             runner.compare([&function], requests, event)
         };
-        let (many, one) = (measure(&bulk, (requests / OPERATIONS).max(2))?, measure(&CREATE_TASK, requests)?);
+        let (many, one) = (measure(&bulk, (requests / OPERATIONS).max(REQUESTS_MIN))?, measure(&CREATE_TASK, requests)?);
         let mut row = |name: &str, metric: Metric, goal: Option<Goal>| {
             let (many, one) = (many.median(metric, 0), one.median(metric, 0));
             let details = match name {

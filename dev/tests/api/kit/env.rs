@@ -38,7 +38,7 @@ pub(crate) fn api_with(variables: &[(&str, &str)]) -> Api {
         };
         let settings = database_url.iter().fold(Settings::new(), |settings, url| settings.with_database(url));
         let settings = variables.iter().fold(settings, |settings, (name, value)| settings.with(name, value));
-        Arc::new(Stack::start(settings).unwrap_or_else(|error| panic!("{error}")))
+        Arc::new(Stack::start(with_auth_mode(settings)).unwrap_or_else(|error| panic!("{error}")))
     });
     let api = Api::from_stack(Arc::clone(stack));
     if has_extra(variables) { api.with_extra() } else { api }
@@ -47,6 +47,14 @@ pub(crate) fn api_with(variables: &[(&str, &str)]) -> Api {
 /// Whether tasks have further members.
 fn has_extra(variables: &[(&str, &str)]) -> bool {
     variables.iter().any(|(name, _)| *name == "TASK_EXTRA_FIELDS")
+}
+
+/// With the variable `AUTH_MODE` of the tests. With `AUTH_MODE=password`, all tokens can be revoked.
+fn with_auth_mode(settings: Settings) -> Settings {
+    match std::env::var("AUTH_MODE") {
+        Ok(mode) => settings.with_default("AUTH_MODE", &mode),
+        Err(_) => settings,
+    }
 }
 
 /// A proxy in front of the common database, and the database URL that goes through it.
@@ -73,7 +81,7 @@ impl Api {
 
     /// Starts a stack for one test with these settings.
     pub(crate) async fn start_with(settings: Settings) -> Self {
-        let stack = Stack::start_async(settings).await;
+        let stack = Stack::start_async(with_auth_mode(settings)).await;
         Self::from_stack(Arc::new(stack.unwrap_or_else(|error| panic!("{error}"))))
     }
 

@@ -8,6 +8,7 @@ mod headers;
 mod key_names;
 mod key_sets;
 mod origin;
+mod own_tokens;
 mod rsa_encodings;
 mod sessions;
 mod signatures;
@@ -32,6 +33,7 @@ pub(crate) fn all() -> Vec<Case> {
         key_sets::cases(),
         carriers::cases(),
         sessions::cases(),
+        own_tokens::cases(),
     ]
     .into_iter()
     .flatten()

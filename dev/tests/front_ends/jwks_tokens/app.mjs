@@ -1,5 +1,5 @@
-// Sends the EdDSA token of Better Auth's plugin jwt, and gets another one when it is refused. Writes camelCase and
-// instants in UTC, reads snake_case, and changes a task only if it is still as the user has seen it.
+// Sends the EdDSA token of Better Auth's plugin jwt, and gets another one when it is refused. Reads and writes camelCase,
+// with instants in UTC, and changes a task only if it is still as the user has seen it.
 
 import { createAuthClient } from "better-auth/client";
 import { jwtClient } from "better-auth/client/plugins";
@@ -96,7 +96,7 @@ function Tasks({ user }) {
     <form key=${editing?.data.id ?? "new"} aria-label=${form} onSubmit=${save} novalidate>
       <h2>${form}</h2>
       <label>Title<input name="title" defaultValue=${editing?.data.title} /></label>
-      <label>Due<input name="due" type="datetime-local" defaultValue=${localTime(editing?.data.due_date)} /></label>
+      <label>Due<input name="due" type="datetime-local" defaultValue=${localTime(editing?.data.dueDate)} /></label>
       <button type="submit">Save</button>
     </form>
     <ul>
@@ -110,7 +110,7 @@ function Tasks({ user }) {
           />
           <div class="summary">
             <strong>${task.title}</strong>
-            ${task.due_date && html`<span class="due">${dayAndTime(task.due_date)}</span>`}
+            ${task.dueDate && html`<span class="due">${dayAndTime(task.dueDate)}</span>`}
           </div>
           <div class="actions">
             <button aria-label=${`Edit ${task.title}`} onClick=${() => edit(task)}>Edit</button>

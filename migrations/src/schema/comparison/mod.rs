@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 use crate::schema::catalog::{TasksTable, UserTable};
 use crate::schema::difference::Difference;
 use crate::schema::priority_spelling;
+use crate::schema::required_columns;
 use crate::schema::soft_delete;
 
 mod checks;
@@ -15,6 +16,7 @@ mod foreign_keys;
 mod functions;
 mod indexes;
 mod other_names;
+mod sign_in;
 mod sync_tables;
 mod triggers;
 mod type_changes;
@@ -49,6 +51,7 @@ pub(crate) async fn differences(
     differences.extend(fences::schema_difference(tasks));
     differences.extend(columns::differences(database, tasks).await?);
     differences.extend(field_columns::differences(tasks));
+    differences.extend(required_columns::differences(database, tasks).await?);
     differences.extend(functions::difference(tasks));
     differences.extend(soft_delete::differences(database, tasks).await?);
     differences.extend(priority_spelling::difference(database, tasks).await?);
@@ -60,6 +63,7 @@ pub(crate) async fn differences(
     }
     differences.extend(sync_tables::idempotency_keys(tasks));
     differences.extend(sync_tables::tags(tasks));
+    differences.extend(sign_in::difference(tasks));
     differences.extend(indexes::differences(tasks));
     differences.extend(fences::differences(tasks));
     Ok(differences)

@@ -15,6 +15,8 @@ struct Conversion {
     using: String,
     /// The default in the new type. Without one the column loses its default.
     default: Option<String>,
+    /// Whether the old back end can go on writing values of the old type, and comparing with them.
+    old_values_fit: bool,
 }
 
 /// An offset from UTC at the end of a time.
@@ -41,6 +43,7 @@ pub(super) async fn difference(
             type_name: "text",
             using: "priority::text".to_owned(),
             default: column.default.as_deref().and_then(literal),
+            old_values_fit: true,
         },
         "completed" => completed(column),
         "due_date" | "created_at" | "updated_at" => match time(database, name, column).await? {
@@ -49,11 +52,15 @@ pub(super) async fn difference(
         },
         _ => {
             let type_name = expected.types.first().copied().unwrap_or("text");
-            Conversion { type_name, using: format!("{name}::{type_name}"), default: None }
+            Conversion { type_name, using: format!("{name}::{type_name}"), default: None, old_values_fit: false }
         }
     };
     let sql = statement(expected, column, tasks, &conversion);
-    let condition = "with the old back end stopped, because this rewrites the table";
+    let condition = if conversion.old_values_fit {
+        "with the old back end stopped, because this rewrites the table"
+    } else {
+        "with the old back end stopped, because this rewrites the table; afterwards it must write the new type"
+    };
     Ok(Difference::choice(description, [Choice::sql_if(condition, sql)]))
 }
 
@@ -69,13 +76,17 @@ fn statement(expected: &ExpectedColumn, column: &Column, tasks: &TasksTable, con
     });
     let drop_indexes = indexes.map(|index| format!("drop index \"{}\"; ", index.name.replace('"', "\"\"")));
     let drop_default = column.default.as_ref().map(|_| format!("alter column {name} drop default, "));
-    let Conversion { type_name, using, default } = conversion;
+    let Conversion { type_name, using, default, old_values_fit } = conversion;
+    // The old back end compares the column with values of its type.
+    let add_cast =
+        old_values_fit.then(|| format!("create cast ({} as text) with inout as implicit; ", column.type_name));
     let has_default = default.is_some();
     let set_default = default.as_ref().map(|default| format!(", alter column {name} set default {default}"));
     let drop_not_null =
         (expected.nullable && column.not_null && !has_default).then(|| format!(", alter column {name} drop not null"));
     format!(
-        "{}alter table tasks {}{}alter column {name} type {type_name} using {using}{}{};",
+        "{}{}alter table tasks {}{}alter column {name} type {type_name} using {using}{}{};",
+        add_cast.unwrap_or_default(),
         drop_indexes.collect::<String>(),
         drop_checks.collect::<String>(),
         drop_default.unwrap_or_default(),
@@ -91,7 +102,12 @@ fn completed(column: &Column) -> Conversion {
         "timestamptz" | "timestamp" | "date" => "completed is not null",
         _ => "completed::text::boolean",
     };
-    Conversion { type_name: "boolean", using: using.to_owned(), default: Some("false".to_owned()) }
+    Conversion {
+        type_name: "boolean",
+        using: using.to_owned(),
+        default: Some("false".to_owned()),
+        old_values_fit: false,
+    }
 }
 
 /// `Err` is the advice when the values cannot be converted without a decision.
@@ -100,7 +116,7 @@ async fn time(
     name: &str,
     column: &Column,
 ) -> Result<Result<Conversion, String>, sqlx::Error> {
-    let conversion = |type_name, using| Conversion { type_name, using, default: None };
+    let conversion = |type_name, using| Conversion { type_name, using, default: None, old_values_fit: false };
     Ok(match type_family(&column.type_name) {
         // Without a time zone: the day is the same in every zone.
         "date" => Ok(conversion("timestamp", format!("{name}::timestamp"))),
