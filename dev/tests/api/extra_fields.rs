@@ -149,14 +149,7 @@ async fn several_tasks_at_once_have_members() {
                 [true, null, null, null, null, null],
                 [null, null, null, [1], null, null],
                 [null, null, null, null, null, null],
-                [
-                    null,
-                    null,
-                    "blue",
-                    null,
-                    if atomic { json!(true) } else { json!(true) },
-                    if atomic { json!(null) } else { json!(1) }
-                ],
+                [null, null, "blue", null, true, if atomic { json!(null) } else { json!(1) }],
                 [null, null, "blue", null, true, null],
             ])
         );

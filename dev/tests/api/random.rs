@@ -164,6 +164,9 @@ const MEMBERS: &[&str] = &[
     "due_date",
     "dueDate",
     "category",
+    "tags",
+    "tag_ids",
+    "recurrence_rule",
     "status",
     "time_zone",
     "user_id",
@@ -249,6 +252,23 @@ impl RandomTest {
             ("due_date" | "dueDate", 0..=6) => {
                 json!(random.pick(&["2026-11-21", "2026-11-21T17:30:00+02:00", "9999-12-31", "0001-01-01", "", "soon"]))
             }
+            // Names that no path has, because the response to the deletion of a tag does not show which tasks lose it.
+            ("tags" | "tag_ids", 0..=6) => match random.below(6) {
+                0 => json!(["Home", "plan b"]),
+                1 => json!([{"name": "work", "color": "red"}, "HOME"]),
+                2 => json!("work, plan b,"),
+                3 => json!("none"),
+                4 => json!((0..21).map(|number| format!("tag {number}")).collect::<Vec<_>>()),
+                _ => json!(["home"]),
+            },
+            // With one occurrence a completion makes no task that no response shows.
+            ("recurrence_rule", 0..=6) => json!(random.pick(&[
+                "FREQ=DAILY;COUNT=1",
+                "rrule:freq=weekly;byday=we,mo;count=1",
+                "FREQ=MONTHLY;BYMONTHDAY=-1;COUNT=1",
+                "none",
+                "FREQ=HOURLY"
+            ])),
             (_, 7) => json!(null),
             _ => match random.below(7) {
                 0 => json!(-1),

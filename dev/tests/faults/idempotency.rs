@@ -12,7 +12,8 @@ use dev::testing::wait::wait_until;
 use futures_util::future::join_all;
 
 use crate::env::{
-    DirectFunction, FaultDatabase, ONE_WRITE_OF_EACH_FUNCTION, OTHER_OPERATIONS, Operation, TaskCase, TestEnv, WRITES,
+    ALL_OPERATIONS, DirectFunction, FaultDatabase, ONE_WRITE_OF_EACH_FUNCTION, OTHER_OPERATIONS, Operation, TaskCase,
+    TestEnv, WRITES,
 };
 use crate::idle::ALL_ENDINGS;
 use crate::overtaken::{Backend, send_with_delayed_attempt};
@@ -158,7 +159,7 @@ async fn lock_and_statement_timeouts_return_409() {
         let role = &env.database.name;
         env.database.run(&format!("alter role {role} reset all; alter role {role} set {limit} = '200ms'")).await;
         env.close_connections(End::Close).await;
-        env.warm_up().await;
+        env.assert_works(&ALL_OPERATIONS).await;
         for operations in [&ONE_WRITE_OF_EACH_FUNCTION[..], &OTHER_OPERATIONS] {
             let cases = env.prepare_keyed(operations).await;
             let connections = env.proxy.accepted_connections();

@@ -56,7 +56,7 @@ async fn run_operation(env: &TestEnv, operation: Operation) -> (TaskCase, TestRe
 #[tokio::test]
 async fn healthy_request_has_only_database_time() {
     let env = start_with_metrics().await;
-    env.warm_up().await;
+    env.assert_works(&ALL_OPERATIONS).await;
     for operation in ALL_OPERATIONS {
         let (_, response) = run_operation(&env, operation).await;
         let line = metrics_of(&env, response.request_id());

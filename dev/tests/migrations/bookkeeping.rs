@@ -247,6 +247,7 @@ async fn a_lost_schema_is_restored_by_fixes_or_up() {
                 "the trigger that notes the completion of new tasks is missing",
                 "the trigger that notes the completion of tasks is missing",
                 "the trigger that makes the successor of a recurring task is missing",
+                "the trigger that writes members of the front end is missing",
                 "the table tasks_api.idempotency_keys is missing",
                 "the table tasks_api.task_tags is missing",
                 "the tables of sign-in in tasks_api are missing",

@@ -27,7 +27,7 @@ impl TestEnv {
         let message = format!("{:?}: {response:?}\n{}", case.operation, self.stack.logs());
         let status = match case.operation {
             Operation::Create => 201,
-            Operation::Delete => 204,
+            Operation::Delete | Operation::DeleteTag | Operation::RemoveTag => 204,
             _ => 200,
         };
         assert_eq!(response.status, status, "{message}");
@@ -142,6 +142,16 @@ fn found_tasks(case: &TaskCase, response: &TestResponse, rows: &[Row]) -> Vec<Va
                 (&json!(rows.len()), &json!(pending)),
                 "{response:?}"
             );
+            return rows.iter().map(|row| json!([row.id, row.title, row.completed])).collect();
+        }
+        Operation::ListTags | Operation::CreateTag | Operation::RenameTag => {
+            let tags = if case.operation == Operation::ListTags { &response.json[0] } else { &response.json };
+            let expected = (&json!(rows[0].tags[0]), &json!(rows.len()));
+            assert_eq!((&tags["name"], &tags["task_count"]), expected, "{response:?}");
+            return rows.iter().map(|row| json!([row.id, row.title, row.completed])).collect();
+        }
+        Operation::DeleteTag | Operation::RemoveTag => {
+            assert_eq!(response.json, json!(null));
             return rows.iter().map(|row| json!([row.id, row.title, row.completed])).collect();
         }
         Operation::Delete => Vec::new(),

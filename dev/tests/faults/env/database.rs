@@ -22,12 +22,16 @@ pub(crate) struct FaultDatabase {
 }
 
 /// A row of `tasks`: the columns that operations change.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Row {
     pub(crate) id: i32,
     pub(crate) title: String,
     pub(crate) completed: bool,
     pub(crate) version: i64,
+    pub(crate) tags: Vec<String>,
+    /// The day of the due date.
+    pub(crate) due: Option<String>,
+    pub(crate) recurs: bool,
 }
 
 impl FaultDatabase {
@@ -44,6 +48,7 @@ impl FaultDatabase {
              grant usage on schema tasks_api to {name};
              grant select, insert, delete on tasks_api.task_fences to {name};
              grant select, insert on tasks_api.idempotency_keys to {name};
+             grant select, insert, update, delete on tasks_api.task_tags to {name};
              grant select on tasks_api.task_tombstones, tasks_api.sync_epoch to {name}"
         );
         owner.run(&role).await;
@@ -135,13 +140,18 @@ impl FaultDatabase {
     }
 
     pub(crate) async fn rows_of(&self, user: &TestUser) -> Vec<Row> {
-        let sql = "select id, title, completed, version from tasks where user_id = $1 order by id";
+        let sql =
+            "select id, title, completed, version, coalesce(tags, '{}'), due_date::date::text, recurrence is not null
+            from tasks where user_id = $1 order by id";
         let rows = self.owner.client.query(sql, &[&user.id]).await.unwrap();
         let row = |row: &tokio_postgres::Row| Row {
             id: row.get(0),
             title: row.get(1),
             completed: row.get(2),
             version: row.get(3),
+            tags: row.get(4),
+            due: row.get(5),
+            recurs: row.get(6),
         };
         rows.iter().map(row).collect()
     }

@@ -33,9 +33,13 @@ impl DirectFunction {
         let mut event = event(method, &path);
         let token = tokens::mint(SECRET, &case.user.id);
         event["headers"]["authorization"] = format!("Bearer {token}").into();
-        if let Some(id) = case.task.filter(|_| path.starts_with(&case.task_path())) {
-            event["pathParameters"] = json!({"id": id.to_string()});
-        }
+        let segments: Vec<&str> = path.split('/').skip(2).collect();
+        event["pathParameters"] = match segments.as_slice() {
+            ["tasks", id, "tags", tag] => json!({"id": id, "tag": tag}),
+            ["tasks", id, ..] if case.task.is_some_and(|task| *id == task.to_string()) => json!({"id": id}),
+            ["tags", id] => json!({"id": id}),
+            _ => event["pathParameters"].take(),
+        };
         if let Some(body) = body {
             event["headers"]["content-type"] = "application/json".into();
             event["body"] = body.to_string().into();

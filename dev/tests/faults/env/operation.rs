@@ -1,8 +1,8 @@
-//! The operations on tasks.
+//! The operations on tasks and tags.
 
 use std::collections::BTreeSet;
 
-/// What a client can do with tasks.
+/// What a client can do with tasks and tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
     List,
@@ -19,9 +19,21 @@ pub(crate) enum Operation {
     Bulk,
     /// Several operations, each on its own. One of them fails.
     BulkEach,
+    /// Moves a recurring task to its next occurrence.
+    Skip,
+    StopRecurrence,
+    ListTags,
+    /// Makes a tag that a task has already.
+    CreateTag,
+    RenameTag,
+    DeleteTag,
+    /// Adds a tag to a task.
+    AddTag,
+    /// Removes a tag from a task.
+    RemoveTag,
 }
 
-pub(crate) const ALL_OPERATIONS: [Operation; 11] = [
+pub(crate) const ALL_OPERATIONS: [Operation; 19] = [
     Operation::List,
     Operation::Get,
     Operation::Stats,
@@ -33,9 +45,17 @@ pub(crate) const ALL_OPERATIONS: [Operation; 11] = [
     Operation::Delete,
     Operation::Bulk,
     Operation::BulkEach,
+    Operation::Skip,
+    Operation::StopRecurrence,
+    Operation::ListTags,
+    Operation::CreateTag,
+    Operation::RenameTag,
+    Operation::DeleteTag,
+    Operation::AddTag,
+    Operation::RemoveTag,
 ];
 
-/// One operation of each of their functions, for requests at the same time.
+/// One operation of each function that many tests strike, for requests at the same time.
 pub(crate) const ONE_OF_EACH_FUNCTION: [Operation; 9] = [
     Operation::List,
     Operation::Get,
@@ -52,11 +72,22 @@ pub(crate) const ONE_OF_EACH_FUNCTION: [Operation; 9] = [
 pub(crate) const ONE_WRITE_OF_EACH_FUNCTION: [Operation; 5] =
     [Operation::Create, Operation::Update, Operation::Toggle, Operation::Delete, Operation::Bulk];
 
-/// The operations whose function has another one in [`ONE_OF_EACH_FUNCTION`]. All are writes.
-pub(crate) const OTHER_OPERATIONS: [Operation; 2] = [Operation::Complete, Operation::BulkEach];
+/// The operations that take a key, and are not in [`ONE_OF_EACH_FUNCTION`].
+pub(crate) const OTHER_OPERATIONS: [Operation; 4] =
+    [Operation::Complete, Operation::BulkEach, Operation::Skip, Operation::StopRecurrence];
+
+/// The operations on tags. They take no key.
+pub(crate) const TAG_OPERATIONS: [Operation; 6] = [
+    Operation::ListTags,
+    Operation::CreateTag,
+    Operation::RenameTag,
+    Operation::DeleteTag,
+    Operation::AddTag,
+    Operation::RemoveTag,
+];
 
 /// The operations that take a key.
-pub(crate) const WRITES: [Operation; 7] = [
+pub(crate) const WRITES: [Operation; 9] = [
     Operation::Create,
     Operation::Update,
     Operation::Toggle,
@@ -64,6 +95,8 @@ pub(crate) const WRITES: [Operation; 7] = [
     Operation::Delete,
     Operation::Bulk,
     Operation::BulkEach,
+    Operation::Skip,
+    Operation::StopRecurrence,
 ];
 
 /// The functions that connect to the database while they start: all but `health`.
@@ -75,7 +108,17 @@ pub(crate) fn functions_with_connection() -> BTreeSet<&'static str> {
 impl Operation {
     /// Whether it writes. A retry of a write first fences off the earlier attempt, with a statement of its own.
     pub(crate) fn is_fenced(self) -> bool {
-        !matches!(self, Self::List | Self::Get | Self::Stats | Self::Changes)
+        !matches!(self, Self::List | Self::Get | Self::Stats | Self::Changes | Self::ListTags)
+    }
+
+    /// Whether its task has a tag.
+    pub(super) fn is_about_tags(self) -> bool {
+        TAG_OPERATIONS.contains(&self)
+    }
+
+    /// Whether its task recurs.
+    pub(super) fn is_about_series(self) -> bool {
+        matches!(self, Self::Skip | Self::StopRecurrence)
     }
 
     /// The binary that does it, which is also its application name in the database.
@@ -90,6 +133,14 @@ impl Operation {
             Self::Toggle | Self::Complete => "complete-task",
             Self::Delete => "delete-task",
             Self::Bulk | Self::BulkEach => "bulk-tasks",
+            Self::Skip => "skip-task",
+            Self::StopRecurrence => "stop-recurrence",
+            Self::ListTags => "list-tags",
+            Self::CreateTag => "create-tag",
+            Self::RenameTag => "update-tag",
+            Self::DeleteTag => "delete-tag",
+            Self::AddTag => "add-task-tags",
+            Self::RemoveTag => "remove-task-tag",
         }
     }
 }

@@ -2,9 +2,15 @@
 
 use dev::testing::client::{TestRequest, TestResponse, TestUser};
 use serde_json::{Value, json};
+use tokio_postgres::types::ToSql;
 
 use super::database::{FaultDatabase, Row};
 use super::operation::Operation;
+
+/// The tag of the task of an operation on tags.
+const TAG: &str = "home";
+/// The tag that it gets.
+const OTHER_TAG: &str = "work";
 
 /// One operation of a user who has no task but the one that it is about.
 pub(crate) struct TaskCase {
@@ -26,8 +32,12 @@ impl TaskCase {
         let task = if operation == Operation::Create {
             None
         } else {
-            let insert = "insert into tasks (user_id, title) values ($1, $2) returning id";
-            Some(database.owner.client.query_one(insert, &[&user.id, &title]).await.unwrap().get(0))
+            let insert = "insert into tasks (user_id, title, tags, due_date, recurrence)
+                values ($1, $2, $3, case when $4 then '2100-01-05 09:00Z'::timestamptz end, case when $4 then 'FREQ=DAILY' end)
+                returning id";
+            let tags = operation.is_about_tags().then(|| vec![TAG]);
+            let params: [&(dyn ToSql + Sync); 4] = [&user.id, &title, &tags, &operation.is_about_series()];
+            Some(database.owner.client.query_one(insert, &params).await.unwrap().get(0))
         };
         Self { operation, user, task, title, requires_unchanged: false, key: None }
     }
@@ -74,6 +84,14 @@ impl TaskCase {
             Operation::Complete => ("PATCH", path + "/complete", Some(json!({"completed": true}))),
             Operation::Delete => ("DELETE", path, None),
             Operation::Bulk | Operation::BulkEach => ("POST", "/api/tasks/bulk".to_owned(), Some(self.bulk_body())),
+            Operation::Skip => ("POST", path + "/skip", None),
+            Operation::StopRecurrence => ("POST", path + "/stop-recurrence", None),
+            Operation::ListTags => ("GET", "/api/tags".to_owned(), None),
+            Operation::CreateTag => ("POST", "/api/tags".to_owned(), Some(json!({"name": TAG, "color": "red"}))),
+            Operation::RenameTag => ("PUT", format!("/api/tags/{TAG}"), Some(json!({"name": OTHER_TAG}))),
+            Operation::DeleteTag => ("DELETE", format!("/api/tags/{TAG}"), None),
+            Operation::AddTag => ("POST", path + "/tags", Some(json!({"tags": [OTHER_TAG]}))),
+            Operation::RemoveTag => ("DELETE", format!("{path}/tags/{TAG}"), None),
         }
     }
 
@@ -116,26 +134,47 @@ impl TaskCase {
 
     /// The rows before the operation.
     pub(super) fn rows_before(&self) -> Vec<Row> {
-        let row = |id| Row { id, title: self.title.clone(), completed: false, version: 1 };
-        Vec::from_iter(self.task.map(row))
+        Vec::from_iter(self.task.map(|id| self.new_row(id)))
+    }
+
+    /// The row of a task before the operation.
+    fn new_row(&self, id: i32) -> Row {
+        let recurs = self.operation.is_about_series();
+        let tags = if self.operation.is_about_tags() { vec![TAG.to_owned()] } else { Vec::new() };
+        let due = recurs.then(|| "2100-01-05".to_owned());
+        Row { id, title: self.title.clone(), completed: false, version: 1, tags, due, recurs }
     }
 
     /// The rows after exactly one execution. A task that the operation creates has the last id of these rows.
     pub(super) fn rows_after(&self, rows: &[Row]) -> Vec<Row> {
         let new_id = rows.last().map(|row| row.id).unwrap_or_default();
         let id = self.task.unwrap_or(new_id);
-        let changed = |completed| Row { id, title: self.changed_title(), completed, version: 2 };
-        let created = || Row { id: new_id, title: self.created_title(), completed: false, version: 1 };
+        let changed = |completed| Row { title: self.changed_title(), completed, version: 2, ..self.new_row(id) };
+        let created = || Row { title: self.created_title(), ..self.new_row(new_id) };
+        let with_tags = |tags: &[&str]| {
+            let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+            vec![Row { tags, version: 2, ..self.new_row(id) }]
+        };
         match self.operation {
             Operation::Delete => Vec::new(),
-            Operation::List | Operation::Get | Operation::Stats | Operation::Changes => self.rows_before(),
-            Operation::Create => vec![Row { id, title: self.title.clone(), completed: false, version: 1 }],
+            Operation::List
+            | Operation::Get
+            | Operation::Stats
+            | Operation::Changes
+            | Operation::ListTags
+            | Operation::CreateTag => self.rows_before(),
+            Operation::Create => vec![self.new_row(id)],
             Operation::Update => vec![changed(false)],
             Operation::Toggle | Operation::Complete => {
-                vec![Row { id, title: self.title.clone(), completed: true, version: 2 }]
+                vec![Row { completed: true, version: 2, ..self.new_row(id) }]
             }
             Operation::Bulk => vec![changed(true), created()],
             Operation::BulkEach => vec![changed(false), created()],
+            Operation::Skip => vec![Row { due: Some("2100-01-06".to_owned()), version: 2, ..self.new_row(id) }],
+            Operation::StopRecurrence => vec![Row { recurs: false, version: 2, ..self.new_row(id) }],
+            Operation::RenameTag => with_tags(&[OTHER_TAG]),
+            Operation::DeleteTag | Operation::RemoveTag => with_tags(&[]),
+            Operation::AddTag => with_tags(&[TAG, OTHER_TAG]),
         }
     }
 }

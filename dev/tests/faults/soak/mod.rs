@@ -36,7 +36,7 @@ use self::journal::Journal;
 use self::model::State;
 use self::reader::Reader;
 use self::worker::Worker;
-use crate::env::{FaultDatabase, TestEnv};
+use crate::env::{FaultDatabase, Row, TestEnv};
 use crate::pooler::start_pooler;
 
 const WORKERS: usize = 6;
@@ -60,8 +60,8 @@ async fn table_agrees_with_responses_behind_a_pooler() {
 
 async fn rows_of(env: &TestEnv, user: &TestUser) -> BTreeMap<i64, State> {
     let rows = env.database.rows_of(user).await.into_iter();
-    rows.map(|row| (row.id.into(), State { title: row.title, completed: row.completed, version: row.version }))
-        .collect()
+    let state = |row: Row| State { title: row.title, completed: row.completed, version: row.version, tags: row.tags };
+    rows.map(|row| (row.id.into(), state(row))).collect()
 }
 
 async fn soak(database: FaultDatabase, pooler: Option<PgBouncer>) {

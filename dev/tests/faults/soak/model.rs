@@ -12,6 +12,7 @@ pub(super) struct State {
     pub(super) title: String,
     pub(super) completed: bool,
     pub(super) version: i64,
+    pub(super) tags: Vec<String>,
 }
 
 /// The possible states of a task. `None`: it is deleted. There is more than one only between a request without a key whose
@@ -24,13 +25,22 @@ pub(super) enum Change {
     Rename(String),
     Toggle,
     Complete(bool),
+    AddTag(&'static str),
+    RemoveTag(&'static str),
     Delete,
+}
+
+/// A change of a tag, on every task that has it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum TagChange {
+    Rename(&'static str, &'static str),
+    Delete(&'static str),
 }
 
 impl State {
     /// A task after its creation.
     pub(super) fn new(title: &str) -> Self {
-        Self { title: title.to_owned(), completed: false, version: 1 }
+        Self { title: title.to_owned(), completed: false, version: 1, tags: Vec::new() }
     }
 
     pub(super) fn from_task(task: &Value) -> Self {
@@ -38,13 +48,40 @@ impl State {
             title: task["title"].as_str().unwrap().to_owned(),
             completed: task["completed"].as_bool().unwrap(),
             version: task["version"].as_i64().unwrap(),
+            tags: task["tags"].as_array().unwrap().iter().map(|tag| tag.as_str().unwrap().to_owned()).collect(),
         }
     }
 
     /// This state with the version that it has if `before` was changed to it. A change that changes nothing has no version.
     pub(super) fn counted_after(self, before: &Self) -> Self {
-        let is_same = (&self.title, self.completed) == (&before.title, before.completed);
+        let is_same = (&self.title, self.completed, &self.tags) == (&before.title, before.completed, &before.tags);
         Self { version: if is_same { before.version } else { before.version + 1 }, ..self }
+    }
+}
+
+impl TagChange {
+    /// The tag that it renames or deletes.
+    pub(super) fn tag(self) -> &'static str {
+        match self {
+            Self::Rename(tag, _) | Self::Delete(tag) => tag,
+        }
+    }
+
+    /// The state of a task after the change.
+    pub(super) fn apply(self, state: &State) -> State {
+        let mut tags: Vec<String> = Vec::new();
+        for tag in &state.tags {
+            let tag = match self {
+                Self::Rename(from, to) if from == tag => to,
+                Self::Delete(deleted) if deleted == tag => continue,
+                _ => tag,
+            };
+            // Two that become one are where the first of them was.
+            if !tags.iter().any(|earlier| earlier == tag) {
+                tags.push(tag.to_owned());
+            }
+        }
+        State { tags, ..state.clone() }.counted_after(state)
     }
 }
 
@@ -55,18 +92,28 @@ impl Change {
             Self::Rename(title) => State { title: title.clone(), ..state.clone() },
             Self::Toggle => State { completed: !state.completed, ..state.clone() },
             Self::Complete(completed) => State { completed: *completed, ..state.clone() },
+            Self::AddTag(tag) => {
+                let mut tags = state.tags.clone();
+                if !tags.iter().any(|earlier| earlier == tag) {
+                    tags.push((*tag).to_owned());
+                }
+                State { tags, ..state.clone() }
+            }
+            Self::RemoveTag(tag) => return Some(TagChange::Delete(tag).apply(state)),
             Self::Delete => return None,
         };
         Some(changed.counted_after(state))
     }
 
     /// Method, path below the task, and body of the request.
-    pub(super) fn request_parts(&self) -> (&'static str, &'static str, Option<Value>) {
+    pub(super) fn request_parts(&self) -> (&'static str, String, Option<Value>) {
         match self {
-            Self::Rename(title) => ("PUT", "", Some(json!({"title": title}))),
-            Self::Toggle => ("PATCH", "/toggle", None),
-            Self::Complete(completed) => ("PATCH", "/complete", Some(json!({"completed": completed}))),
-            Self::Delete => ("DELETE", "", None),
+            Self::Rename(title) => ("PUT", String::new(), Some(json!({"title": title}))),
+            Self::Toggle => ("PATCH", "/toggle".to_owned(), None),
+            Self::Complete(completed) => ("PATCH", "/complete".to_owned(), Some(json!({"completed": completed}))),
+            Self::AddTag(tag) => ("POST", "/tags".to_owned(), Some(json!({"tags": [tag]}))),
+            Self::RemoveTag(tag) => ("DELETE", format!("/tags/{tag}"), None),
+            Self::Delete => ("DELETE", String::new(), None),
         }
     }
 
@@ -76,6 +123,7 @@ impl Change {
             Self::Rename(title) => json!({"op": "update", "id": id, "title": title}),
             Self::Toggle => json!({"op": "complete", "id": id}),
             Self::Complete(completed) => json!({"op": "complete", "id": id, "completed": completed}),
+            Self::AddTag(_) | Self::RemoveTag(_) => unreachable!("a bulk request sets all tags of a task"),
             Self::Delete => json!({"op": "delete", "id": id}),
         }
     }
@@ -111,6 +159,11 @@ impl Model {
             _ => None,
         };
         self.tasks.iter().filter_map(certain).collect()
+    }
+
+    /// The ids of the known tasks.
+    pub(super) fn ids(&self) -> Vec<i64> {
+        self.tasks.keys().copied().collect()
     }
 
     /// The possible states of a known task.

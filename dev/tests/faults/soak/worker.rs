@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::bulk::{Bulk, Form, Operation};
 use super::journal::WorkerJournal;
-use super::model::{Change, Model, State};
+use super::model::{Change, Model, State, TagChange};
 
 /// The maximum number of known tasks of one user. A list can contain more.
 const TASKS: usize = 50;
@@ -20,6 +20,8 @@ const TASKS: usize = 50;
 const KEPT: usize = 8;
 /// More attempts than any fault outlasts.
 const ATTEMPTS: usize = 200;
+/// The tags of all tasks.
+const TAGS: [&str; 3] = ["home", "work", "later"];
 /// An id that no task has.
 const ABSENT: i64 = i32::MAX as i64;
 
@@ -83,7 +85,7 @@ impl Worker {
         for _ in 0..requests {
             let known = self.random.below(self.model.len().max(1));
             let id = self.model.nth(known);
-            match (self.random.below(14), id) {
+            match (self.random.below(18), id) {
                 (0..3, _) | (_, None) if self.model.len() < TASKS => self.create().await,
                 (3, _) => drop(self.list().await),
                 (4, Some(id)) => self.get(id).await,
@@ -98,6 +100,15 @@ impl Worker {
                 }
                 (9..12, _) => self.bulk().await,
                 (12, _) => self.repeat_kept().await,
+                (14 | 15, Some(id)) => {
+                    let tag = *self.random.pick(&TAGS.each_ref());
+                    self.change(id, Change::AddTag(tag)).await;
+                }
+                (16, Some(id)) => {
+                    let tag = *self.random.pick(&TAGS.each_ref());
+                    self.change(id, Change::RemoveTag(tag)).await;
+                }
+                (17, _) => self.change_tag().await,
                 (_, Some(id)) => self.delete(id).await,
                 (_, None) => unreachable!("a worker without tasks creates one"),
             }
@@ -215,10 +226,15 @@ impl Worker {
     /// Sends a request that changes each possible state in the same way.
     async fn change(&mut self, id: i64, change: Change) {
         let (method, path, body) = change.request_parts();
-        let request = self.write(method, &format!("/{id}{path}"), body);
+        let path = format!("/{id}{path}");
+        let request = match change {
+            Change::AddTag(_) | Change::RemoveTag(_) => Self::request(method, &path, body),
+            _ => self.write(method, &path, body),
+        };
         let before = self.model.states(id);
         let after = before.iter().map(|state| change.apply(state.as_ref()?)).collect();
         match self.send(&request).await {
+            Some(response) if response.status == 204 => self.model.set(id, after),
             Some(response) => {
                 self.model.observe(id, &after, shown_by(&response));
                 if response.status == 200 {
@@ -226,6 +242,36 @@ impl Worker {
                 }
             }
             None => self.model.set(id, [before, after].concat()),
+        }
+    }
+
+    /// Renames or deletes a tag, which changes many tasks.
+    async fn change_tag(&mut self) {
+        let first = self.random.below(TAGS.len());
+        let (tag, other) = (TAGS[first], TAGS[(first + 1 + self.random.below(TAGS.len() - 1)) % TAGS.len()]);
+        let change = if self.random.percent(70) { TagChange::Rename(tag, other) } else { TagChange::Delete(tag) };
+        let (method, body) = match change {
+            TagChange::Rename(_, name) => ("PUT", Some(json!({"name": name}))),
+            TagChange::Delete(_) => ("DELETE", None),
+        };
+        let request = Request { method, path: format!("/api/tags/{tag}"), body, key: None };
+        let response = self.send(&request).await;
+        for id in self.model.ids() {
+            let before = self.model.states(id);
+            let after: Vec<_> = before.iter().map(|state| Some(change.apply(state.as_ref()?))).collect();
+            let states = match response.as_ref().map(|response| response.status) {
+                Some(200 | 204) => after,
+                // No task has it.
+                Some(404) => {
+                    let has_tag = |state: &State| state.tags.iter().any(|of_task| of_task == change.tag());
+                    before.into_iter().filter(|state| !state.as_ref().is_some_and(has_tag)).collect()
+                }
+                Some(status) => unreachable!("{request:?} got {status}"),
+                None if before == after => before,
+                None => [before, after].concat(),
+            };
+            assert!(!states.is_empty(), "{request:?}: {response:?}\n{}", self.journal.about_task(id));
+            self.model.set(id, states);
         }
     }
 
