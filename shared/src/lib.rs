@@ -71,8 +71,8 @@ pub use accounts::{
 };
 pub use auth::{RevocableToken, VerifiedUser};
 pub use config::{
-    AddressBlock, ApiConfig, Config, ExtraField, InputLimits, JsonFormat, PasswordConfig, PasswordScheme, Priorities, StartError,
-    TagsForm, TaskField,
+    AddressBlock, ApiConfig, Config, ExtraField, InputLimits, JsonFormat, PasswordConfig, PasswordScheme, Priorities,
+    StartError, TagsForm, TaskField,
 };
 pub use db::{DbError, Readiness, RowId};
 pub use http::{ApiError, OperatorAction, RefusedOperation, Request, Response, bulk, response, routes};

@@ -16,9 +16,7 @@ use crate::auth::Authenticator;
 use crate::config::{ApiConfig, Config, StartError};
 use crate::db::{Database, TableCheck, cause_chain};
 use crate::http::{ApiError, Event, Response, ResponseWriter};
-use crate::scope::{
-    ExtraMembers, SIGN_IN_TABLE_CHECK, StartStatement, TABLE_CHECK, table_problems, with_live_user,
-};
+use crate::scope::{ExtraMembers, SIGN_IN_TABLE_CHECK, StartStatement, TABLE_CHECK, table_problems, with_live_user};
 
 /// The parts of a function.
 pub(super) struct App {

@@ -58,7 +58,8 @@ pub(in crate::bench) fn bulk(runner: &Runner, subjects: &Subjects) -> Result<Sec
             let event = || subjects.env.event(operation, 0, Some(&authentication.token));
             runner.compare([&function], requests, event)
         };
-        let (many, one) = (measure(&bulk, (requests / OPERATIONS).max(REQUESTS_MIN))?, measure(&CREATE_TASK, requests)?);
+        let (many, one) =
+            (measure(&bulk, (requests / OPERATIONS).max(REQUESTS_MIN))?, measure(&CREATE_TASK, requests)?);
         let mut row = |name: &str, metric: Metric, goal: Option<Goal>| {
             let (many, one) = (many.median(metric, 0), one.median(metric, 0));
             let details = match name {

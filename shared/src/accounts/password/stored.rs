@@ -12,7 +12,7 @@ use super::pbkdf2::Pbkdf2Hash;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum StoredHash {
     Bcrypt(BcryptHash),
-    Argon2id(Argon2idHash),
+    Argon2id(Box<Argon2idHash>),
     Pbkdf2(Pbkdf2Hash),
     /// Without a salt, in hexadecimal digits. Only with `PASSWORD_LEGACY=sha256`.
     Sha256(String),
@@ -25,7 +25,7 @@ impl StoredHash {
             return Some(Self::Bcrypt(hash));
         }
         if let Some(hash) = Argon2idHash::parse(text) {
-            return Some(Self::Argon2id(hash));
+            return Some(Self::Argon2id(Box::new(hash)));
         }
         if let Some(hash) = Pbkdf2Hash::parse(text) {
             return Some(Self::Pbkdf2(hash));
