@@ -55,7 +55,7 @@ async fn check(accounts: &Accounts, password: &str, weak: &[&str]) {
     let mut hashes = Vec::new();
     for (library, hash) in &made {
         let email = insert(&client, hash).await;
-        let from = accounts.from_elsewhere();
+        let from = accounts.elsewhere();
         from.sign_in(&email, &format!("x{password}")).await.expect_status(401);
         let response = from.sign_in(&email, password).await;
         assert_eq!(response.status, 200, "{library}: {hash}");

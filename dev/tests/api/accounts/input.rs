@@ -17,11 +17,11 @@ async fn no_member_is_taken_for_sql() {
             json!({"email": email, "password": sql}),
             json!({"username": format!("{email}{sql}"), "password": PASSWORD}),
         ] {
-            accounts.from_elsewhere().post("/api/auth/login", &body).await.expect_status(401);
+            accounts.elsewhere().post("/api/auth/login", &body).await.expect_status(401);
         }
         let own = format!("{}@{}", sql.replace(' ', "_").replace('@', ""), new_email().replace('@', "."));
         let body = json!({"email": own, "password": format!("{sql} {PASSWORD}"), "name": sql, "username": sql});
-        let from = accounts.from_elsewhere();
+        let from = accounts.elsewhere();
         let response = from.post("/api/auth/register", &body).await.expect_status(201);
         assert_eq!(response["email"], json!(own.to_lowercase()));
         from.sign_in(&own, &format!("{sql} {PASSWORD}")).await.expect_status(200);
@@ -99,11 +99,11 @@ async fn look_alikes_are_other_accounts() {
         email.replacen("ada", "ade\u{301}", 1),
         email.replacen("ada", "ada\u{ad}", 1),
     ] {
-        let from = accounts.from_elsewhere();
+        let from = accounts.elsewhere();
         from.sign_in(&twin, PASSWORD).await.expect_status(401);
         let body = json!({"email": twin, "password": "battery staple"});
         from.post("/api/auth/register", &body).await.expect_status(201);
-        accounts.from_elsewhere().sign_in(&email, "battery staple").await.expect_status(401);
+        accounts.elsewhere().sign_in(&email, "battery staple").await.expect_status(401);
         from.sign_in(&twin, "battery staple").await.expect_status(200);
     }
     // U+212A, the Kelvin sign, is `k` in lower case.

@@ -55,7 +55,7 @@ impl Accounts {
     }
 
     /// The same API, for a client at another address.
-    pub(super) fn from_elsewhere(&self) -> Self {
+    pub(super) fn elsewhere(&self) -> Self {
         Self::new(self.api.clone(), &self.database_url)
     }
 

@@ -44,7 +44,7 @@ async fn every_name_of_a_route_works() {
         }
         for name in ["register", "signup", "sign-up"] {
             let new = json!({"email": new_email(), "password": PASSWORD});
-            let from = accounts.from_elsewhere();
+            let from = accounts.elsewhere();
             let response = from.post(&format!("{prefix}/{name}"), &new).await.expect_status(201);
             let name = name.replace("register", "logout").replace("up", "out");
             from.as_user(&response, "POST", &format!("{prefix}/{name}"), None).await.expect_status(200);

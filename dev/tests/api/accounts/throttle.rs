@@ -22,7 +22,7 @@ async fn five_attempts_at_an_account_from_one_address() {
         // The spelling does not matter, and other addresses are not affected.
         accounts.sign_in(&unknown.to_uppercase(), PASSWORD).await.expect_status(429);
     }
-    accounts.from_elsewhere().sign_in(&email, PASSWORD).await.expect_status(200);
+    accounts.elsewhere().sign_in(&email, PASSWORD).await.expect_status(200);
 }
 
 #[tokio::test]
@@ -52,7 +52,7 @@ async fn twenty_attempts_at_an_account_from_all_addresses() {
     let count = std::env::var("SIGN_IN_ATTEMPTS").map_or(ATTEMPTS, |count| count.parse().expect("a number"));
     let started = Instant::now();
     let attempts = stream::iter(0..count).map(async |_| {
-        let response = accounts.from_elsewhere().sign_in(&email, "wrong password").await;
+        let response = accounts.elsewhere().sign_in(&email, "wrong password").await;
         (response.status, response.retry_after())
     });
     let responses: Vec<(u16, Option<u32>)> = attempts.buffer_unordered(CONCURRENT).collect().await;
@@ -80,7 +80,7 @@ async fn thirty_attempts_from_one_address() {
     assert_eq!(database.client.execute(take, &[]).await.unwrap(), 1);
     let refused = accounts.sign_in(&new_email(), PASSWORD).await.expect_status(429);
     assert_eq!(refused.retry_after(), Some(2));
-    accounts.from_elsewhere().sign_in(&new_email(), PASSWORD).await.expect_status(401);
+    accounts.elsewhere().sign_in(&new_email(), PASSWORD).await.expect_status(401);
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn ten_sign_ups_from_one_address() {
     }
     let refused = accounts.sign_up(&new_email()).await.expect_status(429);
     assert!(refused.retry_after().is_some_and(|seconds| (1..=60).contains(&seconds)), "{refused:?}");
-    accounts.from_elsewhere().sign_up(&new_email()).await.expect_status(201);
+    accounts.elsewhere().sign_up(&new_email()).await.expect_status(201);
 }
 
 #[tokio::test]
