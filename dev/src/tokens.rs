@@ -93,7 +93,7 @@ pub(crate) fn given_secret(environment: &Environment) -> Option<String> {
     own.or_else(|| environment.get("BETTER_AUTH_SECRET"))
 }
 
-/// [`given_secret`], or a secret that is made once for this workspace, so that tokens stay valid after a restart.
+/// The secret of the settings that signs tokens, or one that is made once for this workspace, so that tokens stay valid after a restart.
 ///
 /// # Errors
 /// `.local/secret` can be neither read nor written.
