@@ -72,7 +72,8 @@ generate: ## write everything that lists the routes of openapi.yaml, and print t
 # The behaviour tests run again on the database of each other back end. Tests whose result does not depend on the schema
 # are left out: routing, processes, and tests that create databases of their own.
 LAYOUTS := $(basename $(notdir $(wildcard dev/tests/layouts/*.sql)))
-APART := accounts contract cors default_route health layouts logs own_rules priorities resilience routes start tls watch
+APART := accounts authentication changes_tokens contract cors default_route extra_columns health invalid_cursors layouts logs own_rules \
+	priorities resilience routes start tls watch
 
 test: lint ## everything that CI checks: format, lints, documentation, unit and behaviour tests
 	$(CARGO) build --workspace $(FEATURES)

@@ -157,7 +157,7 @@ async fn the_schedule_cleans_up_and_sends_no_response() {
     assert_eq!(left.get::<_, String>(0), "new");
     assert!(server.responses.lock().unwrap().is_empty());
     let printed = function.kill().await;
-    assert!(printed.contains("0 records of deleted tasks and 1 fences"), "{printed}");
+    assert!(printed.contains("0 records of deleted tasks, 1 fences,"), "{printed}");
 }
 
 #[tokio::test]

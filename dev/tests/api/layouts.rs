@@ -39,7 +39,7 @@ async fn start_with_tables(user_id: &str, tables: &str) -> (Api, TestDatabase) {
     database.run(&format!("{fences}; create schema tasks_api; alter table task_fences set schema tasks_api")).await;
     database.run(include_str!("../../../migrations/0022_task_fields.up.sql")).await;
     database.run(include_str!("../../../migrations/0026_sign_in.up.sql")).await;
-    database.run(include_str!("../../../migrations/0028_extra_members.up.sql")).await;
+    database.run(include_str!("../../../migrations/0027_extra_members.up.sql")).await;
     database.run(&format!("insert into users values ('{user_id}')")).await;
     let api = Api::start(&database.url, &[]).await;
     (api, database)

@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::schema::catalog::{Column, TasksTable, type_family};
 
-/// A column of `tasks` that migration 0022 or 0028 adds unless there is one of this name.
+/// A column of `tasks` that migration 0022 or 0027 adds unless there is one of this name.
 pub(crate) struct FieldColumn {
     pub(crate) name: &'static str,
     /// The type with which it is added.

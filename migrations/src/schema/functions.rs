@@ -6,7 +6,7 @@ use sqlx::{FromRow, PgConnection};
 const FILES: [&str; 3] = [
     include_str!("../../0022_task_fields.up.sql"),
     include_str!("../../0023_next_dates.up.sql"),
-    include_str!("../../0028_extra_members.up.sql"),
+    include_str!("../../0027_extra_members.up.sql"),
 ];
 
 const CREATE: &str = "create function tasks_api.";

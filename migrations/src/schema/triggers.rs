@@ -5,7 +5,7 @@ use sqlx::{FromRow, PgConnection};
 
 const FILE_OF_CHANGES: &str = include_str!("../../0019_task_changes_feed.up.sql");
 const FILE_OF_RECURRENCE: &str = include_str!("../../0025_recurring_tasks.up.sql");
-const FILE_OF_EXTRA_MEMBERS: &str = include_str!("../../0028_extra_members.up.sql");
+const FILE_OF_EXTRA_MEMBERS: &str = include_str!("../../0027_extra_members.up.sql");
 const FILE_OF_UPDATE_TRIGGER: &str = include_str!("../../0013_tasks_api_schema.up.sql");
 const FILE_OF_EARLIER_RELEASES: &str = include_str!("../../0003_task_changes.up.sql");
 

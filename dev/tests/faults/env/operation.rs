@@ -99,10 +99,14 @@ pub(crate) const WRITES: [Operation; 9] = [
     Operation::StopRecurrence,
 ];
 
-/// The functions that connect to the database while they start: all but `health`.
+/// The functions that connect to the database while they start: all about tasks and tags. `health` does not, and those of
+/// sign-in do not run here.
 pub(crate) fn functions_with_connection() -> BTreeSet<&'static str> {
-    let functions = shared::routes::ROUTES.iter().map(|route| route.function);
-    functions.filter(|function| *function != "health").collect()
+    let routes = shared::routes::ROUTES.iter();
+    routes
+        .filter(|route| ["/tasks", "/tags"].iter().any(|noun| route.path.contains(noun)))
+        .map(|route| route.function)
+        .collect()
 }
 
 impl Operation {
