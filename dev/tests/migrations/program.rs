@@ -45,8 +45,9 @@ async fn a_new_epoch_and_a_clean_up_print_what_they_did() {
          deleted 1 records of deleted tasks, which only the former epoch needed\n"
     );
     assert_eq!((code, printed), (Some(0), expected));
-    let expected = "deleted 0 idempotency keys, 0 records of deleted tasks and 0 fences\n".to_owned();
-    assert_eq!(run(&database, &["clean-up"]).await, (Some(0), expected));
+    let expected = "deleted 0 idempotency keys, 0 records of deleted tasks, 0 fences, 0 revoked tokens, 0 reset codes and 0 \
+                    counts of sign-in attempts\n";
+    assert_eq!(run(&database, &["clean-up"]).await, (Some(0), expected.to_owned()));
 }
 
 #[tokio::test]
