@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn local_token_can_be_revoked_in_mode_password() {
         let folder = tempfile::tempdir().expect("a folder");
-        let settings = "AUTH_MODE=jwks, password\nBETTER_AUTH_SECRET=shared\nAUTH_TOKEN_SECRET=own\n";
+        let settings = "AUTH_MODE=jwks,password\nBETTER_AUTH_SECRET=shared\nAUTH_TOKEN_SECRET=own\n";
         std::fs::write(folder.path().join(".env"), settings).expect("a file");
         let environment = Environment::read(folder.path()).expect("settings");
         assert!(are_accepted(&environment));

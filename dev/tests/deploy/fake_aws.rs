@@ -11,6 +11,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use dev::generate::Api;
 use dev::testing::better_auth::BetterAuthStack;
 use dev::testing::function::{Function, InvokeError};
 use serde_json::{Value, json};
@@ -137,9 +138,13 @@ impl FakeAws {
     }
 }
 
-/// The functions that CodeDeploy deploys.
+/// The functions that CodeDeploy deploys, without those that only some deployments have.
 pub(crate) fn functions() -> BTreeSet<&'static str> {
-    shared::routes::ROUTES.iter().map(|route| route.function).collect()
+    let api = Api::parse(include_str!("../../../openapi.yaml")).unwrap();
+    let is_optional = |name: &str| {
+        api.functions.iter().any(|function| function.name == name && function.settings.condition.is_some())
+    };
+    shared::routes::ROUTES.iter().map(|route| route.function).filter(|name| !is_optional(name)).collect()
 }
 
 /// The event of CodeDeploy for a hook.

@@ -83,6 +83,11 @@ impl Timestamp {
         Self(self.truncated_to(1_000_000))
     }
 
+    /// Without fractions of a second.
+    pub(crate) fn to_seconds(self) -> Self {
+        Self(self.truncated_to(1_000_000_000))
+    }
+
     /// Without the nanoseconds that PostgreSQL does not store.
     fn truncated(self) -> DateTime {
         self.truncated_to(1000)

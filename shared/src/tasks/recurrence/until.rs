@@ -22,6 +22,7 @@ impl Until {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let text = extended(text).unwrap_or_else(|| text.to_owned());
         let (time, has_zone) = Timestamp::parse_zoned(&text)?;
+        let time = time.to_seconds();
         Some(match (has_zone, text.contains(['T', 't', ' '])) {
             (true, _) => Self::Instant(time),
             (false, true) => Self::Floating(time),
