@@ -24,7 +24,7 @@ pub struct CleanUp {
     pub revoked_tokens: u64,
     /// Codes for forgotten passwords that have expired.
     pub reset_codes: u64,
-    /// Counts of attempts to sign in or up of which the last was more than an hour ago, so that none is counted any more.
+    /// Counts of attempts to sign in or up. After an hour without another attempt, they have no effect.
     pub sign_in_buckets: u64,
 }
 

@@ -31,7 +31,7 @@ pub struct Done {
 }
 
 impl Account {
-    /// Decodes the columns of an account, of which `first` is the index of the first one. `None` if they are null.
+    /// Decodes the columns of an account, which begin at the index `first`. `None` if they are null.
     pub(super) fn from_row(row: &Row, first: usize) -> Result<Option<Self>, DbError> {
         let Some(id) = row.get(first)? else { return Ok(None) };
         Ok(Some(Self {

@@ -1,4 +1,4 @@
-//! An old back end and this API, at the same time on the same users: each signs in whom the other has signed up.
+//! An old back end and this API share a table of users: a user who signed up at one signs in at the other.
 
 use std::process::Stdio;
 

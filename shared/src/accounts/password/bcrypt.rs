@@ -8,7 +8,7 @@ use bcrypt::{HashParts, hash_with_salt};
 pub(super) const COST: u32 = 12;
 /// Higher costs take longer than a request may.
 const MAX_COST: u32 = 16;
-/// The longest password of which every byte counts.
+/// The longest password that is not cut, in bytes.
 pub(super) const PASSWORD_MAX_BYTES: usize = 72;
 
 /// A hash that begins with `$2a$`, `$2b$` or `$2y$`.
@@ -22,7 +22,7 @@ impl BcryptHash {
         (4..=MAX_COST).contains(&parts.get_cost()).then_some(Self(parts))
     }
 
-    /// Whether it is the hash of this password, of which 72 bytes count, as in Python's `bcrypt` before 5.
+    /// Whether it is the hash of this password, cut after 72 bytes as Python's `bcrypt` does before version 5.
     pub(super) fn verify(&self, password: &str) -> bool {
         let computed = hash_with_salt(password, self.cost(), self.0.get_salt_raw());
         computed.is_ok_and(|computed| is_same(&computed, &self.0))
