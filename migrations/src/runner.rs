@@ -15,7 +15,7 @@ const CREATES_TASKS: i64 = 1;
 
 /// The migrations that add columns for what users enter, so that their reverts drop that.
 const ADDS_FIELDS: i64 = 22;
-const ADDS_EXTRA_MEMBERS: i64 = 28;
+const ADDS_EXTRA_MEMBERS: i64 = 27;
 
 /// The migration before which the history was in the schema of `tasks`. Its revert moves the history back.
 const MOVES_BOOKKEEPING: i64 = 13;
