@@ -246,6 +246,8 @@ begin
             ('priority', null),
             ('tags', null),
             ('category', null),
+            -- A later migration adds it.
+            ('extra', null),
             ('time_zone', null),
             ('due_is_date', null),
             ('recurrence_start', null),

@@ -139,7 +139,7 @@ pub(crate) static TRIGGERS: [ExpectedTrigger; 8] = [
         old_table: None,
         runs_as_owner: true,
         records_changes: false,
-        function_file: FILE_OF_EXTRA_MEMBERS,
+        function_file: FILE_OF_RECURRENCE,
         trigger_file: FILE_OF_RECURRENCE,
     },
     ExpectedTrigger {
