@@ -43,7 +43,7 @@ export default defineConfig({
     plugins: [
         "@hey-api/typescript",
         { name: "@hey-api/client-fetch", throwOnError: true },
-        { name: "@hey-api/sdk", responseStyle: "data" },
+        { name: "@hey-api/sdk", client: false, responseStyle: "data" },
         { name: "@tanstack/react-query", queryOptions: true, infiniteQueryOptions: false, mutationOptions: true },
     ],
 });

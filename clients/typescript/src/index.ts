@@ -1,3 +1,4 @@
+export { changeBatches, type ChangeBatch, type ChangesOptions } from "./changes.js";
 export { createTasksClient, type TasksClient, type TasksClientOptions } from "./client.js";
 export {
     isProblem,

@@ -332,7 +332,8 @@ export type Bulk = {
  * `create` has the members of a new task, `update` those of a change, `complete` those of a completion. All but `create` need `id`. With `version` or `expected_updated_at` the operation fails if the task has changed since.
  */
 export type Operation = {
-    title?: TitleInput;
+    id?: number | string | null;
+    title?: TitleInput | null;
     description?: DescriptionInput;
     completed?: CompletedInput;
     priority?: PriorityInput;
@@ -360,11 +361,10 @@ export type Operation = {
     time_zone?: TimeZoneInput;
     timeZone?: TimeZoneInput;
     timezone?: TimeZoneInput;
-    expected_updated_at?: ExpectedUpdatedAt;
-    expectedUpdatedAt?: ExpectedUpdatedAt;
     user_id?: UserIdInput;
     userId?: UserIdInput;
-    id?: number | string | null;
+    expected_updated_at?: ExpectedUpdatedAt;
+    expectedUpdatedAt?: ExpectedUpdatedAt;
     op: 'create' | 'update' | 'complete' | 'delete';
     version?: number | null;
 };

@@ -48,7 +48,7 @@ export const listTasksQueryKey = (options?: Options<ListTasksData>) => createQue
  *
  * While there are more tasks, `Link` has the address of the next page, relative to that of the request; clients that build addresses themselves send its `cursor`, which is also `next_cursor` of the object. A cursor alone keeps filter, order and, for `overdue`, the time of the first page; only `limit` may change. Following it, each task that stays as it is comes exactly once, whatever others insert, change and delete. A task whose sort key changes meanwhile can move to another page, and so come twice or not at all: the changes since a point in time are at `GET /api/tasks/changes`. Any page costs the same as the first. `offset` skips tasks instead: it gets slower with each page, and repeats or skips tasks if others insert or delete.
  */
-export const listTasksOptions = (options?: Options<ListTasksData>) => queryOptions<ListTasksResponse, ListTasksError, ListTasksResponse, ReturnType<typeof listTasksQueryKey>>({
+export const listTasksOptions = (options: Options<ListTasksData>) => queryOptions<ListTasksResponse, ListTasksError, ListTasksResponse, ReturnType<typeof listTasksQueryKey>>({
     queryFn: async ({ queryKey, signal }) => await listTasks({
         ...options,
         ...queryKey[0],
@@ -95,7 +95,7 @@ export const taskStatsQueryKey = (options?: Options<TaskStatsData>) => createQue
  *
  * How many tasks there are, by status and by priority, and how many are overdue as in lists.
  */
-export const taskStatsOptions = (options?: Options<TaskStatsData>) => queryOptions<TaskStatsResponse, TaskStatsError, TaskStatsResponse, ReturnType<typeof taskStatsQueryKey>>({
+export const taskStatsOptions = (options: Options<TaskStatsData>) => queryOptions<TaskStatsResponse, TaskStatsError, TaskStatsResponse, ReturnType<typeof taskStatsQueryKey>>({
     queryFn: async ({ queryKey, signal }) => await taskStats({
         ...options,
         ...queryKey[0],
@@ -112,7 +112,7 @@ export const listChangesQueryKey = (options?: Options<ListChangesData>) => creat
  *
  * Without `since`, all tasks of the caller. Each response has the token for the next request, which returns what has changed in the meantime, whichever program has written it. A change can come twice, and none is missed. Deletes come before puts. docs/sync.md shows how a front end uses it.
  */
-export const listChangesOptions = (options?: Options<ListChangesData>) => queryOptions<ListChangesResponse, ListChangesError, ListChangesResponse, ReturnType<typeof listChangesQueryKey>>({
+export const listChangesOptions = (options: Options<ListChangesData>) => queryOptions<ListChangesResponse, ListChangesError, ListChangesResponse, ReturnType<typeof listChangesQueryKey>>({
     queryFn: async ({ queryKey, signal }) => await listChanges({
         ...options,
         ...queryKey[0],
@@ -224,7 +224,7 @@ export const listTagsQueryKey = (options?: Options<ListTagsData>) => createQuery
  *
  * In alphabetical order: the tags that tasks have, and those that were made without one. Names that differ only in case are one tag.
  */
-export const listTagsOptions = (options?: Options<ListTagsData>) => queryOptions<ListTagsResponse, ListTagsError, ListTagsResponse, ReturnType<typeof listTagsQueryKey>>({
+export const listTagsOptions = (options: Options<ListTagsData>) => queryOptions<ListTagsResponse, ListTagsError, ListTagsResponse, ReturnType<typeof listTagsQueryKey>>({
     queryFn: async ({ queryKey, signal }) => await listTags({
         ...options,
         ...queryKey[0],
@@ -383,7 +383,7 @@ export const meQueryKey = (options?: Options<MeData>) => createQueryKey('me', op
 /**
  * Read the account
  */
-export const meOptions = (options?: Options<MeData>) => queryOptions<MeResponse, MeError, MeResponse, ReturnType<typeof meQueryKey>>({
+export const meOptions = (options: Options<MeData>) => queryOptions<MeResponse, MeError, MeResponse, ReturnType<typeof meQueryKey>>({
     queryFn: async ({ queryKey, signal }) => await me({
         ...options,
         ...queryKey[0],
@@ -416,7 +416,7 @@ export const healthQueryKey = (options?: Options<HealthData>) => createQueryKey(
  *
  * Does not query the database.
  */
-export const healthOptions = (options?: Options<HealthData>) => queryOptions<HealthResponse, DefaultError, HealthResponse, ReturnType<typeof healthQueryKey>>({
+export const healthOptions = (options: Options<HealthData>) => queryOptions<HealthResponse, DefaultError, HealthResponse, ReturnType<typeof healthQueryKey>>({
     queryFn: async ({ queryKey, signal }) => await health({
         ...options,
         ...queryKey[0],
