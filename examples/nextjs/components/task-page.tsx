@@ -1,0 +1,75 @@
+"use client";
+
+import { useRouter } from "next/navigation";
+import { useState } from "react";
+import { authClient } from "@/lib/auth-client";
+import { useOnline } from "@/lib/online";
+import { useTasks } from "@/lib/use-tasks";
+import { TaskItem, WaitingItem } from "./task-item";
+
+interface TaskPageProps {
+  user: { id: string; name: string };
+  apiUrl: string;
+}
+
+/** The page of a user who is signed in. */
+export function TaskPage({ user, apiUrl }: TaskPageProps) {
+  const router = useRouter();
+  const isOnline = useOnline();
+  const { tasks, waiting, message, create, toggle, remove, discard } = useTasks(apiUrl, user.id);
+  const [title, setTitle] = useState("");
+  const open = tasks?.filter((task) => !task.completed).length;
+
+  async function signOut() {
+    await authClient.signOut();
+    router.replace("/sign-in");
+  }
+
+  return (
+    <>
+      <header>
+        <p>{user.name}</p>
+        <button onClick={() => void signOut()}>Sign out</button>
+      </header>
+      <main>
+        <h1>Tasks</h1>
+        <p className="summary">{tasks ? `${open} to do, ${tasks.length - (open ?? 0)} done` : "Loading…"}</p>
+        <form
+          className="create"
+          onSubmit={(event) => {
+            event.preventDefault();
+            create(title.trim());
+            setTitle("");
+          }}
+        >
+          <label htmlFor="new-task">New task</label>
+          <div>
+            <input
+              id="new-task"
+              value={title}
+              onChange={({ target }) => setTitle(target.value)}
+              pattern=".*\S.*"
+              title="At least one character"
+              autoComplete="off"
+              required
+            />
+            <button className="primary">Add</button>
+          </div>
+        </form>
+        <div aria-live="polite">
+          {!isOnline && <p className="banner">You are offline. New tasks wait here and are sent when you are back.</p>}
+          {message && <p className="banner problem">{message}</p>}
+        </div>
+        <ul aria-label="Tasks">
+          {waiting.map((intent) => (
+            <WaitingItem key={intent.key} intent={intent} onDiscard={() => discard(intent)} />
+          ))}
+          {tasks?.map((task) => (
+            <TaskItem key={task.id} task={task} onToggle={() => toggle(task)} onDelete={() => remove(task)} />
+          ))}
+        </ul>
+        {tasks?.length === 0 && waiting.length === 0 && <p className="empty">Nothing to do yet. Add your first task.</p>}
+      </main>
+    </>
+  );
+}
