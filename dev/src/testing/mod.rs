@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`stack`] | a whole local stack, with PostgreSQL, the gateway and the functions |
 //! | [`better_auth`] | such a stack with the real Better Auth |
-//! | [`front_end`] | a front end in a browser |
+//! | [`front_end`], [`example`] | a front end in a browser; that of `examples/nextjs` |
 //! | [`function`] | one function, which gets events exactly as they are written |
 //! | [`database`] | databases: empty, migrated, or with the tables of another back end |
 //! | [`fault_proxy`] | a proxy in front of a database that counts and injects faults |
@@ -18,6 +18,7 @@ pub mod better_auth;
 mod binaries;
 pub mod client;
 pub mod database;
+pub mod example;
 pub mod fault_proxy;
 pub mod front_end;
 pub mod function;

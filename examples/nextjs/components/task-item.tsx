@@ -31,10 +31,12 @@ export function TaskItem({ task, onToggle, onDelete }: TaskItemProps) {
 /** A task that is kept in this browser. */
 export function WaitingItem({ intent, onDiscard }: { intent: Intent; onDiscard: () => void }) {
   return (
-    <li className="task waiting">
+    <li className={`task waiting ${intent.problem ? "refused" : ""}`}>
       <div>
-        <span className="title">{intent.title}</span>
-        <span className="state">{intent.problem ?? "Waiting to be sent"}</span>
+        <p>
+          <span className="title">{intent.title}</span>
+          <span className="state">{intent.problem ?? "Waiting to be sent"}</span>
+        </p>
       </div>
       {intent.problem && (
         <button

@@ -1,9 +1,10 @@
 "use client";
 
 import { useRouter } from "next/navigation";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { authClient } from "@/lib/auth-client";
 import { useOnline } from "@/lib/online";
+import { forgetPages, keepPage } from "@/lib/pages";
 import { useTasks } from "@/lib/use-tasks";
 import { TaskItem, WaitingItem } from "./task-item";
 
@@ -18,10 +19,16 @@ export function TaskPage({ user, apiUrl }: TaskPageProps) {
   const isOnline = useOnline();
   const { tasks, waiting, message, create, toggle, remove, discard } = useTasks(apiUrl, user.id);
   const [title, setTitle] = useState("");
-  const open = tasks?.filter((task) => !task.completed).length;
+  const open = tasks?.filter((task) => !task.completed).length ?? 0;
+  const summary = tasks && [`${open} to do`, `${tasks.length - open} done`];
+  if (waiting.length > 0) summary?.push(`${waiting.length} not sent`);
+
+  // Without it, everything else works too.
+  useEffect(() => void keepPage().catch(() => {}), []);
 
   async function signOut() {
     await authClient.signOut();
+    await forgetPages();
     router.replace("/sign-in");
   }
 
@@ -33,7 +40,7 @@ export function TaskPage({ user, apiUrl }: TaskPageProps) {
       </header>
       <main>
         <h1>Tasks</h1>
-        <p className="summary">{tasks ? `${open} to do, ${tasks.length - (open ?? 0)} done` : "Loading…"}</p>
+        <p className="summary">{summary?.join(", ") ?? (isOnline ? "Loading…" : "Not loaded yet")}</p>
         <form
           className="create"
           onSubmit={(event) => {
@@ -57,11 +64,11 @@ export function TaskPage({ user, apiUrl }: TaskPageProps) {
           </div>
         </form>
         <div aria-live="polite">
-          {!isOnline && <p className="banner">You are offline. New tasks wait here and are sent when you are back.</p>}
+          {!isOnline && <p className="banner">You are offline. New tasks are sent when you are back.</p>}
           {message && <p className="banner problem">{message}</p>}
         </div>
         <ul aria-label="Tasks">
-          {waiting.map((intent) => (
+          {waiting.toReversed().map((intent) => (
             <WaitingItem key={intent.key} intent={intent} onDiscard={() => discard(intent)} />
           ))}
           {tasks?.map((task) => (
