@@ -1,14 +1,14 @@
 export { changeBatches, type ChangeBatch, type ChangesOptions } from "./changes.js";
 export { createTasksClient, type TasksClient, type TasksClientOptions } from "./client.js";
 export {
-    isProblem,
-    isRetryable,
-    isTasksError,
-    NetworkError,
-    type ProblemCode,
-    ProblemError,
-    ResponseError,
-    type TasksError,
+  isProblem,
+  isRetryable,
+  isTasksError,
+  NetworkError,
+  type ProblemCode,
+  ProblemError,
+  ResponseError,
+  type TasksError,
 } from "./errors.js";
 export * from "./generated/index.js";
 export { newKey } from "./idempotency.js";

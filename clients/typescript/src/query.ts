@@ -8,10 +8,10 @@ export * from "./generated/@tanstack/react-query.gen.js";
 
 /** Options of `useInfiniteQuery` for the pages of a list. The pages are joined by cursors. */
 export function taskPagesOptions(client: TasksClient, query: ListQuery = {}) {
-    return infiniteQueryOptions({
-        queryKey: ["taskPages", { baseUrl: client.getConfig().baseUrl, query }] as const,
-        queryFn: ({ pageParam, signal }) => listPage(client, pageParam, { signal }),
-        initialPageParam: query,
-        getNextPageParam: (page: Page) => page.next,
-    });
+  return infiniteQueryOptions({
+    queryKey: ["taskPages", { baseUrl: client.getConfig().baseUrl, query }] as const,
+    queryFn: ({ pageParam, signal }) => listPage(client, pageParam, { signal }),
+    initialPageParam: query,
+    getNextPageParam: (page: Page) => page.next,
+  });
 }

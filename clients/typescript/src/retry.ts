@@ -6,19 +6,19 @@ import { newKey, takesKey } from "./idempotency.js";
 
 /** How requests are repeated. All times are in milliseconds. */
 export interface RetryOptions {
-    /** How long a request may take with all its repetitions. The default is 30,000. With 0 nothing is repeated. */
-    limit?: number;
-    /** The longest wait before the first repetition, which is random. It doubles each time. The default is 250. */
-    baseDelay?: number;
-    /** The longest wait, unless the API asks for more. The default is 8,000. */
-    maxDelay?: number;
+  /** How long a request may take with all its repetitions. The default is 30,000. With 0 nothing is repeated. */
+  limit?: number;
+  /** The longest wait before the first repetition, which is random. It doubles each time. The default is 250. */
+  baseDelay?: number;
+  /** The longest wait, unless the API asks for more. The default is 8,000. */
+  maxDelay?: number;
 }
 
 /** What {@link resilientFetch} needs. */
 export interface FetchOptions {
-    token?: TokenCache | undefined;
-    retry?: RetryOptions | undefined;
-    fetch?: typeof fetch | undefined;
+  token?: TokenCache | undefined;
+  retry?: RetryOptions | undefined;
+  fetch?: typeof fetch | undefined;
 }
 
 /**
@@ -27,88 +27,88 @@ export interface FetchOptions {
  * It reads the whole body, so that a connection which is lost in the middle of a response counts as one without.
  */
 export function resilientFetch(options: FetchOptions): (input: Request) => Promise<Response> {
-    const { token, fetch: send = (request) => globalThis.fetch(request) } = options;
-    const { limit = 30_000, baseDelay = 250, maxDelay = 8_000 } = options.retry ?? {};
+  const { token, fetch: send = (request) => globalThis.fetch(request) } = options;
+  const { limit = 30_000, baseDelay = 250, maxDelay = 8_000 } = options.retry ?? {};
 
-    return async (input) => {
-        const request = new Request(input);
-        const isWrite = request.method !== "GET" && request.method !== "HEAD";
-        const hasKey = isWrite && takesKey(request.method, new URL(request.url).pathname);
-        if (hasKey && !request.headers.has("Idempotency-Key")) request.headers.set("Idempotency-Key", newKey());
-        const end = Date.now() + limit;
-        const signal = limit > 0 ? AbortSignal.any([request.signal, AbortSignal.timeout(limit)]) : request.signal;
+  return async (input) => {
+    const request = new Request(input);
+    const isWrite = request.method !== "GET" && request.method !== "HEAD";
+    const hasKey = isWrite && takesKey(request.method, new URL(request.url).pathname);
+    if (hasKey && !request.headers.has("Idempotency-Key")) request.headers.set("Idempotency-Key", newKey());
+    const end = Date.now() + limit;
+    const signal = limit > 0 ? AbortSignal.any([request.signal, AbortSignal.timeout(limit)]) : request.signal;
 
-        /** The response, or what there was instead. The reason of the caller's signal is thrown. */
-        async function attempt(bearer: string | undefined): Promise<Response | NetworkError> {
-            try {
-                const repetition = new Request(request.clone(), { signal });
-                if (bearer) repetition.headers.set("Authorization", `Bearer ${bearer}`);
-                return await withBody(await send(repetition));
-            } catch (error) {
-                if (request.signal.aborted) throw request.signal.reason;
-                return new NetworkError(error);
-            }
-        }
+    /** The response, or what there was instead. The reason of the caller's signal is thrown. */
+    async function attempt(bearer: string | undefined): Promise<Response | NetworkError> {
+      try {
+        const repetition = new Request(request.clone(), { signal });
+        if (bearer) repetition.headers.set("Authorization", `Bearer ${bearer}`);
+        return await withBody(await send(repetition));
+      } catch (error) {
+        if (request.signal.aborted) throw request.signal.reason;
+        return new NetworkError(error);
+      }
+    }
 
-        let isRefreshed = false;
-        for (let attempts = 0; ;) {
-            const bearer = await getToken(token, request.signal);
-            const outcome = await attempt(bearer);
-            if (outcome instanceof Response && outcome.status === 401 && bearer && token && !isRefreshed) {
-                isRefreshed = true;
-                token.reject(bearer);
-                if ((await getToken(token, request.signal)) !== bearer) continue;
-            }
-            const asked = outcome instanceof Response ? retryAfter(outcome.headers) : undefined;
-            const wait = (asked ?? 0) + Math.random() * Math.min(maxDelay, baseDelay * 2 ** attempts);
-            attempts += 1;
-            const isSafe = !isWrite || hasKey || wasNotDone(outcome);
-            if (isSafe && isTemporary(outcome) && Date.now() + wait < end) {
-                await sleep(wait, request.signal);
-                continue;
-            }
-            if (outcome instanceof Error) throw outcome;
-            return await checked(outcome);
-        }
-    };
+    let isRefreshed = false;
+    for (let attempts = 0; ;) {
+      const bearer = await getToken(token, request.signal);
+      const outcome = await attempt(bearer);
+      if (outcome instanceof Response && outcome.status === 401 && bearer && token && !isRefreshed) {
+        isRefreshed = true;
+        token.reject(bearer);
+        if ((await getToken(token, request.signal)) !== bearer) continue;
+      }
+      const asked = outcome instanceof Response ? retryAfter(outcome.headers) : undefined;
+      const wait = (asked ?? 0) + Math.random() * Math.min(maxDelay, baseDelay * 2 ** attempts);
+      attempts += 1;
+      const isSafe = !isWrite || hasKey || wasNotDone(outcome);
+      if (isSafe && isTemporary(outcome) && Date.now() + wait < end) {
+        await sleep(wait, request.signal);
+        continue;
+      }
+      if (outcome instanceof Error) throw outcome;
+      return await checked(outcome);
+    }
+  };
 }
 
 async function getToken(token: TokenCache | undefined, signal: AbortSignal): Promise<string | undefined> {
-    signal.throwIfAborted();
-    return token && (await abortable(token(), signal));
+  signal.throwIfAborted();
+  return token && (await abortable(token(), signal));
 }
 
 /** Whether the same request may have another outcome later. */
 function isTemporary(outcome: Response | NetworkError): boolean {
-    if (outcome instanceof Error) return true;
-    const { status, headers } = outcome;
-    // Of 409, only the one that another request with the same key is in progress has this header.
-    if (status === 409) return headers.has("Retry-After");
-    // The API itself does not repeat what it has failed at. The gateway responds so to a function that ended too early.
-    if (status === 500) return !isType(outcome, "application/problem+json");
-    return [408, 425, 429, 502, 503, 504].includes(status);
+  if (outcome instanceof Error) return true;
+  const { status, headers } = outcome;
+  // Of 409, only the one that another request with the same key is in progress has this header.
+  if (status === 409) return headers.has("Retry-After");
+  // The API itself does not repeat what it has failed at. The gateway responds so to a function that ended too early.
+  if (status === 500) return !isType(outcome, "application/problem+json");
+  return [408, 425, 429, 502, 503, 504].includes(status);
 }
 
 /** Whether the API has not even begun. */
 function wasNotDone(outcome: Response | NetworkError): boolean {
-    return outcome instanceof Response && (outcome.status === 429 || outcome.status === 425);
+  return outcome instanceof Response && (outcome.status === 429 || outcome.status === 425);
 }
 
 /** The response with its whole body in memory. */
 async function withBody(response: Response): Promise<Response> {
-    const { status, statusText, headers } = response;
-    const body = await response.arrayBuffer();
-    return new Response(body.byteLength > 0 ? body : null, { status, statusText, headers });
+  const { status, statusText, headers } = response;
+  const body = await response.arrayBuffer();
+  return new Response(body.byteLength > 0 ? body : null, { status, statusText, headers });
 }
 
 /** Refuses a success that is not JSON: the page of a network that wants its user to sign in. */
 async function checked(response: Response): Promise<Response> {
-    if (response.ok && response.body && !isType(response, "application/json")) {
-        throw new ResponseError(response.status, await response.text());
-    }
-    return response;
+  if (response.ok && response.status !== 204 && !(response.body && isType(response, "application/json"))) {
+    throw new ResponseError(response.status, await response.text());
+  }
+  return response;
 }
 
 function isType(response: Response, type: string): boolean {
-    return response.headers.get("Content-Type")?.split(";")[0]?.trim().toLowerCase() === type;
+  return response.headers.get("Content-Type")?.split(";")[0]?.trim().toLowerCase() === type;
 }

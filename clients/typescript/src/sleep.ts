@@ -1,20 +1,20 @@
 /** Waits. Rejects with the reason of the signal as soon as it aborts. */
 export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
-    const waited = new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
-    return signal ? abortable(waited, signal) : waited;
+  const waited = new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
+  return signal ? abortable(waited, signal) : waited;
 }
 
 /** The promise, or a rejection with the reason of the signal as soon as it aborts. */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-    return new Promise((resolve, reject) => {
-        const abort = (): void => reject(signal.reason as Error);
-        if (signal.aborted) return abort();
-        signal.addEventListener("abort", abort, { once: true });
-        promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-    });
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) return abort();
+    signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
 }
 
 /** Waits before another attempt: at most half a second after the first one, and at most 30 seconds. */
 export function pause(attempts: number): Promise<void> {
-    return sleep(Math.random() * Math.min(30_000, 500 * 2 ** attempts));
+  return sleep(Math.random() * Math.min(30_000, 500 * 2 ** attempts));
 }
