@@ -30,6 +30,10 @@ pub(crate) const NEXT_EXAMPLE: NpmPackages = NpmPackages { folder: "examples/nex
 /// The tools with which back ends in TypeScript change a schema.
 pub const MIGRATION_TOOLS: NpmPackages = NpmPackages { folder: "dev/migration-tools", name: "prisma and drizzle-kit" };
 
+/// The client in TypeScript, with what generates, compiles and tests it.
+pub(crate) const TYPESCRIPT_CLIENT: NpmPackages =
+    NpmPackages { folder: "clients/typescript", name: "the tools of the client" };
+
 impl NpmPackages {
     /// Installs the packages that the lock file names, if they are missing or out of date, and returns the folder.
     ///
