@@ -38,31 +38,31 @@ export function resilientFetch(options: FetchOptions): (input: Request) => Promi
     const end = Date.now() + limit;
     const signal = limit > 0 ? AbortSignal.any([request.signal, AbortSignal.timeout(limit)]) : request.signal;
 
-    /** The response, or what there was instead. The reason of the caller's signal is thrown. */
-    async function attempt(bearer: string | undefined): Promise<Response | NetworkError> {
-      try {
-        const repetition = new Request(request.clone(), { signal });
-        if (bearer) repetition.headers.set("Authorization", `Bearer ${bearer}`);
-        return await withBody(await send(repetition));
-      } catch (error) {
-        if (request.signal.aborted) throw request.signal.reason;
-        return new NetworkError(error);
-      }
-    }
-
-    let isRefreshed = false;
+    let refused: { bearer: string; response: Response } | undefined;
     for (let attempts = 0; ;) {
-      const bearer = await getToken(token, request.signal);
-      const outcome = await attempt(bearer);
-      if (outcome instanceof Response && outcome.status === 401 && bearer && token && !isRefreshed) {
-        isRefreshed = true;
-        token.reject(bearer);
-        if ((await getToken(token, request.signal)) !== bearer) continue;
+      let outcome: Response | NetworkError;
+      let bearer: string | undefined;
+      let isSent = false;
+      try {
+        bearer = token && (await abortable(token(), signal));
+        if (refused && refused.bearer === bearer) return refused.response;
+        const attempt = new Request(request.clone(), { signal });
+        if (bearer) attempt.headers.set("Authorization", `Bearer ${bearer}`);
+        isSent = true;
+        outcome = await withBody(await send(attempt));
+      } catch (error) {
+        // The caller's own signal, unlike that of the limit, ends the request with its reason.
+        if (request.signal.aborted) throw request.signal.reason;
+        outcome = error instanceof NetworkError ? error : new NetworkError(error);
       }
-      const asked = outcome instanceof Response ? retryAfter(outcome.headers) : undefined;
-      const wait = (asked ?? 0) + Math.random() * Math.min(maxDelay, baseDelay * 2 ** attempts);
+      if (outcome instanceof Response && outcome.status === 401 && bearer && !refused) {
+        token?.reject(bearer);
+        refused = { bearer, response: outcome };
+        continue;
+      }
+      const wait = (askedWait(outcome) ?? 0) + Math.random() * Math.min(maxDelay, baseDelay * 2 ** attempts);
       attempts += 1;
-      const isSafe = !isWrite || hasKey || wasNotDone(outcome);
+      const isSafe = !isWrite || hasKey || !isSent || wasNotDone(outcome);
       if (isSafe && isTemporary(outcome) && Date.now() + wait < end) {
         await sleep(wait, request.signal);
         continue;
@@ -73,9 +73,8 @@ export function resilientFetch(options: FetchOptions): (input: Request) => Promi
   };
 }
 
-async function getToken(token: TokenCache | undefined, signal: AbortSignal): Promise<string | undefined> {
-  signal.throwIfAborted();
-  return token && (await abortable(token(), signal));
+function askedWait(outcome: Response | NetworkError): number | undefined {
+  return outcome instanceof Response ? retryAfter(outcome.headers) : undefined;
 }
 
 /** Whether the same request may have another outcome later. */

@@ -108,7 +108,7 @@ export type RecurrenceRule = string | null;
 /**
  * The word for the rule, or for its frequency if there is none. `recurrence_pattern` beside `recurrence_interval` is the word for the rule without its interval.
  */
-export type RecurrenceWord = 'daily' | 'weekdays' | 'weekly' | 'biweekly' | 'monthly' | 'quarterly' | 'yearly';
+export type RecurrenceWord = 'daily' | 'weekdays' | 'weekly' | 'biweekly' | 'monthly' | 'quarterly' | 'yearly' | null;
 
 /**
  * When the task is due next, in the form of `due_date`: of a completed task whose next occurrence was made. Null otherwise.

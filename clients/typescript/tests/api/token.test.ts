@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cachedToken, createTasksClient, createTask, isProblem, listTasks, NetworkError } from "tasks-client";
+import {
+  cachedToken,
+  createTasksClient,
+  createTag,
+  createTask,
+  isProblem,
+  listTasks,
+  NetworkError,
+} from "tasks-client";
 
 import { API_URL, clientOf, mint, newUser, startClient } from "./kit/api.ts";
 
@@ -75,6 +83,21 @@ test("a failed refresh is tried again", async () => {
   const cache = cachedToken(() => (calls++ ? token : Promise.reject(new Error("no network"))));
   await assert.rejects(cache(), /no network/);
   assert.equal(await cache(), token);
+});
+
+test("a request waits for a token that fails at first", async (t) => {
+  const token = mint(await newUser());
+  let calls = 0;
+  const getToken = () => (calls++ ? token : Promise.reject(new TypeError("Failed to fetch")));
+  const env = await startClient(t, { token: getToken });
+  // It has no key, but the API has not seen the first attempt.
+  await createTag({ client: env.client, body: { name: "work" } });
+  assert.equal(env.proxy.seen.length, 1);
+});
+
+test("the limit holds for the token, too", async (t) => {
+  const env = await startClient(t, { token: () => new Promise(() => {}), retry: { limit: 50 } });
+  await assert.rejects(listTasks({ client: env.client }), NetworkError);
 });
 
 test("after sign-in the token is that of the new user", async () => {
