@@ -32,6 +32,7 @@ try {
   await createOffline(await newVisitor(cookies));
   await loseResponse(await newVisitor(cookies));
   await takePictures(await newVisitor(cookies));
+  await changeUser(await newVisitor(cookies));
   await signOut(await newVisitor(cookies));
   for (const { problems } of visitors) {
     // What the tests themselves have caused.
@@ -85,14 +86,14 @@ async function signUpWithKeyboard(visitor) {
   await showsTasks(page, "Buy milk", "Call the bank", "Water the plants");
   await press("Tab", "Tab");
   assert.equal(await focused(page), "Buy milk");
-  await press("Space");
-  await shows(page.getByText("2 to do, 1 done"));
+  await isSaved(page, () => press("Space"));
   await page.reload();
+  await shows(page.getByText("2 to do, 1 done"));
   assert.ok(await task(page, "Buy milk").isChecked());
 
   // After the last task is deleted, the focus is on the one before.
   await page.getByRole("button", { name: "Delete Water the plants" }).focus();
-  await press("Enter");
+  await isSaved(page, () => press("Enter"));
   await showsTasks(page, "Buy milk", "Call the bank");
   assert.equal(await focused(page), "Delete Call the bank");
   await isAccessible(page);
@@ -104,28 +105,32 @@ async function isRefused(visitor) {
   const page = await open(visitor);
   const other = await open(await newVisitor());
   await signIn(other);
-  await task(other, "Call the bank").check();
-  await shows(other.getByText("0 to do, 2 done"));
-  await task(other, "Call the bank").uncheck();
-  await shows(other.getByText("1 to do, 1 done"));
+  await isSaved(other, () => task(other, "Call the bank").check());
+  await isSaved(other, () => task(other, "Call the bank").uncheck());
+  await create(other, "Walk the dog");
+  await shows(task(other, "Walk the dog"));
   await other.close();
 
-  const path = `${apiUrl}/api/tasks/*/complete`;
-  const held = new Promise((resolve) => void page.route(path, resolve, { times: 1 }));
+  const toggle = await hold(page, "/api/tasks/*/complete");
+  const list = await hold(page, "/api/tasks");
   await task(page, "Call the bank").click();
-  const route = await held;
+  await toggle.request;
   assert.ok(await task(page, "Call the bank").isChecked());
   await shows(page.getByText("0 to do, 2 done"));
-  await route.continue();
+  await toggle.release();
   await shows(page.getByText("“Call the bank” was not changed: The task has changed since you read it"));
+  await list.request;
+  await shows(page.getByText("1 to do, 1 done"));
   assert.ok(!(await task(page, "Call the bank").isChecked()));
   await isAccessible(page);
+  await list.release();
 
-  // It has been fetched again, so now it can be changed.
-  await task(page, "Call the bank").check();
-  await shows(page.getByText("0 to do, 2 done"));
+  // The list is fetched again, so now the task can be changed.
+  await shows(task(page, "Walk the dog"));
+  await isSaved(page, () => task(page, "Call the bank").check());
+  await isSaved(page, () => page.getByRole("button", { name: "Delete Walk the dog" }).click());
   await page.reload();
-  assert.ok(await task(page, "Call the bank").isChecked());
+  await shows(page.getByText("0 to do, 2 done"));
   assert.deepEqual(visitor.failures, ["412 PATCH /api/tasks/{id}/complete"]);
 }
 
@@ -133,7 +138,7 @@ async function isRefused(visitor) {
 async function createOffline(visitor) {
   const page = await open(visitor);
   await showsTasks(page, "Buy milk", "Call the bank");
-  await page.waitForFunction(async () => (await navigator.serviceWorker.ready) && caches.match("/"));
+  await isKept(page);
   await visitor.context.setOffline(true);
   await shows(page.getByText("You are offline."));
   await create(page, "Post the letter");
@@ -198,6 +203,33 @@ async function loseResponse(visitor) {
   assert.deepEqual(visitor.failures, []);
 }
 
+/** A page of somebody else, who has signed out in another tab, sends nothing for the user who is signed in now. */
+async function changeUser(visitor) {
+  const { context } = visitor;
+  const adasCookies = await context.cookies();
+  await context.clearCookies();
+  const grace = await signUp(await open(visitor), "Grace");
+  const gracesCookies = await context.cookies();
+  await grace.close();
+
+  await context.addCookies(adasCookies);
+  const page = await open(visitor);
+  await shows(task(page, "Book the train"));
+  await isKept(page);
+  await context.setOffline(true);
+  await create(page, "Thank Grace");
+  await page.reload();
+  await shows(page.getByText("Thank Grace"));
+  await context.addCookies(gracesCookies);
+  await context.setOffline(false);
+  await shows(page.getByText("Nothing to do yet"));
+  await shows(page.getByText("Grace", { exact: true }));
+  await page.close();
+  await context.addCookies(adasCookies);
+  await shows(task(await open(visitor), "Thank Grace"));
+  assert.deepEqual(visitor.failures, []);
+}
+
 /** What the API does not accept is kept until the user discards it. Somebody else in the same browser does not see it. */
 async function signOut(visitor) {
   const page = await open(visitor);
@@ -209,11 +241,7 @@ async function signOut(visitor) {
   await page.emulateMedia({ colorScheme: "dark" });
   await isAccessible(page);
   await picture(page, "sign-in");
-  await page.getByRole("link", { name: "Sign up" }).click();
-  const grace = newAccount("Grace");
-  await fillIn(page, { Name: grace.name, Email: grace.email, Password: grace.password });
-  await page.getByRole("button", { name: "Sign up" }).click();
-  await shows(page.getByText("Nothing to do yet"));
+  await signUp(page, "Alan");
   await showsTasks(page);
   await create(page, "Write to Ada");
   await shows(task(page, "Write to Ada"));
@@ -243,6 +271,14 @@ async function takePictures(visitor) {
   assert.equal(width, PHONE.width);
 }
 
+/** Holds the next request to this path of the API until it is released. */
+async function hold(page, path) {
+  let resolve;
+  const request = new Promise((resolved) => (resolve = resolved));
+  await page.route(apiUrl + path, resolve, { times: 1 });
+  return { request, release: async () => (await request).continue() };
+}
+
 async function newVisitor(cookies = []) {
   const visitor = await Visitor.of(browser, origin, [origin, apiUrl]);
   await visitor.context.addCookies(cookies);
@@ -253,6 +289,15 @@ async function newVisitor(cookies = []) {
 async function open(visitor) {
   const page = await visitor.context.newPage();
   await page.goto(origin);
+  return page;
+}
+
+async function signUp(page, name) {
+  await page.getByRole("link", { name: "Sign up" }).click();
+  const account = newAccount(name);
+  await fillIn(page, { Name: name, Email: account.email, Password: account.password });
+  await page.getByRole("button", { name: "Sign up" }).click();
+  await shows(page.getByText("Nothing to do yet"));
   return page;
 }
 
@@ -270,6 +315,18 @@ async function fillIn(page, fields) {
 async function create(page, title) {
   await page.getByLabel("New task").fill(title);
   await page.getByRole("button", { name: "Add" }).click();
+}
+
+/** Waits until the page can be loaded without a network. */
+async function isKept(page) {
+  await page.waitForFunction(async () => (await navigator.serviceWorker.ready) && caches.match("/"));
+}
+
+/** Changes a task, and waits for the response of the API. */
+async function isSaved(page, change) {
+  const response = page.waitForResponse((response) => ["PATCH", "DELETE"].includes(response.request().method()));
+  await change();
+  await response;
 }
 
 /** The checkbox of a task that is stored. */

@@ -17,7 +17,7 @@ interface TaskPageProps {
 export function TaskPage({ user, apiUrl }: TaskPageProps) {
   const router = useRouter();
   const isOnline = useOnline();
-  const { tasks, waiting, message, create, toggle, remove, discard } = useTasks(apiUrl, user.id);
+  const { tasks, waiting, message, synchronize, ...actions } = useTasks(apiUrl, user.id);
   const [title, setTitle] = useState("");
   const open = tasks?.filter((task) => !task.completed).length ?? 0;
   const summary = tasks && [`${open} to do`, `${tasks.length - open} done`];
@@ -36,7 +36,9 @@ export function TaskPage({ user, apiUrl }: TaskPageProps) {
     <>
       <header>
         <p>{user.name}</p>
-        <button onClick={() => void signOut()}>Sign out</button>
+        <button onClick={() => void signOut()} disabled={!isOnline}>
+          Sign out
+        </button>
       </header>
       <main>
         <h1>Tasks</h1>
@@ -45,7 +47,7 @@ export function TaskPage({ user, apiUrl }: TaskPageProps) {
           className="create"
           onSubmit={(event) => {
             event.preventDefault();
-            create(title.trim());
+            actions.create(title.trim());
             setTitle("");
           }}
         >
@@ -65,14 +67,23 @@ export function TaskPage({ user, apiUrl }: TaskPageProps) {
         </form>
         <div aria-live="polite">
           {!isOnline && <p className="banner">You are offline. New tasks are sent when you are back.</p>}
-          {message && <p className="banner problem">{message}</p>}
+          {message && (
+            <p className="banner problem">
+              {message.text} {message.canRetry && <button onClick={() => void synchronize()}>Try again</button>}
+            </p>
+          )}
         </div>
         <ul aria-label="Tasks">
           {waiting.toReversed().map((intent) => (
-            <WaitingItem key={intent.key} intent={intent} onDiscard={() => discard(intent)} />
+            <WaitingItem key={intent.key} intent={intent} onDiscard={() => actions.discard(intent)} />
           ))}
           {tasks?.map((task) => (
-            <TaskItem key={task.id} task={task} onToggle={() => toggle(task)} onDelete={() => remove(task)} />
+            <TaskItem
+              key={task.id}
+              task={task}
+              onToggle={() => actions.toggle(task)}
+              onDelete={() => actions.remove(task)}
+            />
           ))}
         </ul>
         {tasks?.length === 0 && waiting.length === 0 && <p className="empty">Nothing to do yet. Add your first task.</p>}

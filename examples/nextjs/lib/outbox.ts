@@ -54,14 +54,7 @@ export class Outbox {
     });
   }
 
-  /** The intents, which render the component again when they change in this tab or in another one. */
-  use(): Intent[] {
-    // A text, because React compares snapshots by identity.
-    const json = useSyncExternalStore(this.#subscribe, () => JSON.stringify(this.list()), () => "[]");
-    return useMemo(() => JSON.parse(json) as Intent[], [json]);
-  }
-
-  #subscribe = (listener: () => void) => {
+  subscribe = (listener: () => void) => {
     this.#listeners.add(listener);
     addEventListener("storage", listener);
     return () => {
@@ -73,4 +66,11 @@ export class Outbox {
   #notify() {
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** The intents. The component renders again when they change, in this tab or in another one. */
+export function useIntents(outbox: Outbox): Intent[] {
+  // A text, because React compares snapshots by identity.
+  const json = useSyncExternalStore(outbox.subscribe, () => JSON.stringify(outbox.list()), () => "[]");
+  return useMemo(() => JSON.parse(json) as Intent[], [json]);
 }

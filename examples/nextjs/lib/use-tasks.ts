@@ -2,11 +2,18 @@
 
 import { startTransition, useEffect, useOptimistic, useRef, useState } from "react";
 import { completeTask, createTask, deleteTask, eachTask, ifUnchanged, isRetryable, type Task } from "tasks-client";
-import { createApi, explain, isSignedOut } from "./api";
+import { createApi, explain, isUnauthorized } from "./api";
 import { useOnline } from "./online";
-import { type Intent, Outbox } from "./outbox";
+import { type Intent, Outbox, useIntents } from "./outbox";
 
 type Change = { put: Task } | { deleted: Task["id"] };
+
+/** A problem, for the user. */
+interface Message {
+  text: string;
+  /** Whether it can be solved by `synchronize`. */
+  canRetry: boolean;
+}
 
 function apply(tasks: Task[] | undefined, change: Change): Task[] | undefined {
   if ("deleted" in change) return tasks?.filter((task) => task.id !== change.deleted);
@@ -16,16 +23,17 @@ function apply(tasks: Task[] | undefined, change: Change): Task[] | undefined {
 }
 
 export function useTasks(apiUrl: string, userId: string) {
-  const [client] = useState(() => createApi(apiUrl));
+  const [client] = useState(() => createApi(apiUrl, userId));
   const [outbox] = useState(() => new Outbox(userId));
-  const waiting = outbox.use();
+  const waiting = useIntents(outbox);
   const isOnline = useOnline();
-  const [message, setMessage] = useState("");
+  const [message, setMessage] = useState<Message>();
 
   /** What the API has confirmed; the reference has it before React renders it. */
   const [confirmed, setConfirmed] = useState<Task[]>();
   const latest = useRef<Task[]>(undefined);
   const [tasks, showBeforeConfirmed] = useOptimistic(confirmed, apply);
+  /** How many changes have been confirmed. */
   const changes = useRef(0);
   /** The last change to be sent: they are sent in their order. */
   const last = useRef<Promise<unknown>>(Promise.resolve());
@@ -55,28 +63,33 @@ export function useTasks(apiUrl: string, userId: string) {
       confirm({ put: await createTask({ client, body: { title: intent.title }, headers }) });
       outbox.remove(intent);
     } catch (error) {
-      if (isRetryable(error) || isSignedOut(error)) throw error;
+      if (isRetryable(error) || isUnauthorized(error)) throw error;
       outbox.put({ ...intent, problem: explain(error) });
     }
   }
 
-  async function attempt(action: () => Promise<unknown>) {
+  /** Does what needs a network, if there is one. */
+  async function attempt(...actions: (() => Promise<unknown>)[]) {
     if (!navigator.onLine) return;
     try {
-      await action();
+      for (const action of actions) await action();
+      setMessage((message) => (message?.canRetry ? undefined : message));
     } catch (error) {
-      if (isSignedOut(error)) location.assign("/sign-in");
-      else setMessage(explain(error));
+      setMessage({ text: explain(error), canRetry: true });
     }
   }
 
+  const sendWaiting = () => outbox.flush(send);
+  const synchronize = () => attempt(sendWaiting, refresh);
+
   /** Shows a change immediately. It disappears again if the API refuses it. */
   function change(task: Task, shown: Change, send: (version: number) => Promise<Change>) {
-    if (!navigator.onLine) return setMessage("You can change tasks when you are back.");
-    setMessage("");
+    if (!navigator.onLine) return setMessage({ text: "You can change tasks when you are back.", canRetry: false });
+    setMessage(undefined);
     startTransition(async () => {
       showBeforeConfirmed(shown);
       const sent = last.current.then(async () => {
+        // An earlier change of this page has made a new version.
         const version = latest.current?.find(({ id }) => id === task.id)?.version ?? task.version;
         confirm(await send(version));
       });
@@ -84,7 +97,7 @@ export function useTasks(apiUrl: string, userId: string) {
       try {
         await sent;
       } catch (error) {
-        setMessage(`“${task.title}” was not changed: ${explain(error)}`);
+        setMessage({ text: `“${task.title}” was not changed: ${explain(error)}`, canRetry: false });
         void attempt(refresh);
       }
     });
@@ -92,11 +105,6 @@ export function useTasks(apiUrl: string, userId: string) {
 
   // Not by a timer: a tab that polls keeps the database awake.
   useEffect(() => {
-    const synchronize = () =>
-      attempt(async () => {
-        await outbox.flush(send);
-        await refresh();
-      });
     const whenVisible = () => document.visibilityState === "visible" && void synchronize();
     if (isOnline) void synchronize();
     document.addEventListener("visibilitychange", whenVisible);
@@ -106,12 +114,14 @@ export function useTasks(apiUrl: string, userId: string) {
   return {
     /** Undefined until the list has arrived. */
     tasks,
+    /** New tasks that the API has not confirmed. */
     waiting,
     message,
+    synchronize,
     create(title: string) {
-      setMessage("");
+      setMessage(undefined);
       outbox.add(title);
-      void attempt(() => outbox.flush(send));
+      void attempt(sendWaiting);
     },
     toggle(task: Task) {
       const completed = !task.completed;
