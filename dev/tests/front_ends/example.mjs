@@ -16,6 +16,7 @@ import { join } from "node:path";
 import { launch, Visitor } from "./browser.mjs";
 
 const { ORIGIN: origin, API_URL: apiUrl, CHROMIUM: chromium, PICTURES: pictures } = process.env;
+const DESKTOP = { width: 776, height: 760 };
 const PHONE = { width: 390, height: 760 };
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -145,7 +146,6 @@ async function createOffline(visitor) {
   await create(page, "Feed the cat");
   await shows(page.getByRole("listitem").filter({ hasText: "Post the letter" }).getByText("Waiting to be sent"));
   await isAccessible(page);
-  await picture(page, "offline");
   await task(page, "Buy milk").click();
   await shows(page.getByText("You can change tasks when you are back."));
   assert.ok(await task(page, "Buy milk").isChecked());
@@ -255,20 +255,40 @@ async function signOut(visitor) {
   assert.deepEqual(visitor.failures, ["422 POST /api/tasks"]);
 }
 
+/** Pictures of the page in light and dark, on a desktop and a phone; `example.png` is `docs/images/example.png`. */
 async function takePictures(visitor) {
   const page = await open(visitor);
   await shows(task(page, "Buy milk"));
+  const shots = [];
   for (const colorScheme of ["light", "dark"]) {
-    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    await isAccessible(page);
-    await picture(page, colorScheme);
+    for (const [device, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      await page.setViewportSize(viewport);
+      await isAccessible(page);
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), viewport.width);
+      await picture(page, `${colorScheme}-${device}`);
+    }
   }
+  await visitor.context.setOffline(true);
+  await create(page, "Return the books");
+  shots.push(await page.screenshot());
   await page.emulateMedia({ colorScheme: "light" });
-  await page.setViewportSize(PHONE);
-  await isAccessible(page);
-  await picture(page, "phone");
-  const width = await page.evaluate(() => document.documentElement.scrollWidth);
-  assert.equal(width, PHONE.width);
+  await page.setViewportSize(DESKTOP);
+  shots.unshift(await page.screenshot());
+  await composePicture(shots);
+}
+
+/** One picture of several, side by side, on a transparent background. */
+async function composePicture(shots) {
+  const page = await browser.newPage({ viewport: { width: 1200, height: DESKTOP.height + 2 } });
+  const images = shots.map((shot) => `<img src="data:image/png;base64,${shot.toString("base64")}">`);
+  await page.setContent(`
+    <style>
+      body { display: flex; justify-content: space-between; margin: 0 }
+      img { border: 1px solid #8888; border-radius: 12px }
+    </style>
+    ${images.join("")}`);
+  await page.screenshot({ path: join(pictures, "example.png"), omitBackground: true });
 }
 
 /** Holds the next request to this path of the API until it is released. */
