@@ -16,8 +16,8 @@ import { join } from "node:path";
 import { launch, Visitor } from "./browser.mjs";
 
 const { ORIGIN: origin, API_URL: apiUrl, CHROMIUM: chromium, PICTURES: pictures } = process.env;
-const DESKTOP = { width: 776, height: 760 };
-const PHONE = { width: 390, height: 760 };
+const DESKTOP = { width: 776, height: 850 };
+const PHONE = { width: 390, height: 850 };
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 mkdirSync(pictures, { recursive: true });
