@@ -7,6 +7,8 @@ import { isRetryable } from "./errors.js";
 import { pause } from "./sleep.js";
 import { writer } from "./writer.js";
 
+// `@tanstack/query-db-collection` would fetch the whole list each time, and delete the rows that a response lacks.
+
 /** Options of {@link tasksCollectionOptions}. */
 export interface TasksCollectionOptions {
   client: TasksClient;

@@ -1,7 +1,9 @@
 /** Waits. Rejects with the reason of the signal as soon as it aborts. */
 export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
-  const waited = new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
-  return signal ? abortable(waited, signal) : waited;
+  let timer: ReturnType<typeof setTimeout>;
+  const waited = new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds)));
+  // A timer that is left would keep a process of Node alive.
+  return signal ? abortable(waited, signal).finally(() => clearTimeout(timer)) : waited;
 }
 
 /** The promise, or a rejection with the reason of the signal as soon as it aborts. */

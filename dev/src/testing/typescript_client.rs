@@ -11,7 +11,7 @@ use crate::install::npm::TYPESCRIPT_CLIENT;
 use crate::workspace::{Lock, local};
 
 /// How long a program may take.
-const RUN_TIMEOUT: Duration = Duration::from_secs(300);
+const RUN_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The folder of the client, with its packages.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use dev::testing::binary;
+use dev::testing::database::{LAYOUTS, TestDatabase};
 use dev::testing::stack::{Settings, Stack};
 use dev::testing::typescript_client::TypescriptClient;
 use tokio::process::Command;
@@ -61,21 +62,37 @@ async fn package_is_small_and_can_be_installed() {
     let client = TypescriptClient::build().await;
     let mut node = client.command("node");
     node.args(["--test", "--test-reporter=spec", "tests/package/*.test.ts"]);
-    // The sizes are in it.
+    // The output has the sizes.
     println!("{}", run(&client, node).await);
+}
+
+/// Runs tests of the client in these files against the API on this database, with further variables.
+async fn test_with_api(files: &str, settings: Settings, variables: &[(&str, &str)]) {
+    let client = TypescriptClient::build().await;
+    let stack = Stack::start_async(settings).await.unwrap_or_else(|error| panic!("{error}"));
+    let mut node = client.command("node");
+    node.args(["--test", "--test-reporter=spec", files])
+        .env("API_URL", stack.base_url())
+        .env("DATABASE_URL", stack.database_url())
+        .env("SECRET", stack.secret())
+        .env("MIGRATE", binary("migrate"))
+        .envs(variables.iter().copied());
+    if let Err(printed) = client.run(node).await {
+        panic!("{printed}\n{}", stack.logs());
+    }
 }
 
 #[tokio::test]
 async fn client_works_with_the_api_under_faults() {
-    let client = TypescriptClient::build().await;
-    let stack = Stack::start_async(Settings::new()).await.unwrap_or_else(|error| panic!("{error}"));
-    let mut node = client.command("node");
-    node.args(["--test", "--test-reporter=spec", "tests/api/*.test.ts"])
-        .env("API_URL", stack.base_url())
-        .env("DATABASE_URL", stack.database_url())
-        .env("SECRET", stack.secret())
-        .env("MIGRATE", binary("migrate"));
-    if let Err(printed) = client.run(node).await {
-        panic!("{printed}\n{}", stack.logs());
-    }
+    let new_user = r#"insert into "user" (id, name, email) values ($1::text, 'A user', $1 || '@example.com')"#;
+    test_with_api("tests/api/*.test.ts", Settings::new(), &[("NEW_USER", new_user)]).await;
+}
+
+#[tokio::test]
+async fn collection_works_with_ids_of_the_client() {
+    let layout = LAYOUTS.iter().find(|layout| layout.name == "text_ids").expect("a layout with ids of text");
+    let database = TestDatabase::adopted(layout).await;
+    let variables = [("NEW_USER", layout.new_user), ("CLIENT_IDS", "1")];
+    let settings = Settings::new().with_database(&database.url);
+    test_with_api("tests/api/collection.test.ts", settings, &variables).await;
 }

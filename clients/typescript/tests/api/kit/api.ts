@@ -24,7 +24,7 @@ export const RETRY = { baseDelay: 20, maxDelay: 100 };
 export async function newUser(): Promise<string> {
   const id = `user-${randomUUID()}`;
   const sql = postgres(setting("DATABASE_URL"), { max: 1 });
-  await sql`insert into "user" (id, name, email) values (${id}, 'A user', ${`${id}@example.com`})`;
+  await sql.unsafe(setting("NEW_USER"), [id]);
   await sql.end();
   return id;
 }
