@@ -24,6 +24,9 @@ pub(crate) const BETTER_AUTH: NpmPackages = NpmPackages { folder: "dev/better-au
 /// The front ends of the tests, and what uses them in a browser.
 pub(crate) const FRONT_ENDS: NpmPackages = NpmPackages { folder: "dev/tests/front_ends", name: "Playwright" };
 
+/// The page of the documentation, as its makers build it.
+pub(crate) const SWAGGER_UI: NpmPackages = NpmPackages { folder: "dev/swagger-ui", name: "Swagger UI" };
+
 /// The tools with which back ends in TypeScript change a schema.
 pub const MIGRATION_TOOLS: NpmPackages = NpmPackages { folder: "dev/migration-tools", name: "prisma and drizzle-kit" };
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`stack`] | a whole local stack, with PostgreSQL, the gateway and the functions |
 //! | [`better_auth`] | such a stack with the real Better Auth |
-//! | [`front_end`] | a front end in a browser |
+//! | [`browser`], [`front_end`] | pages in a browser, and a front end |
 //! | [`function`] | one function, which gets events exactly as they are written |
 //! | [`database`] | databases: empty, migrated, or with the tables of another back end |
 //! | [`fault_proxy`] | a proxy in front of a database that counts and injects faults |
@@ -16,6 +16,7 @@
 
 pub mod better_auth;
 mod binaries;
+pub mod browser;
 pub mod client;
 pub mod database;
 pub mod fault_proxy;

@@ -228,6 +228,7 @@ async fn every_function_handles_all_its_routes() {
             let path = route.key.split_once(' ').map_or("/elsewhere", |(_, path)| path);
             let parameter = if path.contains("/tags/{id}") { "home" } else { &id };
             let path = path.replace("{id}", parameter).replace("{user_id}", &env.user).replace("{tag}", "home");
+            let path = path.replace("{version}/{file}", "1/docs.css");
             let parameters = json!({ "id": parameter, "user_id": env.user, "tag": "home" });
             let (status, sent) = match function.name.as_str() {
                 "create-task" => (201, Some(r#"{"title":"Buy bread"}"#)),

@@ -1,0 +1,116 @@
+//! `/openapi.json` with all kinds of settings.
+
+use std::path::Path;
+
+use dev::install::python::OPENAPI_VALIDATOR;
+use dev::testing::function::{Function, event};
+use serde_json::{Value, json};
+
+/// Settings that change the document, each with the values other than its default.
+const SETTINGS: [(&str, &[&str]); 14] = [
+    ("AUTH_MODE", &["session", "password", "hs256,session,password"]),
+    ("TASK_LIST_SHAPE", &["object"]),
+    ("TASK_JSON_CASE", &["both"]),
+    ("TASK_TAGS", &["objects", "string"]),
+    ("TASK_DUE_DATES", &["instant"]),
+    ("TASK_FIELDS", &["is_recurring,recurrence", "recurrence_pattern,recurrence_interval,parent_task_id,is_overdue"]),
+    ("TASK_EXTRA_FIELDS", &["color,starred=is_starred,is_archived"]),
+    ("TASK_PRIORITIES", &["someday", "low,medium,high,urgent", "none,some"]),
+    ("TASK_PRIORITY_DEFAULT", &["medium"]),
+    ("TASK_TITLE_MAX", &["255"]),
+    ("TASK_DESCRIPTION_MAX", &["0"]),
+    ("REQUIRE_IF_MATCH", &["1"]),
+    ("PASSWORD_HASH", &["argon2id"]),
+    ("PASSWORD_MIN_LENGTH", &["12"]),
+];
+
+async fn document(settings: &[(&str, &str)]) -> Value {
+    let secret = "0123456789abcdef0123456789abcdef";
+    let settings = [&[("BETTER_AUTH_SECRET", secret)], settings].concat();
+    let mut function = Function::start_built("docs", &settings).await;
+    let response = function.invoke(&event("GET", "/openapi.json")).await.expect("a response");
+    response.expect_status(200).json
+}
+
+/// The last value of each setting that `is_wanted` has.
+fn together(is_wanted: impl Fn(&str) -> bool) -> Vec<(&'static str, &'static str)> {
+    let settings = SETTINGS.iter().filter(|(name, _)| is_wanted(name));
+    settings.filter_map(|(name, values)| Some((*name, *values.last()?))).collect()
+}
+
+/// Exits with 1 if the file is not a valid document of OpenAPI 3.1.
+async fn validate(file: &Path) -> Result<(), String> {
+    let mut command = OPENAPI_VALIDATOR.command("openapi-spec-validator").await.expect("the validator");
+    let output = command.args(["--schema", "3.1"]).arg(file).output().expect("the validator");
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+}
+
+#[tokio::test]
+async fn every_document_is_valid() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut all = vec![vec![], together(|name| name != "TASK_PRIORITY_DEFAULT")];
+    all.extend(SETTINGS.iter().flat_map(|(name, values)| values.iter().map(move |value| vec![(*name, *value)])));
+    for settings in all {
+        let file = folder.path().join("openapi.json");
+        std::fs::write(&file, document(&settings).await.to_string()).expect("a file");
+        if let Err(problem) = validate(&file).await {
+            panic!("{settings:?}: {problem}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_validator_notices_mistakes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("openapi.json");
+    let mut document = document(&[]).await;
+    document["paths"]["/api/tasks"]["get"]["responses"] = json!([]);
+    std::fs::write(&file, document.to_string()).expect("a file");
+    assert!(validate(&file).await.is_err());
+}
+
+#[tokio::test]
+async fn examples_of_tasks_fit_their_schema() {
+    for settings in [vec![], together(|name| name != "TASK_PRIORITY_DEFAULT")] {
+        let document = document(&settings).await;
+        let pages = [
+            ("/components/schemas/Task", "/components/schemas/Task/examples/0"),
+            ("/components/schemas/ChangePage", "/components/schemas/ChangePage/examples/0"),
+            ("/components/schemas/TaskStats", "/components/schemas/TaskStats/examples/0"),
+        ];
+        for (schema, example) in pages {
+            let root = json!({"components": document["components"], "$ref": format!("#{schema}")});
+            let validator = jsonschema::draft202012::new(&root).expect("a schema");
+            let example = document.pointer(example).expect("an example");
+            let problems: Vec<_> = validator.iter_errors(example).map(|error| error.to_string()).collect();
+            assert!(problems.is_empty(), "{schema} with {settings:?}: {}", problems.join("; "));
+        }
+        let task = &document["components"]["schemas"]["Task"];
+        let properties = task["properties"].as_object().expect("properties").len();
+        // All but `txid`.
+        assert_eq!(task["required"].as_array().map(Vec::len), Some(properties - 1), "{settings:?}");
+    }
+}
+
+#[tokio::test]
+async fn settings_change_what_is_described() {
+    let names = |document: &Value| {
+        let properties = document["components"]["schemas"]["Task"]["properties"].as_object().expect("properties");
+        properties.keys().cloned().collect::<Vec<_>>()
+    };
+    let plain = document(&[]).await;
+    assert!(!names(&plain).iter().any(|name| ["dueDate", "is_recurring", "color"].contains(&name.as_str())));
+    assert_eq!(plain["components"]["securitySchemes"].as_object().map(serde_json::Map::len), Some(1));
+    let all = document(&together(|name| name != "TASK_PRIORITY_DEFAULT")).await;
+    for name in ["dueDate", "is_overdue", "isOverdue", "starred", "is_archived", "isArchived"] {
+        assert!(names(&all).iter().any(|present| present == name), "{name}");
+    }
+    assert!(all["components"]["securitySchemes"]["password"].is_object());
+    assert_eq!(all["components"]["parameters"]["IfMatch"]["required"], true);
+    assert_eq!(all["components"]["schemas"]["TitleInput"]["maxLength"], 255);
+    let filters = all["paths"]["/api/tasks"]["get"]["parameters"].as_array().expect("parameters");
+    assert!(filters.iter().any(|filter| filter["name"] == "is_archived"));
+}

@@ -1,0 +1,51 @@
+// Shows the contract of this API with Swagger UI.
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const applyColors = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", applyColors);
+applyColors();
+
+// The token is kept while the tab is open, also when the page is loaded again. `persistAuthorization` of Swagger UI would
+// keep it in the browser until somebody removes it.
+const KEY = "authorization";
+const kept = () => JSON.parse(sessionStorage.getItem(KEY) ?? "{}");
+const keep = (authorized) => sessionStorage.setItem(KEY, JSON.stringify(authorized));
+const keepAuthorization = {
+  statePlugins: {
+    auth: {
+      wrapActions: {
+        authorize: (original) => (payload) => {
+          keep({ ...kept(), ...payload });
+          return original(payload);
+        },
+        authorizeOauth2: (original) => (payload) => {
+          keep({ ...kept(), [payload.auth.name]: { ...payload.auth, token: payload.token } });
+          return original(payload);
+        },
+        logout: (original) => (names) => {
+          keep(Object.fromEntries(Object.entries(kept()).filter(([name]) => !names.includes(name))));
+          return original(names);
+        },
+      },
+    },
+  },
+};
+
+const ui = SwaggerUIBundle({
+  url: new URL("openapi.json", document.baseURI).href,
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  displayRequestDuration: true,
+  docExpansion: "list",
+  defaultModelsExpandDepth: 0,
+  defaultModelRendering: "example",
+  requestSnippetsEnabled: false,
+  // Any other value sends the document to a server of somebody else.
+  validatorUrl: "none",
+  plugins: [keepAuthorization],
+  onComplete: () => {
+    ui.authActions.authorize(kept());
+    // They repeat the other operations, and would make the page four times as long.
+    ui.layoutActions.show(["operations-tag", "aliases"], false);
+  },
+});
