@@ -31,6 +31,33 @@ const keepAuthorization = {
   },
 };
 
+// Swagger UI fills in examples and defaults of parameters, and sends them. A list would be filtered by all examples, and
+// every task would be created with the same Idempotency-Key. So the page shows them in descriptions instead.
+const describeExamples = {
+  statePlugins: {
+    spec: {
+      wrapActions: {
+        updateSpec: (original) => (text) => {
+          const contract = JSON.parse(text);
+          Object.values(contract.components.parameters).filter(({ required }) => !required).forEach(describeExample);
+          return original(JSON.stringify(contract));
+        },
+      },
+    },
+  },
+};
+
+function describeExample(parameter) {
+  const { example, schema } = parameter;
+  const values = [["Example", example ?? schema.examples?.[0]], ["Default", schema.default]];
+  for (const [name, value] of values) {
+    if (value !== undefined && value !== "") parameter.description += ` ${name}: \`${value}\`.`;
+  }
+  delete parameter.example;
+  delete schema.examples;
+  delete schema.default;
+}
+
 const ui = SwaggerUIBundle({
   url: new URL("openapi.json", document.baseURI).href,
   dom_id: "#swagger-ui",
@@ -42,7 +69,7 @@ const ui = SwaggerUIBundle({
   requestSnippetsEnabled: false,
   // Any other value sends the document to a server of somebody else.
   validatorUrl: "none",
-  plugins: [keepAuthorization],
+  plugins: [keepAuthorization, describeExamples],
   onComplete: () => {
     ui.authActions.authorize(kept());
     // They repeat the other operations, and would make the page four times as long.

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 /// `/api/{user_id}/tasks/{id}` with these parameters. The name of a tag is `home`.
 pub(crate) fn path(template: &str, user_id: &str, id: &str) -> String {
-    let template = template.replace("{version}/{file}", "1/docs.css").replace("/tags/{id}", "/tags/home").replace("{tag}", "home");
+    let template =
+        template.replace("{version}/{file}", "1/docs.css").replace("/tags/{id}", "/tags/home").replace("{tag}", "home");
     template.replace("{user_id}", user_id).replace("{id}", id)
 }
 

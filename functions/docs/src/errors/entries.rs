@@ -1,6 +1,8 @@
 //! What each code means and what a client does about it. Status, sentence and members come from the error itself.
 
-use shared::{ApiError, Failure, FromPath as _, InvalidInput, OperatorAction, RefusedOperation, RowId, TagName, TaskId};
+use shared::{
+    ApiError, Failure, FromPath as _, InvalidInput, OperatorAction, RefusedOperation, RowId, TagName, TaskId,
+};
 
 /// A code, by an error that has it.
 pub(super) struct Entry {
@@ -124,7 +126,10 @@ fn client_errors() -> Vec<Entry> {
             "Make a new key for each intent of the user, and keep it only for repetitions of the same request.",
         ),
         entry(
-            ApiError::BulkRefused(vec![RefusedOperation::new("/operations/1".to_owned(), ApiError::NotFound(TaskId::NOUN))]),
+            ApiError::BulkRefused(vec![RefusedOperation::new(
+                "/operations/1".to_owned(),
+                ApiError::NotFound(TaskId::NOUN),
+            )]),
             "Operations of an atomic bulk request cannot be done, so nothing was done. `errors` lists them, with the \
              status and the code that each would have as a request of its own.",
             "Correct or leave out these operations, or send `\"atomic\": false`, which does the others.",
@@ -154,11 +159,7 @@ fn account_errors() -> Vec<Entry> {
             "Nobody can sign up, for the reason in `detail`.",
             "Make accounts where they are usually made. The operator can change the table.",
         ),
-        entry(
-            ApiError::EmailInUse,
-            "There is an account with this e-mail address.",
-            "Offer to sign in instead.",
-        ),
+        entry(ApiError::EmailInUse, "There is an account with this e-mail address.", "Offer to sign in instead."),
         entry(
             ApiError::TooManyAttempts(60),
             "Too many attempts to use a password, for this account or from this address.",

@@ -23,7 +23,8 @@ pub(crate) fn page(assets: &Assets) -> Stored {
         let _ = writeln!(contents, "<li><a href=\"#{anchor}\"><code>{code}</code></a></li>");
         section(&mut sections, entry);
     }
-    let text = include_str!("../../assets/errors.html").replace("{contents}", &contents).replace("{entries}", &sections);
+    let text =
+        include_str!("../../assets/errors.html").replace("{contents}", &contents).replace("{entries}", &sections);
     pages::html(&text, "assets", assets)
 }
 

@@ -42,7 +42,8 @@ fn priorities(document: &mut Json, config: &ApiConfig) -> Option<()> {
         *document.at(&["components", "requestBodies"])?.at(path)? = urgent.into();
     }
     // One of the words can be `none`.
-    let names: Vec<&str> = words.iter().copied().chain(["none"].into_iter().filter(|none| !words.contains(none))).collect();
+    let names: Vec<&str> =
+        words.iter().copied().chain(["none"].into_iter().filter(|none| !words.contains(none))).collect();
     let stats = document.at(&["components", "schemas", "TaskStats"])?;
     *stats.at(&["properties", "by_priority", "required"])? = Json::list(names.iter().copied());
     let total: usize = 3;

@@ -16,7 +16,9 @@ pub(super) fn reachable(document: &Json) -> Components {
             Json::List(list) => waiting.extend(list),
             Json::Object(object) => {
                 waiting.extend(object.values());
-                let Some((kind, name)) = object.get("$ref").and_then(Json::as_text).and_then(component) else { continue };
+                let Some((kind, name)) = object.get("$ref").and_then(Json::as_text).and_then(component) else {
+                    continue;
+                };
                 let target = document.get("components").and_then(|components| components.get(kind)?.get(name));
                 if found.insert((kind.to_owned(), name.to_owned())) {
                     waiting.extend(target);

@@ -111,7 +111,8 @@ mod tests {
         ] {
             document(settings).walk(&mut |value| {
                 let text = value.as_text().unwrap_or_default();
-                let is_setting = |word: &str| ["TASK_", "PASSWORD_", "REQUIRE_", "AUTH_"].iter().any(|start| word.contains(start));
+                let is_setting =
+                    |word: &str| ["TASK_", "PASSWORD_", "REQUIRE_", "AUTH_"].iter().any(|start| word.contains(start));
                 assert!(!text.split(' ').any(is_setting), "{text}");
             });
         }

@@ -5,8 +5,7 @@ use crate::json::Json;
 /// Describes the accepted tokens. With passwords a client can also sign in: the page does it for its user.
 pub(super) fn adapt(document: &mut Json, auth_modes: &[String], base: &str) -> Option<()> {
     let sources: Vec<&str> = auth_modes.iter().filter_map(|mode| source(mode)).collect();
-    let description =
-        format!("The token of a signed-in user, who is the caller. Accepted: {}.", sources.join("; or "));
+    let description = format!("The token of a signed-in user, who is the caller. Accepted: {}.", sources.join("; or "));
     let bearer = document.at(&["components", "securitySchemes", "bearer"])?.as_object_mut()?;
     bearer.insert("description".to_owned(), description.into());
     if auth_modes.iter().any(|mode| mode == "session") {

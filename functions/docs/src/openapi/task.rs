@@ -5,16 +5,8 @@ use shared::{ApiConfig, JsonFormat, TagsForm, TaskField, camel_case};
 use crate::json::{Json, Object};
 
 /// The members of every task that have a second spelling.
-const SPELLINGS: [&str; 8] = [
-    "userId",
-    "dueDate",
-    "completedAt",
-    "recurrenceRule",
-    "nextOccurrence",
-    "timeZone",
-    "createdAt",
-    "updatedAt",
-];
+const SPELLINGS: [&str; 8] =
+    ["userId", "dueDate", "completedAt", "recurrenceRule", "nextOccurrence", "timeZone", "createdAt", "updatedAt"];
 /// The requests that can have the members of the front end.
 const REQUESTS: [&str; 2] = ["NewTask", "TaskChange"];
 
@@ -93,7 +85,8 @@ fn filter(name: &str) -> Json {
 fn tags(schema: &mut Json, form: TagsForm) -> Option<()> {
     let description = schema.get("description")?.as_text()?;
     let (_, limits) = description.split_once("TASK_TAGS=string. ")?;
-    let description = format!("Names that differ without regard to case, in the order in which they were sent. {limits}");
+    let description =
+        format!("Names that differ without regard to case, in the order in which they were sent. {limits}");
     let index = match form {
         TagsForm::Names => "0",
         TagsForm::Objects => "1",
