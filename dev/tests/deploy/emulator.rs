@@ -278,7 +278,10 @@ async fn documentation_starts_without_a_database() {
         event["headers"]["accept-encoding"] = json!("gzip, br");
         let answer = emulator.invoke(&event).await;
         assert_eq!(answer["statusCode"], 200, "{answer}");
-        assert_eq!((&answer["headers"]["content-encoding"], &answer["isBase64Encoded"]), (&json!("gzip"), &json!(true)));
+        assert_eq!(
+            (&answer["headers"]["content-encoding"], &answer["isBase64Encoded"]),
+            (&json!("gzip"), &json!(true))
+        );
         let length = answer["body"].as_str().unwrap_or_default().len();
         println!("{path}: {length} bytes of base64, {} ms after the start", start.elapsed().as_millis());
     }

@@ -57,8 +57,12 @@ async fn every_document_is_valid() {
     all.extend(SETTINGS.iter().flat_map(|(name, values)| values.iter().map(move |value| vec![(*name, *value)])));
     let mut files = Vec::new();
     for settings in all {
-        let name: Vec<String> = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let file = folder.path().join(format!("{} {}.json", files.len(), name.join(" ")));
+        let name = match &settings[..] {
+            [] => "none".to_owned(),
+            [(name, value)] => format!("{name}={value}"),
+            _ => "all".to_owned(),
+        };
+        let file = folder.path().join(format!("{name}.json"));
         std::fs::write(&file, document(&settings).await.to_string()).expect("a file");
         files.push(file);
     }
@@ -100,6 +104,28 @@ async fn examples_of_tasks_fit_their_schema() {
         // All but `txid`.
         assert_eq!(task["required"].as_array().map(Vec::len), Some(properties - 1), "{settings:?}");
     }
+}
+
+#[tokio::test]
+async fn examples_of_problems_fit_their_schema() {
+    let document = document(&[("AUTH_MODE", "password")]).await;
+    let mut count = 0;
+    for (name, response) in document["components"]["responses"].as_object().expect("responses") {
+        let content = &response["content"]["application/problem+json"];
+        if content.is_null() {
+            continue;
+        }
+        let root = json!({"components": document["components"], "allOf": [content["schema"]]});
+        let validator = jsonschema::draft202012::new(&root).expect("a schema");
+        let examples = content["examples"].as_object().expect("examples");
+        assert!(!examples.is_empty(), "{name}");
+        for (code, example) in examples {
+            let problems: Vec<_> = validator.iter_errors(&example["value"]).map(|error| error.to_string()).collect();
+            assert!(problems.is_empty(), "{name} {code}: {}", problems.join("; "));
+            count += 1;
+        }
+    }
+    assert!(count > 30, "{count}");
 }
 
 #[tokio::test]

@@ -31,6 +31,7 @@ try {
   await page.locator(".btn.authorize.locked").waitFor();
   const listed = await send(page, "operations-tasks-list-tasks");
   assert.match(listed, /Buy milk/);
+  await page.evaluate(() => scrollTo(0, 0));
   await takePictures(page, "docs");
   await readsErrors(page);
   await takePictures(page, "errors");
@@ -77,11 +78,10 @@ async function send(page, id, body) {
   await operation.getByRole("button", { name: "Try it out" }).click();
   if (body) await operation.locator("textarea").fill(body);
   await operation.locator(".btn.execute").click();
-  const response = operation.locator(".live-responses-table .response");
+  const response = operation.locator(".live-responses-table .response").first();
   await response.waitFor();
   const text = await response.innerText();
-  const picture = operation.screenshot({ path: join(pictures, `${id}.png`) });
-  await picture;
+  await operation.screenshot({ path: join(pictures, `${id}.png`) });
   await operation.locator(".opblock-summary-control").click();
   return text;
 }
@@ -99,14 +99,12 @@ async function readsErrors(page) {
 
 /** Pictures of the page in light and dark colors, and on a phone. Nothing may be wider than the screen. */
 async function takePictures(page, name) {
-  for (const colorScheme of ["light", "dark"]) {
-    await page.emulateMedia({ colorScheme });
-    await page.screenshot({ path: join(pictures, `${name}-${colorScheme}.png`) });
-  }
-  await page.setViewportSize(PHONE);
-  for (const colorScheme of ["dark", "light"]) {
-    await page.emulateMedia({ colorScheme });
-    await page.screenshot({ path: join(pictures, `${name}-phone-${colorScheme}.png`) });
+  for (const [screen, size] of [["", DESKTOP], ["-phone", PHONE]]) {
+    await page.setViewportSize(size);
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      await page.screenshot({ path: join(pictures, `${name}${screen}-${colorScheme}.png`), animations: "disabled" });
+    }
   }
   const [width, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
   assert.ok(width <= screen, `${name} is ${width} pixels wide on a screen of ${screen}`);

@@ -39,7 +39,8 @@ const describeExamples = {
       wrapActions: {
         updateSpec: (original) => (text) => {
           const contract = JSON.parse(text);
-          Object.values(contract.components.parameters).filter(({ required }) => !required).forEach(describeExample);
+          const optional = Object.values(contract.components.parameters).filter(({ required }) => !required);
+          optional.forEach((parameter) => describeExample(parameter, contract.components.schemas));
           return original(JSON.stringify(contract));
         },
       },
@@ -47,8 +48,10 @@ const describeExamples = {
   },
 };
 
-function describeExample(parameter) {
-  const { example, schema } = parameter;
+function describeExample(parameter, schemas) {
+  const { example } = parameter;
+  // A copy, because several parameters can have the same schema.
+  const schema = { ...(schemas[parameter.schema.$ref?.split("/").pop()] ?? parameter.schema) };
   const values = [["Example", example ?? schema.examples?.[0]], ["Default", schema.default]];
   for (const [name, value] of values) {
     if (value !== undefined && value !== "") parameter.description += ` ${name}: \`${value}\`.`;
@@ -56,6 +59,7 @@ function describeExample(parameter) {
   delete parameter.example;
   delete schema.examples;
   delete schema.default;
+  parameter.schema = schema;
 }
 
 const ui = SwaggerUIBundle({

@@ -49,6 +49,10 @@ impl Json {
         if let Self::Object(object) = self { Some(object) } else { None }
     }
 
+    pub(crate) fn as_list(&self) -> Option<&Vec<Json>> {
+        if let Self::List(list) = self { Some(list) } else { None }
+    }
+
     pub(crate) fn as_list_mut(&mut self) -> Option<&mut Vec<Json>> {
         if let Self::List(list) = self { Some(list) } else { None }
     }

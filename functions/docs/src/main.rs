@@ -5,6 +5,7 @@
 //! | `site` | which path has which document, and how long it may be cached |
 //! | `pages` | the page with Swagger UI, and the files that it needs |
 //! | `errors` | the page about problem documents |
+//! | `problems` | what each code means, with an example |
 //! | `openapi` | the contract, reduced to what the settings turn on |
 //! | `stored` | a document, compressed; entity tags; content codings |
 //! | `json` | JSON whose members keep their order |
@@ -13,6 +14,7 @@ mod errors;
 mod json;
 mod openapi;
 mod pages;
+mod problems;
 mod site;
 mod stored;
 

@@ -6,6 +6,7 @@
 
 mod bodies;
 mod components;
+mod examples;
 mod routes;
 mod security;
 mod sentences;
@@ -36,6 +37,7 @@ fn adapted(config: &DocsConfig, base: &str) -> Option<Json> {
     task::adapt(&mut document, &config.api)?;
     bodies::adapt(&mut document, &config.api)?;
     sentences::adapt(&mut document, config);
+    examples::add(&mut document)?;
     let server = if base.is_empty() { "/" } else { base };
     *document.at(&["servers"])? = Json::list([Json::object([("url", server.into())])]);
     let errors = [("description", "What each error means".into()), ("url", format!("{base}/docs/errors").into())];

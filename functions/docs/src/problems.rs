@@ -1,19 +1,31 @@
-//! What each code means and what a client does about it. Status, sentence and members come from the error itself.
+//! The codes of problem documents: what each means and what a client does about it. Status, sentence and members come from
+//! the error itself.
 
 use shared::{
     ApiError, Failure, FromPath as _, InvalidInput, OperatorAction, RefusedOperation, RowId, TagName, TaskId,
+    problem_document,
 };
 
 /// A code, by an error that has it.
-pub(super) struct Entry {
-    pub(super) error: ApiError,
+pub(crate) struct Entry {
+    pub(crate) error: ApiError,
     /// Texts in backticks are code, here and in `action`.
-    pub(super) meaning: &'static str,
-    pub(super) action: &'static str,
+    pub(crate) meaning: &'static str,
+    pub(crate) action: &'static str,
+}
+
+/// The id of the request in examples.
+const REQUEST_ID: &str = "6f0f6c2e-8a0e-4a4e-9a3e-2f3b1c0d9e8f";
+
+impl Entry {
+    /// The problem document of the error, over several lines.
+    pub(crate) fn example(&self) -> String {
+        problem_document(&self.error, REQUEST_ID)
+    }
 }
 
 /// An entry for each code, in the order of their statuses.
-pub(super) fn entries() -> Vec<Entry> {
+pub(crate) fn entries() -> Vec<Entry> {
     let mut entries = client_errors();
     entries.extend(account_errors());
     entries.extend(server_errors());

@@ -1,17 +1,10 @@
 //! The page about problem documents: an entry for each code, to which their member `type` points.
 
-mod entries;
-
 use std::fmt::Write as _;
 
-use shared::problem_document;
-
-use self::entries::{Entry, entries};
 use crate::pages::{self, Assets};
+use crate::problems::{Entry, entries};
 use crate::stored::Stored;
-
-/// The id of the request in examples.
-const REQUEST_ID: &str = "6f0f6c2e-8a0e-4a4e-9a3e-2f3b1c0d9e8f";
 
 /// The page.
 pub(crate) fn page(assets: &Assets) -> Stored {
@@ -23,15 +16,15 @@ pub(crate) fn page(assets: &Assets) -> Stored {
         let _ = writeln!(contents, "<li><a href=\"#{anchor}\"><code>{code}</code></a></li>");
         section(&mut sections, entry);
     }
-    let text =
-        include_str!("../../assets/errors.html").replace("{contents}", &contents).replace("{entries}", &sections);
+    let text = include_str!("../assets/errors.html").replace("{contents}", &contents).replace("{entries}", &sections);
     pages::html(&text, "assets", assets)
 }
 
-fn section(text: &mut String, Entry { error, meaning, action }: &Entry) {
+fn section(text: &mut String, entry: &Entry) {
+    let Entry { error, meaning, action } = entry;
     let (code, status) = (error.code(), error.status());
     let anchor = anchor(code);
-    let example = escaped(&problem_document(error, REQUEST_ID));
+    let example = escaped(&entry.example());
     let _ = writeln!(
         text,
         "<section id=\"{anchor}\">\n<h2><a href=\"#{anchor}\"><code>{code}</code></a> <span>{status}</span></h2>\n\
