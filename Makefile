@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help dev dev-auth watch token migrate migrate-plan migrate-status migrate-verify migrate-down \
 	migrate-new-epoch migrate-clean-up
-.PHONY: test soak next-dates sign-in-attempts lint bench build deploy smoke scan generate client
+.PHONY: test soak next-dates sign-in-attempts lint bench build deploy smoke scan generate swagger-ui client
 
 CARGO ?= cargo
 PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
@@ -71,6 +71,9 @@ generate: ## write everything that lists the routes of openapi.yaml, and print t
 
 client: ## generate clients/typescript from openapi.yaml, and compile it
 	@cd clients/typescript && npm ci --no-audit --no-fund --loglevel=error && npm run --silent generate && npm run build
+
+swagger-ui: programs ## write the files of Swagger UI from the npm package of dev/swagger-ui, and print the changed files
+	@exec $(PROGRAMS)/dev swagger-ui
 
 # The behaviour tests run again on the database of each other back end. Tests whose result does not depend on the schema
 # are left out: routing, processes, and tests that create databases of their own.

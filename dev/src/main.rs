@@ -84,6 +84,8 @@ enum Command {
     Scan,
     /// Writes what lists routes and functions, from openapi.yaml.
     Generate,
+    /// Writes the files of Swagger UI, from the npm package that is pinned.
+    SwaggerUi,
 }
 
 #[derive(Args)]
@@ -131,6 +133,11 @@ async fn execute(command: Command) -> Result<(), Box<dyn Error>> {
         Command::Scan => scan().await?,
         Command::Generate => {
             for path in generate::write(root())? {
+                println!("{path}");
+            }
+        }
+        Command::SwaggerUi => {
+            for path in generate::write_swagger_ui().await? {
                 println!("{path}");
             }
         }

@@ -27,6 +27,9 @@ pub(crate) const FRONT_ENDS: NpmPackages = NpmPackages { folder: "dev/tests/fron
 /// The example of a front end with Next.js.
 pub(crate) const NEXT_EXAMPLE: NpmPackages = NpmPackages { folder: "examples/nextjs", name: "Next.js" };
 
+/// The page of the documentation, as its makers build it.
+pub(crate) const SWAGGER_UI: NpmPackages = NpmPackages { folder: "dev/swagger-ui", name: "Swagger UI" };
+
 /// The tools with which back ends in TypeScript change a schema.
 pub const MIGRATION_TOOLS: NpmPackages = NpmPackages { folder: "dev/migration-tools", name: "prisma and drizzle-kit" };
 

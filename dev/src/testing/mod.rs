@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`stack`] | a whole local stack, with PostgreSQL, the gateway and the functions |
 //! | [`better_auth`] | such a stack with the real Better Auth |
-//! | [`front_end`], [`example`] | a front end in a browser; that of `examples/nextjs` |
+//! | [`browser`], [`front_end`], [`example`] | pages in a browser; a front end; that of `examples/nextjs` |
 //! | [`typescript_client`] | the client in TypeScript, and the tools of its packages |
 //! | [`function`] | one function, which gets events exactly as they are written |
 //! | [`database`] | databases: empty, migrated, or with the tables of another back end |
@@ -17,6 +17,7 @@
 
 pub mod better_auth;
 mod binaries;
+pub mod browser;
 pub mod client;
 pub mod database;
 pub mod example;

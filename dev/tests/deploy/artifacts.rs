@@ -35,6 +35,16 @@ async fn every_function_is_built_for_lambda() {
     }
 }
 
+/// It has no database driver. `--nocapture` prints the sizes.
+#[tokio::test]
+async fn documentation_is_smaller_than_an_operation() {
+    build_functions().await;
+    let size = |function: &str| std::fs::metadata(binary_path(function)).unwrap().len();
+    let (docs, operation) = (size("docs"), size("get-task"));
+    println!("docs has {docs} bytes, get-task {operation}");
+    assert!(docs < operation, "{docs} {operation}");
+}
+
 #[tokio::test]
 async fn zip_files_have_the_authorities_beside_the_program() {
     build_functions().await;
