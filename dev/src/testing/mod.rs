@@ -5,6 +5,7 @@
 //! | [`stack`] | a whole local stack, with PostgreSQL, the gateway and the functions |
 //! | [`better_auth`] | such a stack with the real Better Auth |
 //! | [`front_end`] | a front end in a browser |
+//! | [`schemathesis`] | requests that a program makes from `openapi.yaml` |
 //! | [`function`] | one function, which gets events exactly as they are written |
 //! | [`database`] | databases: empty, migrated, or with the tables of another back end |
 //! | [`fault_proxy`] | a proxy in front of a database that counts and injects faults |
@@ -24,6 +25,7 @@ pub mod function;
 pub mod processes;
 pub mod random;
 mod skipped;
+pub mod schemathesis;
 pub mod stack;
 pub mod wait;
 
