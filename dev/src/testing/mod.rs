@@ -6,6 +6,7 @@
 //! | [`better_auth`] | such a stack with the real Better Auth |
 //! | [`browser`], [`front_end`], [`example`] | pages in a browser; a front end; that of `examples/nextjs` |
 //! | [`typescript_client`] | the client in TypeScript, and the tools of its packages |
+//! | [`schemathesis`] | requests that a program makes from `openapi.yaml` |
 //! | [`function`] | one function, which gets events exactly as they are written |
 //! | [`database`] | databases: empty, migrated, or with the tables of another back end |
 //! | [`fault_proxy`] | a proxy in front of a database that counts and injects faults |
@@ -27,6 +28,7 @@ pub mod function;
 pub mod processes;
 pub mod random;
 mod skipped;
+pub mod schemathesis;
 pub mod stack;
 pub mod typescript_client;
 pub mod wait;
