@@ -1,5 +1,7 @@
 //! The front end in `examples/nextjs`, built and used in Chromium.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -30,10 +32,11 @@ pub struct Example {
     folder: PathBuf,
     /// The port is known before the example is served, because the API must be told its origin.
     socket: TcpSocket,
+    build_time: Duration,
 }
 
 impl Example {
-    /// Installs its packages if they are missing, and builds it. Prints how long the build took.
+    /// Installs its packages if they are missing, and builds it.
     pub async fn build() -> Self {
         let folder = NEXT_EXAMPLE.folder().await.unwrap_or_else(|error| panic!("{error}"));
         let group = ProcessGroup::new().expect("sh");
@@ -41,8 +44,7 @@ impl Example {
         npm.args(["run", "build"]).current_dir(&folder);
         let start = Instant::now();
         output(npm, BUILD_TIMEOUT).await.unwrap_or_else(|problem| panic!("{problem}"));
-        eprintln!("examples/nextjs was built in {:.0?}", start.elapsed());
-        Self { folder, socket: reserve_port(0).expect("a free port") }
+        Self { folder, socket: reserve_port(0).expect("a free port"), build_time: start.elapsed() }
     }
 
     /// The settings of the API that its `README.md` names, for the address of this example.
@@ -54,14 +56,17 @@ impl Example {
         settings.into_iter().map(|(name, value)| (name, value.replace(DOCUMENTED_ORIGIN, &self.origin()))).collect()
     }
 
-    /// Serves it with the settings that its `README.md` names, and lets users use it with the API. Prints how long they
-    /// took.
+    /// Serves it with the settings that its `README.md` names, and lets users use it with the API. Prints how long this
+    /// and the build took. What the server prints is in `target/front_ends/example.log`.
     ///
     /// # Errors
     /// A page did not show what it must, or something else went wrong in it: what `example.mjs` printed.
     pub async fn run(&self, env: &BetterAuthStack) -> Result<(), String> {
         let tests = FRONT_ENDS.folder().await.unwrap_or_else(|error| panic!("{error}"));
         let chromium = find_chromium().await.unwrap_or_else(|error| panic!("{error}"));
+        let pictures = root().join("target/front_ends");
+        std::fs::create_dir_all(&pictures).expect("a folder in `target`");
+        let log = File::create(pictures.join("example.log")).expect("a file in `target`");
         let group = ProcessGroup::new().expect("sh");
         let mut server = group.command("npm");
         server.args(["start", "--", "--hostname", "127.0.0.1", "--port", &self.port().to_string()]);
@@ -72,7 +77,7 @@ impl Example {
         for name in ["BETTER_AUTH_URL", "API_URL"] {
             server.env(name, self.setting(name, env));
         }
-        server.current_dir(&self.folder).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+        server.current_dir(&self.folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
         let _server = server.spawn().expect("the program `npm`");
         let address = ("127.0.0.1", self.port());
         wait_until_within(START_TIMEOUT, "the example listens", async || TcpStream::connect(address).await.is_ok())
@@ -84,10 +89,12 @@ impl Example {
             .env("ORIGIN", self.origin())
             .env("API_URL", env.stack.base_url())
             .env("CHROMIUM", chromium)
-            .env("PICTURES", root().join("target/front_ends"));
+            .env("PICTURES", pictures);
         let start = Instant::now();
         output(users, RUN_TIMEOUT).await?;
-        eprintln!("examples/nextjs was used in {:.0?}", start.elapsed());
+        let line = format!("examples/nextjs: built in {:.0?}, used in {:.0?}\n", self.build_time, start.elapsed());
+        // Directly, because the test harness hides what a test prints with `eprintln!`.
+        let _ = std::io::stderr().write_all(line.as_bytes());
         Ok(())
     }
 

@@ -42,7 +42,9 @@ export function TaskPage({ user, apiUrl }: TaskPageProps) {
       </header>
       <main>
         <h1>Tasks</h1>
-        <p className="summary">{summary?.join(", ") ?? (isOnline ? "Loading…" : "Not loaded yet")}</p>
+        <p className="summary" role="status">
+          {summary?.join(", ") ?? (isOnline ? "Loading…" : "Not loaded yet")}
+        </p>
         <form
           className="create"
           onSubmit={(event) => {
