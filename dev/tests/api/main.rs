@@ -48,6 +48,7 @@ mod series;
 mod settings;
 mod start;
 mod stats;
+mod tag_keys;
 mod tags;
 mod task_fields;
 mod tls;

@@ -10,7 +10,7 @@ use dev::testing::wait::wait_until;
 
 use crate::env::{
     ALL_OPERATIONS, FaultDatabase, ONE_OF_EACH_FUNCTION, ONE_WRITE_OF_EACH_FUNCTION, OTHER_OPERATIONS, Operation,
-    TAG_OPERATIONS, TaskCase, TestEnv, WRITES,
+    TaskCase, TestEnv, WRITES,
 };
 
 /// The operations that change an existing row.
@@ -43,7 +43,7 @@ async fn statement_of_a_terminated_backend_executes_once() {
 #[tokio::test]
 async fn deadlock_victim_is_retried() {
     let env = Arc::new(TestEnv::start().await);
-    for others in [&ONE_WRITE_OF_EACH_FUNCTION[..], &OTHER_OPERATIONS, &TAG_OPERATIONS[1..]] {
+    for others in [&ONE_WRITE_OF_EACH_FUNCTION[..], &OTHER_OPERATIONS] {
         let cases = env.prepare_all(others).await;
         let connections = env.proxy.accepted_connections();
         // The owner never checks for deadlocks, so that the victim is always a function. A new task locks the row of
@@ -90,7 +90,7 @@ async fn lock_and_statement_timeouts_return_503() {
         env.database.run(&format!("alter role {role} reset all; alter role {role} set {limit} = '200ms'")).await;
         env.close_connections(End::Close).await;
         env.assert_works(&ALL_OPERATIONS).await;
-        for operations in [&ONE_OF_EACH_FUNCTION[..], &OTHER_OPERATIONS, &TAG_OPERATIONS] {
+        for operations in [&ONE_OF_EACH_FUNCTION[..], &OTHER_OPERATIONS] {
             let cases = env.prepare_all(operations).await;
             let before = env.counts();
             env.database.lock_tasks().await;

@@ -3,7 +3,7 @@
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::Body;
 use lambda_http::http::{HeaderMap, HeaderValue};
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::conditional;
 use super::document::Document;
@@ -36,6 +36,9 @@ pub(crate) struct ResponseWriter<'a> {
 const ENCODED_IN_PATH: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'?').add(b'`').add(b'\\');
 
+/// Characters that are percent-encoded in an id, which is one segment of a path.
+const ENCODED_IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 impl<'a> ResponseWriter<'a> {
     pub(crate) fn new(event: &Event, request_id: &'a str, format: JsonFormat) -> Self {
         let mut writer = Self {
@@ -66,7 +69,7 @@ impl<'a> ResponseWriter<'a> {
     pub(crate) fn respond(&mut self, response: &Response) -> Result<(), ApiError> {
         self.status = response.status;
         let location = response.location.as_ref().map(|location| match location {
-            Location::Below(id) => format!("{}/{id}", self.path),
+            Location::Below(id) => format!("{}/{}", self.path, utf8_percent_encode(id, ENCODED_IN_SEGMENT)),
             Location::At { path, query } => {
                 let separator = if query.is_empty() { "" } else { "?" };
                 format!("{}{separator}{query}", utf8_percent_encode(path, ENCODED_IN_PATH))
