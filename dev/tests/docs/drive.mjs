@@ -4,11 +4,12 @@
 // Environment variables, all required:
 //
 //   API_URL    the API
-//   TOKEN      a token of a user without tasks
+//   TOKEN      a token of a user without tasks; empty: somebody signs up, and signs in on the page
 //   CHROMIUM   the program
 //   PICTURES   the folder for pictures of the pages
 
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { launch, Visitor } from "../front_ends/browser.mjs";
@@ -25,7 +26,7 @@ try {
   const { page } = await visitor.open();
   await page.setViewportSize(DESKTOP);
   await reads(page);
-  await authorizes(page);
+  await (token ? authorizes(page) : signsIn(page));
   await createsAndLists(page, "Buy milk");
   await page.reload();
   await page.locator(".btn.authorize.locked").waitFor();
@@ -61,6 +62,24 @@ async function authorizes(page) {
   await page.screenshot({ path: join(pictures, "docs-authorize.png") });
   await dialog.locator(".btn.authorize").first().click();
   await dialog.locator(".btn-done").first().click();
+  await page.locator(".btn.authorize.locked").waitFor();
+}
+
+/** Signs up at the API, and in on the page. */
+async function signsIn(page) {
+  const account = { email: `${randomUUID()}@example.com`, password: "correct horse battery staple" };
+  const headers = { "content-type": "application/json" };
+  const signedUp = await fetch(`${api}/api/auth/register`, { method: "POST", headers, body: JSON.stringify(account) });
+  assert.equal(signedUp.status, 201);
+  await page.locator(".btn.authorize").click();
+  // The first one is for a token.
+  const form = page.locator(".modal-ux .auth-container").last();
+  await form.locator("#oauth_username").fill(account.email);
+  await form.locator("#oauth_password").fill(account.password);
+  await page.screenshot({ path: join(pictures, "docs-sign-in.png") });
+  await form.locator(".btn.authorize").click();
+  await form.getByRole("button", { name: "Remove authorization" }).waitFor();
+  await form.locator(".btn-done").click();
   await page.locator(".btn.authorize.locked").waitFor();
 }
 

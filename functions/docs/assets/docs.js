@@ -75,7 +75,7 @@ const ui = SwaggerUIBundle({
   validatorUrl: "none",
   plugins: [keepAuthorization, describeExamples],
   onComplete: () => {
-    ui.authActions.authorize(kept());
+    ui.authActions.restoreAuthorization({ authorized: kept() });
     // They repeat the other operations, and would make the page four times as long.
     ui.layoutActions.show(["operations-tag", "aliases"], false);
   },
