@@ -4,7 +4,8 @@
 //! |---|---|
 //! | [`stack`] | a whole local stack, with PostgreSQL, the gateway and the functions |
 //! | [`better_auth`] | such a stack with the real Better Auth |
-//! | [`front_end`] | a front end in a browser |
+//! | [`browser`], [`front_end`], [`example`] | pages in a browser; a front end; that of `examples/nextjs` |
+//! | [`typescript_client`] | the client in TypeScript, and the tools of its packages |
 //! | [`schemathesis`] | requests that a program makes from `openapi.yaml` |
 //! | [`function`] | one function, which gets events exactly as they are written |
 //! | [`database`] | databases: empty, migrated, or with the tables of another back end |
@@ -17,8 +18,10 @@
 
 pub mod better_auth;
 mod binaries;
+pub mod browser;
 pub mod client;
 pub mod database;
+pub mod example;
 pub mod fault_proxy;
 pub mod front_end;
 pub mod function;
@@ -27,6 +30,7 @@ pub mod random;
 mod skipped;
 pub mod schemathesis;
 pub mod stack;
+pub mod typescript_client;
 pub mod wait;
 
 pub use binaries::binary;

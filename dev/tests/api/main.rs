@@ -21,6 +21,7 @@ mod create;
 mod cursors;
 mod default_route;
 mod delete;
+mod docs;
 mod due_dates;
 mod extra_columns;
 mod extra_fields;

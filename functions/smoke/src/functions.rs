@@ -32,6 +32,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
 pub(crate) const OPTIONAL_FUNCTIONS: &[&str] = &[
     "change-password",
     "delete-account",
+    "docs",
     "login",
     "logout",
     "me",

@@ -6,6 +6,7 @@ use lambda_http::http::{HeaderMap, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::conditional;
+use super::document::Document;
 use super::error::ApiError;
 use super::event::Event;
 use super::problem::Problem;
@@ -28,7 +29,7 @@ pub(crate) struct ResponseWriter<'a> {
     has_message: bool,
     status: u16,
     headers: HeaderMap,
-    body: Option<String>,
+    body: Option<Body>,
 }
 
 /// Characters that are percent-encoded in a path. `%` is not among them: a path that arrives encoded stays as it is.
@@ -82,6 +83,9 @@ impl<'a> ResponseWriter<'a> {
         }
         if response.is_replay {
             self.header("idempotent-replayed", "true");
+        }
+        if let Some(document) = &response.document {
+            self.document(document);
         }
         let Some(representation) = &response.body else { return Ok(()) };
         if response.is_secret {
@@ -137,13 +141,35 @@ impl<'a> ResponseWriter<'a> {
         let mut response = ApiGatewayV2httpResponse::default();
         response.status_code = self.status.into();
         response.headers = self.headers;
-        response.body = self.body.filter(|_| self.has_body).map(Body::Text);
+        response.is_base64_encoded = matches!(self.body, Some(Body::Binary(_)));
+        response.body = self.body.filter(|_| self.has_body);
         response
+    }
+
+    /// Writes a document, or that the client has it.
+    fn document(&mut self, document: &Document) {
+        self.header("cache-control", document.cache_control);
+        self.header("etag", &document.etag);
+        self.header("vary", "accept-encoding");
+        if self.if_none_match.as_deref().is_some_and(|known| conditional::matches(known, &document.etag)) {
+            self.status = 304;
+            return;
+        }
+        self.header("content-type", document.content_type);
+        self.header("x-content-type-options", "nosniff");
+        for (name, value) in
+            [("content-encoding", document.content_encoding), ("content-security-policy", document.policy)]
+        {
+            if let Some(value) = value {
+                self.header(name, value);
+            }
+        }
+        self.body = Some(Body::Binary(document.body.clone()));
     }
 
     fn body(&mut self, content_type: &'static str, body: String) {
         self.header("content-type", content_type);
-        self.body = Some(body);
+        self.body = Some(Body::Text(body));
     }
 
     /// A value that a header cannot have is left out; the body has the same information.
