@@ -10,8 +10,6 @@ use super::extra::ExtraInput;
 use super::input::{Completion, NewTask, TaskChange};
 use super::model::TaskId;
 use super::spellings::Spellings;
-use super::task_tags::AddedTags;
-use crate::tags::TagName;
 
 /// The input of an operation on one task: its fields, and the id of the path.
 pub(super) struct OfTask<'a, T>(pub(super) &'a TaskId, pub(super) &'a T);
@@ -84,19 +82,6 @@ impl Fields for Completion {
     }
 }
 
-impl Fields for AddedTags {
-    fn serialize_fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        map.serialize_entry("tags", &self.0)
-    }
-}
-
-/// Of an operation on one tag of a task.
-impl Fields for TagName {
-    fn serialize_fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        map.serialize_entry("tag", &self.as_str().to_lowercase())
-    }
-}
-
 fn serialize_given<M: SerializeMap>(map: &mut M, name: &str, value: Option<impl Serialize>) -> Result<(), M::Error> {
     value.map_or(Ok(()), |value| map.serialize_entry(name, &value))
 }
@@ -157,11 +142,6 @@ mod tests {
             of_change::<Completion>("42", &json!({"completed": true})),
             of_change::<Completion>("42", &json!({})),
             fingerprint(&OfTask(&TaskId::from_path("42").expect("an id"), &())),
-            of_change::<AddedTags>("42", &json!({"tags": "Home, work"})),
-            fingerprint(&OfTask(
-                &TaskId::from_path("42").expect("an id"),
-                &TagName::from_path("Home").expect("a name"),
-            )),
         ];
         assert_eq!(
             fingerprints,
@@ -171,8 +151,6 @@ mod tests {
                 "676cf3eb32985aaf418f7eb734525e47",
                 "05c36a704c4695f3cb3a2d90be24002f",
                 "05c36a704c4695f3cb3a2d90be24002f",
-                "87dcf72f6c76055f455562b48f800964",
-                "9cfeed1ba29fd2a7cfc50a70d330f699",
             ]
         );
     }

@@ -1,9 +1,10 @@
 //! Adding tags to a task, and removing one.
 
+use serde::ser::SerializeMap;
 use serde_json::Value;
 
 use super::answer::answer;
-use super::fingerprint::OfTask;
+use super::fingerprint::{Fields, OfTask};
 use super::model::{TASK, Task, TaskId};
 use super::precondition::{is_as_expected, version_array};
 use super::repository::UserTasks;
@@ -19,7 +20,7 @@ use crate::tags::TagName;
 
 /// The body of a request that adds tags to a task.
 #[derive(Debug, PartialEq, Eq)]
-pub struct AddedTags(pub(super) Vec<String>);
+pub struct AddedTags(Vec<String>);
 
 impl FromJson for AddedTags {
     fn from_json(object: &mut ObjectReader<'_>, _: &ApiConfig) -> Self {
@@ -28,6 +29,19 @@ impl FromJson for AddedTags {
             None => Err("tags is required".to_owned()),
         };
         Self(names.map_err(|rule| object.fail::<()>("tags", rule)).unwrap_or_default())
+    }
+}
+
+impl Fields for AddedTags {
+    fn serialize_fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry("tags", &self.0)
+    }
+}
+
+/// The tag that is removed. The case of its name does not matter.
+impl Fields for TagName {
+    fn serialize_fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry("tag", &self.as_str().to_lowercase())
     }
 }
 
@@ -212,5 +226,22 @@ fn refusal(rows: &[Row]) -> StoreError {
             StoreError::InvalidInput(InvalidInput(vec![failure]))
         }
         Some(Err(error)) => StoreError::Database(&TASK, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::FromPath;
+    use crate::scope::fingerprint;
+
+    /// Keys that clients have sent are lost if one of these changes.
+    #[test]
+    fn fingerprints_do_not_change_with_releases() {
+        let id = TaskId::from_path("42").expect("an id");
+        let added = AddedTags(vec!["Home".to_owned(), "work".to_owned()]);
+        assert_eq!(fingerprint(&OfTask(&id, &added)), "87dcf72f6c76055f455562b48f800964");
+        let removed = TagName::from_path("Home").expect("a name");
+        assert_eq!(fingerprint(&OfTask(&id, &removed)), "9cfeed1ba29fd2a7cfc50a70d330f699");
     }
 }

@@ -54,9 +54,9 @@ pub(super) struct Counts {
 
 #[derive(Debug, Clone)]
 pub(super) struct Request {
-    method: &'static str,
-    path: String,
-    body: Option<Value>,
+    pub(super) method: &'static str,
+    pub(super) path: String,
+    pub(super) body: Option<Value>,
     /// The value of `Idempotency-Key`.
     pub(super) key: Option<String>,
 }
