@@ -67,7 +67,7 @@ mod tls;
 
 pub use accounts::{
     Account, AccountError, Accounts, ClientAddress, Credentials, Done, NewAccount, OwnAccount, PasswordChange,
-    PasswordConfirmation, SignedIn,
+    PasswordConfirmation, SignedIn, StartAccountStatements,
 };
 pub use auth::{RevocableToken, VerifiedUser};
 pub use config::{

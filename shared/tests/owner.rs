@@ -596,6 +596,11 @@ const PAIRS: &[Pair] = &[
         "insert into tasks_api.idempotency_keys (user_id, operation) select $1, $3 where <fence>",
         KEYS,
     ),
+    write(
+        "delete from tasks_api.idempotency_keys where user_id = $1 and <fence>",
+        "update tasks_api.idempotency_keys set answer = $3 where user_id = $1 and <fence>",
+        KEYS,
+    ),
     // Lists.
     prefix(
         "select id from tasks where user_id = $1",

@@ -34,10 +34,10 @@ pub(super) fn render(api: &Api) -> String {
         text.push_str("];\n");
     }
     text.push_str(
-        "\n/// The first route of each of [`FUNCTIONS`].\n#[rustfmt::skip] // One route per line.\n\
+        "\n/// The first route of each of [`FUNCTIONS`], and then of [`OPTIONAL_FUNCTIONS`].\n#[rustfmt::skip] // One route per line.\n\
          pub(crate) const FIRST_ROUTES: &[Operation] = &[\n",
     );
-    for function in names(false) {
+    for function in names(false).into_iter().chain(names(true)) {
         let Some(Route { method, path, .. }) = api.routes.iter().find(|route| route.function == function) else {
             continue;
         };

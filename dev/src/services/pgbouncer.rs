@@ -142,6 +142,19 @@ impl PgBouncer {
         self.settings.client_connections = connections;
     }
 
+    /// Sets [`PgBouncerSettings::query_wait_timeout`], from the next start on.
+    pub fn set_query_wait_timeout(&mut self, timeout: Duration) {
+        self.settings.query_wait_timeout = timeout;
+    }
+
+    /// Starts another PgBouncer with the same settings, which can take over.
+    ///
+    /// # Errors
+    /// [`PgBouncerError`].
+    pub async fn start_other(&self) -> Result<Self, PgBouncerError> {
+        Self::start(self.settings.clone()).await
+    }
+
     /// Kills PgBouncer, as if its host failed: clients get no error, and PostgreSQL goes on executing their statements.
     pub async fn kill(&mut self) {
         if let Some((process, _cleanup)) = self.process.take() {

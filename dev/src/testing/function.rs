@@ -26,7 +26,7 @@ use crate::aws::runtime_api::{FunctionError, RuntimeApi, RuntimeSession, protoco
 use crate::process::Process;
 use crate::sync::lock;
 use crate::testing::binaries::binary;
-use crate::testing::client::TestResponse;
+use crate::testing::client::{TestRequest, TestResponse};
 
 /// Longer than any request may take.
 const INVOKE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -183,6 +183,23 @@ pub fn event(method: &str, path: &str) -> Value {
     // Tests add bodies, and this would not be their length.
     if let Some(headers) = event["headers"].as_object_mut() {
         headers.remove(CONTENT_LENGTH.as_str());
+    }
+    event
+}
+
+/// The event of a request, with its headers and its body. There are no path parameters.
+///
+/// # Panics
+/// As [`event`]. A header or the body is not UTF-8.
+#[must_use]
+pub fn event_of(request: &TestRequest) -> Value {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
+    let mut event = event(&request.method, &request.path);
+    for (name, value) in request.headers() {
+        event["headers"][name] = text(value).into();
+    }
+    if !request.content().is_empty() {
+        event["body"] = text(request.content()).into();
     }
     event
 }

@@ -216,6 +216,7 @@ async fn start_names_grants_that_sign_in_lacks() {
     let problems = env.problems_at_start("password").await;
     let grants: Vec<&str> = problems.iter().map(|problem| advice(problem)).collect();
     let expected = [
+        format!("grant delete on tasks_api.idempotency_keys to {role}"),
         format!("grant select, insert, delete on tasks_api.revoked_tokens to {role}"),
         format!("grant select, insert, update on tasks_api.token_versions to {role}"),
         format!("grant select, insert, update, delete on tasks_api.sign_in_buckets to {role}"),
@@ -291,6 +292,29 @@ async fn start_names_the_table_that_is_ignored() {
     // A table of another program is not meant.
     database.run("alter table neon_auth.session rename to sessions").await;
     database.run(r#"alter table neon_auth.sessions drop column "userId""#).await;
+    assert_eq!(problems_at_start("session", database.url()).await, [""; 0]);
+}
+
+/// With secondary storage, Better Auth never stores a session in the database.
+#[tokio::test]
+async fn start_tells_of_sessions_that_are_elsewhere() {
+    let database = AuthDatabase::new().await;
+    database.add_user(ADA).await;
+    database.run("create table account (id text)").await;
+    assert_eq!(problems_at_start("session", database.url()).await, [""; 0], "nobody has signed up");
+    database.run("insert into account values ('1')").await;
+    for (renames, name) in [
+        ("", "public.session"),
+        ("alter table session rename to sessions; alter table account rename to accounts", "public.sessions"),
+    ] {
+        database.run(renames).await;
+        let problems = problems_at_start("session", database.url()).await;
+        let expected = format!("{name} has no session, although there are accounts: if Better Auth keeps sessions in");
+        assert!(problems.len() == 1 && problems[0].starts_with(&expected), "{problems:?}");
+        assert_eq!(problems_at_start("hs256", database.url()).await, [""; 0], "no session is needed");
+    }
+    database.run("alter table sessions rename to session").await;
+    database.add_session(SESSION, ADA, 3600.0).await;
     assert_eq!(problems_at_start("session", database.url()).await, [""; 0]);
 }
 

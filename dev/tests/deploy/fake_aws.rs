@@ -62,20 +62,28 @@ pub(crate) struct HookRun {
 impl FakeAws {
     /// Starts the new versions of the functions, and the two services.
     pub(crate) async fn start(better_auth: &BetterAuthStack, auth_mode: &str, faults: Faults) -> Arc<Self> {
+        let settings = [("BETTER_AUTH_URL", better_auth.auth_url()), ("AUTH_MODE", auth_mode)];
+        Self::start_with(better_auth.stack.database_url(), &settings, functions(), faults).await
+    }
+
+    /// [`FakeAws::start`] for a deployment with these functions, this database and these settings.
+    pub(crate) async fn start_with(
+        database_url: &str,
+        settings: &[(&str, &str)],
+        functions: BTreeSet<&'static str>,
+        faults: Faults,
+    ) -> Arc<Self> {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let mut versions = BTreeMap::new();
-        for function in functions() {
-            let database_url = better_auth.stack.database_url();
-            let nowhere = database_url.replace("/todo", "/nowhere");
+        for function in functions {
+            let (server, _) = database_url.rsplit_once('/').unwrap();
+            let nowhere = format!("{server}/nowhere?sslmode=disable");
             let url = if faults.fails == Some(function) { &nowhere } else { database_url };
-            let mode = if faults.crashes == Some(function) { "nonsense" } else { auth_mode };
-            let variables = [
-                ("DATABASE_URL", url),
-                ("BETTER_AUTH_URL", better_auth.auth_url()),
-                ("AUTH_MODE", mode),
-                ("REQUIRE_IF_MATCH", "1"),
-            ];
+            let mut variables = [&[("DATABASE_URL", url), ("REQUIRE_IF_MATCH", "1")], settings].concat();
+            if faults.crashes == Some(function) {
+                variables.push(("AUTH_MODE", "nonsense"));
+            }
             let version = Function::start_built(function, &variables).await;
             versions.insert(function, tokio::sync::Mutex::new(version));
         }
@@ -99,7 +107,7 @@ impl FakeAws {
             ("AWS_ENDPOINT_URL_LAMBDA", &self.url),
             ("AWS_ENDPOINT_URL_CODEDEPLOY", &self.url),
         ];
-        let versions = functions().into_iter().map(|function| {
+        let versions = self.versions.keys().map(|function| {
             let variable = format!("{}_VERSION", function.replace('-', "_").to_uppercase());
             (variable, "41".to_owned())
         });

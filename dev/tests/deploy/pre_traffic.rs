@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use dev::install::python::SAM;
 use dev::services::database::connect;
 use dev::testing::better_auth::{BetterAuthStack, PASSWORD, SignedUpUser};
+use dev::testing::database::{LAYOUTS, TestDatabase};
 use dev::testing::function::InvokeError;
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -106,6 +107,44 @@ async fn working_versions_pass_and_keep_no_data() {
     assert_eq!(token.split('.').count(), 3, "a JWT");
     for secret in [PASSWORD, KEY_SECRET, KEY_SESSION, &token, token.rsplit('.').next().unwrap()] {
         assert!(!run.log.contains(secret), "a secret is in the log");
+    }
+}
+
+/// A deployment whose users sign in at the API: it has the functions for that too.
+async fn deploy_with_accounts(faults: Faults) -> Arc<FakeAws> {
+    let layout = LAYOUTS.iter().find(|layout| layout.name == "own_users_with_passwords").unwrap();
+    let database = TestDatabase::adopted(layout).await;
+    let settings = [("AUTH_MODE", "password"), ("AUTH_TOKEN_SECRET", "a secret of its own, which is long enough")];
+    let functions = shared::routes::ROUTES.iter().map(|route| route.function).collect();
+    FakeAws::start_with(&database.url, &settings, functions, faults).await
+}
+
+#[tokio::test]
+async fn account_functions_are_checked_where_they_are_deployed() {
+    let aws = deploy_with_accounts(Faults::default()).await;
+    let run = aws.run_hook(&[]).await;
+    run.assert_reported("Succeeded");
+    let lines = run.messages("INFO");
+    for (name, status) in [
+        ("register", "422"),
+        ("login", "401"),
+        ("logout", "401"),
+        ("me", "401"),
+        ("change-password", "401"),
+        ("delete-account", "401"),
+    ] {
+        let of_function = |line: &&String| line.contains(&format!(" of tasks-prod-{name}:41 "));
+        let line = lines.iter().find(of_function).unwrap_or_else(|| panic!("{name}: {lines:?}"));
+        assert!(line.starts_with(status), "{line}");
+    }
+    for faults in [
+        Faults { crashes: Some("register"), ..Faults::default() },
+        // Only the sign-in asks the database without a token.
+        Faults { fails: Some("login"), ..Faults::default() },
+    ] {
+        let name = faults.crashes.or(faults.fails).unwrap();
+        let run = deploy_with_accounts(faults).await.run_hook(&[]).await;
+        run.assert_failed(&format!(" of tasks-prod-{name}:41 "));
     }
 }
 

@@ -2,6 +2,7 @@
 //! injects faults at a chosen moment. Each test checks the table at the end.
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
+mod accounts;
 mod clocks;
 mod connecting;
 mod deadlines;

@@ -42,7 +42,7 @@ impl Drop for Backend {
 }
 
 /// Whether a connection to this port has unread bytes.
-fn has_unread_bytes(port: u16) -> bool {
+pub(crate) fn has_unread_bytes(port: u16) -> bool {
     let connections = std::fs::read_to_string("/proc/net/tcp").unwrap();
     connections.lines().skip(1).any(|line| {
         let fields: Vec<_> = line.split_whitespace().collect();

@@ -322,6 +322,7 @@ async fn roles_that_may_update_tasks_may_read_changes() {
                 .await
         };
         let expected = [
+            "idempotency_keys | delete",
             "idempotency_keys | insert",
             "idempotency_keys | select",
             "reset_codes | delete",

@@ -15,7 +15,7 @@ use dev::testing::database::Layout;
 pub(crate) const USER_TABLE: &str = r#"create table "user" (id text primary key)"#;
 
 /// The names of all migrations.
-pub(crate) const MIGRATIONS: [&str; 27] = [
+pub(crate) const MIGRATIONS: [&str; 28] = [
     "tasks",
     "task indexes",
     "task changes",
@@ -43,6 +43,7 @@ pub(crate) const MIGRATIONS: [&str; 27] = [
     "recurring tasks",
     "sign in",
     "extra members",
+    "account deletion",
 ];
 
 pub(crate) struct Database {

@@ -4,7 +4,7 @@ use shared::{ApiError, OwnAccount, PasswordChange, Request, Response, StartError
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
-    shared::serve_own_account(change_password).await
+    shared::serve_own_account(OwnAccount::CONFIRM, change_password).await
 }
 
 async fn change_password(account: OwnAccount, request: Request) -> Result<Response, ApiError> {

@@ -4,7 +4,7 @@ use shared::{ApiError, OwnAccount, PasswordConfirmation, Request, Response, Star
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
-    shared::serve_own_account(delete_account).await
+    shared::serve_own_account(OwnAccount::CONFIRM, delete_account).await
 }
 
 async fn delete_account(account: OwnAccount, request: Request) -> Result<Response, ApiError> {

@@ -4,7 +4,7 @@ use shared::{Accounts, ApiError, Credentials, Request, Response, StartError, res
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
-    shared::serve_accounts(login).await
+    shared::serve_accounts(Accounts::SIGN_IN, login).await
 }
 
 async fn login(accounts: Accounts, request: Request) -> Result<Response, ApiError> {

@@ -4,7 +4,7 @@ use shared::{ApiError, OwnAccount, Request, Response, StartError, response};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
-    shared::serve_own_account(logout).await
+    shared::serve_own_account(OwnAccount::SIGN_OUT, logout).await
 }
 
 async fn logout(account: OwnAccount, _: Request) -> Result<Response, ApiError> {

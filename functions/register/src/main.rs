@@ -4,7 +4,7 @@ use shared::{Accounts, ApiError, NewAccount, Request, Response, StartError, resp
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
-    shared::serve_accounts(register).await
+    shared::serve_accounts(Accounts::SIGN_UP, register).await
 }
 
 async fn register(accounts: Accounts, request: Request) -> Result<Response, ApiError> {

@@ -39,7 +39,7 @@ pub(crate) const OPTIONAL_FUNCTIONS: &[&str] = &[
     "register",
 ];
 
-/// The first route of each of [`FUNCTIONS`].
+/// The first route of each of [`FUNCTIONS`], and then of [`OPTIONAL_FUNCTIONS`].
 #[rustfmt::skip] // One route per line.
 pub(crate) const FIRST_ROUTES: &[Operation] = &[
     Operation { function: "add-task-tags", method: Method::POST, path: "/api/tasks/{id}/tags" },
@@ -60,4 +60,10 @@ pub(crate) const FIRST_ROUTES: &[Operation] = &[
     Operation { function: "task-stats", method: Method::GET, path: "/api/tasks/stats" },
     Operation { function: "update-tag", method: Method::PUT, path: "/api/tags/{id}" },
     Operation { function: "update-task", method: Method::PUT, path: "/api/tasks/{id}" },
+    Operation { function: "change-password", method: Method::POST, path: "/api/auth/change-password" },
+    Operation { function: "delete-account", method: Method::DELETE, path: "/api/auth/me" },
+    Operation { function: "login", method: Method::POST, path: "/api/auth/login" },
+    Operation { function: "logout", method: Method::POST, path: "/api/auth/logout" },
+    Operation { function: "me", method: Method::GET, path: "/api/auth/me" },
+    Operation { function: "register", method: Method::POST, path: "/api/auth/register" },
 ];

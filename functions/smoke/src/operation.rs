@@ -5,7 +5,7 @@ use reqwest::Method;
 /// A method and a path, and the function behind them.
 #[derive(Debug)]
 pub(crate) struct Operation {
-    /// One of [`FUNCTIONS`](crate::functions::FUNCTIONS).
+    /// One of [`FUNCTIONS`](crate::functions::FUNCTIONS) or [`OPTIONAL_FUNCTIONS`](crate::functions::OPTIONAL_FUNCTIONS).
     pub(crate) function: &'static str,
     pub(crate) method: Method,
     /// As in `template.yaml`, with `{id}` for the id of a task.

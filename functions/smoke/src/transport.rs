@@ -1,5 +1,6 @@
 //! How requests reach the functions.
 
+use crate::functions::OPTIONAL_FUNCTIONS;
 use crate::gateway::Gateway;
 use crate::message::{Request, Response};
 use crate::versions::Versions;
@@ -22,6 +23,15 @@ impl Transport {
         match self {
             Self::Gateway(gateway) => gateway.send(request).await,
             Self::Versions(versions) => versions.send(request).await,
+        }
+    }
+
+    /// Whether the deployment has this function, as far as that is known.
+    pub(crate) fn has(&self, function: &str) -> bool {
+        match self {
+            // Where a deployment has no account functions, the gateway answers for them.
+            Self::Gateway(_) => !OPTIONAL_FUNCTIONS.contains(&function),
+            Self::Versions(versions) => versions.has(function),
         }
     }
 

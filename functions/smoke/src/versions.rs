@@ -24,7 +24,7 @@ const INVOKE_TIMEOUT: Duration = Duration::from_secs(35);
 #[derive(Debug)]
 pub(crate) struct Versions {
     lambda: Endpoint,
-    /// By the names in [`FUNCTIONS`].
+    /// By the names in [`FUNCTIONS`], and in [`OPTIONAL_FUNCTIONS`] as far as they are deployed.
     arns: BTreeMap<&'static str, String>,
 }
 
@@ -64,6 +64,11 @@ impl Versions {
             arns.extend(variable(&name(function)).map(|version| (*function, arn(function, &version))));
         }
         Ok(Self { lambda: Endpoint::from_lookup(LAMBDA, INVOKE_TIMEOUT, required)?, arns })
+    }
+
+    /// Whether this function was deployed.
+    pub(crate) fn has(&self, function: &str) -> bool {
+        self.arns.contains_key(function)
     }
 
     fn arn(&self, operation: &Operation) -> &str {

@@ -30,6 +30,7 @@ pub(super) async fn differences(
                 ('tasks_api.sync_epoch', array['select'], true),
                 ('tasks_api.idempotency_keys', array['select', 'insert'], true),
                 ('tasks_api.task_tags', array['select', 'insert', 'update', 'delete'], true),
+                ('tasks_api.idempotency_keys', array['delete'], $2),
                 ('tasks_api.revoked_tokens', array['select', 'insert', 'delete'], $2),
                 ('tasks_api.token_versions', array['select', 'insert', 'update'], $2),
                 ('tasks_api.sign_in_buckets', array['select', 'insert', 'update', 'delete'], $2),

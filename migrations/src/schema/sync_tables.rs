@@ -5,6 +5,7 @@ use sqlx::{FromRow, PgConnection};
 
 const FILE_OF_CHANGES: &str = include_str!("../../0019_task_changes_feed.up.sql");
 const FILE_OF_KEYS: &str = include_str!("../../0021_idempotency_keys.up.sql");
+const GRANT_OF_KEYS: &str = include_str!("../../0028_account_deletion.up.sql");
 const FILE_OF_TAGS: &str = include_str!("../../0024_task_tags.up.sql");
 
 pub(crate) const TOMBSTONES: &str = "tasks_api.task_tombstones";
@@ -183,9 +184,10 @@ pub(crate) fn create_epoch() -> String {
 }
 
 /// The SQL that creates [`IDEMPOTENCY_KEYS`] for the type and the foreign key that `tasks.user_id` has.
-pub(crate) fn create_idempotency_keys() -> &'static str {
+pub(crate) fn create_idempotency_keys() -> String {
     const NEXT: &str = "\n-- The index of 0020";
-    part(FILE_OF_KEYS, "create table tasks_api.idempotency_keys", NEXT).trim_end_matches(NEXT).trim_end()
+    let create = part(FILE_OF_KEYS, "create table tasks_api.idempotency_keys", NEXT).trim_end_matches(NEXT).trim_end();
+    format!("{create}\n\n{}", GRANT_OF_KEYS.trim_end())
 }
 
 /// The SQL that adds the foreign key of [`IDEMPOTENCY_KEYS`] as that of `tasks.user_id` is.
@@ -245,6 +247,7 @@ mod tests {
         assert!(epoch.contains("'grant select on tasks_api.sync_epoch to %s'"), "{epoch}");
         let keys = create_idempotency_keys();
         assert!(keys.contains("grant select, insert on tasks_api.idempotency_keys to"), "{keys}");
+        assert!(keys.contains("grant delete on tasks_api.idempotency_keys to"), "{keys}");
         assert!(keys.ends_with("end\n$$;") && !keys.contains("idx_tasks"), "{keys}");
         let foreign_key = add_foreign_key_of_keys();
         assert!(foreign_key.contains("into reference") && !foreign_key.contains("id_type"), "{foreign_key}");

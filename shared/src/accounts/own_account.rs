@@ -8,11 +8,31 @@ use super::find::{Attempt, Found};
 use super::model::{Account, Done};
 use super::password::Verification;
 use super::reset_code::code_hash;
+use super::start_statements::StartAccountStatements;
 use super::store::AccountStore;
 use super::throttle::Target;
 use crate::auth::VerifiedUser;
 use crate::db::{DbError, Query, Row, SqlParam};
 use crate::scope::with_live_user;
+
+/// Revokes the token `$1`, which expires at `$2` and has the version `$3`, of the user `$4`.
+const SIGN_OUT: &str = "\
+with expired as (
+    delete from tasks_api.revoked_tokens
+    where token_id in (
+        select token_id
+        from tasks_api.revoked_tokens
+        where expires_at < now()
+        limit 10
+        for update skip locked
+    )
+)
+insert into tasks_api.revoked_tokens (token_id, expires_at)
+select $1, to_timestamp($2::double precision)
+where $3::integer = coalesce((select version from tasks_api.token_versions where user_id = $4), 0)
+on conflict do nothing
+returning token_id
+";
 
 /// The account of one verified user.
 pub struct OwnAccount {
@@ -21,6 +41,16 @@ pub struct OwnAccount {
 }
 
 impl OwnAccount {
+    /// The statement of [`OwnAccount::get`].
+    pub const GET: StartAccountStatements =
+        StartAccountStatements::new(|statements| vec![with_live_user(&statements.me)]);
+    /// The statement of [`OwnAccount::sign_out`].
+    pub const SIGN_OUT: StartAccountStatements = StartAccountStatements::new(|_| vec![SIGN_OUT.to_owned()]);
+    /// The statement that finds the account before a change is confirmed. What changes it is sent once or twice in the life of
+    /// a process.
+    pub const CONFIRM: StartAccountStatements =
+        StartAccountStatements::new(|statements| vec![with_live_user(&statements.find_by_id)]);
+
     pub(crate) fn new(user: VerifiedUser, store: Arc<AccountStore>) -> Self {
         Self { user, store }
     }
@@ -41,23 +71,6 @@ impl OwnAccount {
     /// # Errors
     /// [`AccountError::UnknownUser`]; failures of the database.
     pub async fn sign_out(&self) -> Result<Done, AccountError> {
-        const SIGN_OUT: &str = "\
-with expired as (
-    delete from tasks_api.revoked_tokens
-    where token_id in (
-        select token_id
-        from tasks_api.revoked_tokens
-        where expires_at < now()
-        limit 10
-        for update skip locked
-    )
-)
-insert into tasks_api.revoked_tokens (token_id, expires_at)
-select $1, to_timestamp($2::double precision)
-where $3::integer = coalesce((select version from tasks_api.token_versions where user_id = $4), 0)
-on conflict do nothing
-returning token_id
-";
         // The clock of a function may be behind: by this many seconds a token can be accepted longer.
         const LEEWAY: f64 = 3600.0;
         let done = Done { message: "Signed out", token: None };

@@ -7,12 +7,17 @@ use super::input::Credentials;
 use super::model::SignedIn;
 use super::password::Verification;
 use super::reset_code::code_hash;
+use super::start_statements::StartAccountStatements;
 use super::store::Accounts;
 use super::throttle::Target;
 use super::token::TokenClaims;
 use crate::db::{DbErrorKind, Query, SqlParam};
 
 impl Accounts {
+    /// The statements of [`Accounts::sign_in`].
+    pub const SIGN_IN: StartAccountStatements =
+        StartAccountStatements::new(|statements| vec![statements.find_by_email.clone(), statements.sign_in.clone()]);
+
     /// Signs a user in. A refusal takes one round trip and the time of one verification, whatever the reason; a success takes
     /// a second round trip.
     ///
@@ -67,7 +72,7 @@ impl Accounts {
             params
         };
         let send = |new_hash| {
-            self.store.database.query(Query::new("finish sign-in", statements.sign_in.as_str(), params(new_hash)))
+            self.store.database.query(Query::prepared("finish sign-in", statements.sign_in.as_str(), params(new_hash)))
         };
         let result = match send(new_hash).await {
             // The new hash is too long for the column, or a rule of the table is against it: the old one stays.

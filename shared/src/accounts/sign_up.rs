@@ -5,11 +5,17 @@ use super::error::AccountError;
 use super::find::wait;
 use super::input::NewAccount;
 use super::model::{Account, SignedIn};
+use super::start_statements::StartAccountStatements;
 use super::store::Accounts;
 use super::token::TokenClaims;
 use crate::db::{Query, SqlParam};
+use crate::scope::FENCE;
 
 impl Accounts {
+    /// The statements of [`Accounts::sign_up`].
+    pub const SIGN_UP: StartAccountStatements =
+        StartAccountStatements::new(|statements| vec![statements.check_sign_up.clone(), statements.sign_up.clone()]);
+
     /// Makes an account and signs its user in: two round trips.
     ///
     /// # Errors
@@ -36,8 +42,11 @@ impl Accounts {
         let mut params = vec![SqlParam::from_str(&new.email), SqlParam::from_str(&hash)];
         let sent = new.names.iter().zip(statements.sent_names).filter(|(_, is_sent)| *is_sent);
         params.extend(sent.map(|(name, _)| name.as_deref().map_or(SqlParam::NULL, SqlParam::from_str)));
-        let query = Query::prepared("sign up", statements.sign_up.as_str(), params);
-        let rows = store.database.query(query).await?.rows;
+        let insert = |attempt| {
+            let params = params.iter().cloned().chain([attempt]).collect();
+            Query::prepared("sign up", statements.sign_up.as_str(), params)
+        };
+        let rows = store.database.write(&FENCE, insert).await?.rows;
         // Another request was first, or another account has the same username.
         let row = rows.first().ok_or(AccountError::Conflict(None))?;
         let account = Account::from_row(row, 1)?.ok_or(AccountError::EmailInUse)?;

@@ -16,7 +16,7 @@ pub(super) struct Statements {
     /// `$1` is a bucket, `$2` the e-mail address in lower case.
     pub(super) check_sign_up: String,
     /// `$1` is the e-mail address in lower case, `$2` the hash; `$3` to `$5` are the names. Names without a column are not
-    /// sent.
+    /// sent. The last parameter is the name of the attempt.
     pub(super) sign_up: String,
     /// Which of the names are sent.
     pub(super) sent_names: [bool; 3],
@@ -182,7 +182,8 @@ from waiting
 }
 
 /// Inserts a user, unless there is one with this e-mail address. Returns the user with this hash, which can also be that of an
-/// earlier attempt whose response was lost: no two hashes are the same.
+/// earlier attempt whose response was lost: no two hashes are the same. One that was given up must not store an account that
+/// its user has deleted since.
 fn sign_up(table: &UserTable) -> String {
     let UserTable { name, id, email, hash, .. } = table;
     let mut columns = vec![email.quoted.as_str(), &hash.quoted];
@@ -216,6 +217,7 @@ with u as (
     insert into {name} ({columns})
     select {values}
     where not exists (select from {name} as other where lower(other.{email}::text) = $1)
+        and not exists (select from tasks_api.task_fences where attempt = ${number}::text)
     on conflict do nothing
     returning *
 )

@@ -6,6 +6,7 @@ use tokio::sync::OnceCell;
 
 use super::error::AccountError;
 use super::password::PasswordHasher;
+use super::start_statements::StartAccountStatements;
 use super::statements::Statements;
 use super::throttle::BucketKeys;
 use super::token::TokenSigner;
@@ -55,17 +56,18 @@ impl AccountStore {
         }
     }
 
-    /// Finds the table of users before the first request needs it.
+    /// Finds the table of users before the first request needs it, and returns the statements to prepare.
     ///
     /// # Errors
     /// The database has several, and the settings do not say which is meant.
-    pub(crate) async fn warm_up(&self) -> Result<(), StartError> {
+    pub(crate) async fn warm_up(&self, chosen: StartAccountStatements) -> Result<Vec<String>, StartError> {
         match self.statements().await {
+            Ok(statements) => Ok(chosen.of(statements)),
             Err(AccountError::Ambiguous(tables)) => {
                 Err(StartError::invalid("AUTH_USER_TABLE", format!("must say who signs in here: {tables}")))
             }
             Err(AccountError::UnusableTable(problem)) => Err(StartError::invalid("AUTH_USER_TABLE", problem)),
-            _ => Ok(()),
+            Err(_) => Ok(Vec::new()),
         }
     }
 

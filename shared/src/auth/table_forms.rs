@@ -44,6 +44,14 @@ and not exists (
         and relnamespace = (select oid from pg_namespace where nspname = 'neon_auth')
 )
 and not row_security_active('session')
+and not exists (
+    select
+    from pg_class
+    where oid = 'session'::regclass
+        and relkind = 'r'
+        and pg_relation_size(oid) = 0
+        and pg_relation_size(to_regclass('account')) > 0
+)
 and not exists (select "userId" from session where token = '' and extract(epoch from "expiresAt") > 0)"#;
 
 pub(super) fn session_of(table: &Table) -> Result<String, String> {
@@ -72,6 +80,14 @@ impl<'a> Table<'a> {
     /// The name with its schema.
     pub(super) fn qualified_name(&self) -> &'a str {
         &self.0.qualified_name
+    }
+
+    pub(super) fn schema(&self) -> &'a str {
+        &self.0.schema
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty
     }
 
     /// The column that Better Auth calls `name`, whatever the case: `publicKey`, `public_key`.

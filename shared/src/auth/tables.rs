@@ -66,6 +66,9 @@ pub(super) struct StartState {
 /// create a schema could forge sessions there.
 const NEON_SCHEMA: &str = "neon_auth";
 
+/// The names of Better Auth's table of accounts.
+const ACCOUNTS: [&str; 2] = ["account", "accounts"];
+
 impl BetterAuthTables {
     pub(super) fn new(database: Arc<Database>) -> Self {
         let found_sql = || Mutex::new(None);
@@ -147,6 +150,7 @@ impl BetterAuthTables {
         }
         let names =
             used.iter().flat_map(|query| query.tables).chain(others.iter().flat_map(|other| other.names).copied());
+        let names = names.chain(if uses.sessions { ACCOUNTS.as_slice() } else { &[] }.iter().copied());
         let schemas = [NEON_SCHEMA].into_iter().chain(others.iter().flat_map(|other| other.schemas).copied());
         let tables = self.tables(CatalogTable::query(names, schemas)).await?;
         let keys = match keys {
@@ -159,8 +163,23 @@ impl BetterAuthTables {
         }
         if uses.sessions {
             self.sessions.learn(&tables);
+            if let Some(problem) = self.sessions_elsewhere(&tables) {
+                tracing::warn!(problem, "Better Auth's tables may not be as expected");
+            }
         }
         Ok(StartState { keys: keys.map(|keys| jwks(&keys?)), tables: Some(tables) })
+    }
+
+    /// Whoever signs in gets a session, so accounts without any session have theirs elsewhere.
+    fn sessions_elsewhere(&self, tables: &[CatalogTable]) -> Option<String> {
+        let sessions = self.sessions.usable_in(tables).next().filter(Table::is_empty)?;
+        let is_filled = |table: &CatalogTable| {
+            ACCOUNTS.contains(&table.name.as_str()) && table.schema == sessions.schema() && !table.is_empty
+        };
+        tables.iter().any(is_filled).then(|| {
+            let name = sessions.qualified_name();
+            format!("{name} has no session, although there are accounts: {SECONDARY_STORAGE}")
+        })
     }
 
     /// The rows of the keys if they are wanted, and what `check` returns. Neither if a table is not as usual.

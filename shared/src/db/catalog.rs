@@ -34,6 +34,8 @@ pub(crate) struct CatalogTable {
     pub(crate) unusable_sequences: Vec<String>,
     /// Whether row-level security applies to the role, and no policy gives it all rows.
     pub(crate) hides_rows: bool,
+    /// Whether it is a table that never had a row, or none since it was last emptied.
+    pub(crate) is_empty: bool,
     pub(crate) columns: Vec<CatalogColumn>,
 }
 
@@ -90,6 +92,7 @@ select
             and pg_get_expr(polqual, polrelid) = 'true'
             and exists (select from unnest(polroles) as role where role = 0 or pg_has_role(role, 'usage'))
     ),
+    coalesce(c.relkind = 'r' and pg_relation_size(c.oid) = 0, false),
     array_agg(a.attname::text order by a.attnum),
     array_agg(t.typcategory::text order by a.attnum),
     array_agg(has_column_privilege(c.oid, a.attnum, 'select') order by a.attnum)
@@ -102,7 +105,7 @@ where c.relname = any ($1::text[])
     and c.relkind in ('r', 'p', 'v', 'm', 'f')
     and a.attnum > 0
     and not a.attisdropped
-group by c.oid, n.oid, n.nspname, c.relname
+group by c.oid, n.oid, n.nspname, c.relname, c.relkind
 order by pg_table_is_visible(c.oid) desc, c.relname
 ";
 
@@ -118,7 +121,7 @@ impl CatalogTable {
     /// Decodes a row of [`CatalogTable::query`].
     pub(crate) fn from_row(row: &Row) -> Result<Self, DbError> {
         let (names, categories, readable): (Vec<String>, Vec<String>, Vec<bool>) =
-            (row.get(9)?, row.get(10)?, row.get(11)?);
+            (row.get(10)?, row.get(11)?, row.get(12)?);
         let columns = names.into_iter().zip(categories).zip(readable).map(|((name, category), is_readable)| {
             CatalogColumn { name, category: TypeCategory::from_letter(&category), is_readable }
         });
@@ -132,6 +135,7 @@ impl CatalogTable {
             missing_privileges: row.get(6)?,
             unusable_sequences: row.get(7)?,
             hides_rows: row.get(8)?,
+            is_empty: row.get(9)?,
             columns: columns.collect(),
         })
     }

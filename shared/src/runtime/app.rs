@@ -11,7 +11,7 @@ use lambda_http::Context;
 use super::deadline::time_left;
 use super::log;
 use super::metrics::Metrics;
-use crate::accounts::AccountStore;
+use crate::accounts::{AccountStore, StartAccountStatements};
 use crate::auth::Authenticator;
 use crate::config::{ApiConfig, Config, StartError};
 use crate::db::{Database, TableCheck, cause_chain};
@@ -64,6 +64,24 @@ impl App {
             sql if are_revocable => Cow::Owned(with_live_user(&sql)),
             sql => sql,
         });
+        self.warm_up_with(statements.collect()).await;
+    }
+
+    /// [`App::warm_up`] for operations on accounts, whose statements depend on the table of users.
+    ///
+    /// # Errors
+    /// The database has several tables of users, and the settings do not say which is meant.
+    pub(super) async fn warm_up_accounts(&self, statements: StartAccountStatements) -> Result<(), StartError> {
+        let statements = match &self.accounts {
+            Some(accounts) if self.database.warm_up(&[]).await => accounts.warm_up(statements).await?,
+            Some(_) => return Ok(()),
+            None => Vec::new(),
+        };
+        self.warm_up_with(statements.into_iter().map(Cow::Owned).collect()).await;
+        Ok(())
+    }
+
+    async fn warm_up_with(&self, statements: Vec<Cow<'_, str>>) {
         let session = self.authenticator.statement().map(Cow::Borrowed);
         let statements: Vec<Cow<'_, str>> = session.into_iter().chain(statements).collect();
         let with_database = async {

@@ -13,7 +13,7 @@ use lambda_http::{LambdaEvent, service_fn};
 use super::app::App;
 use super::log;
 use super::shutdown::{register_extension, sigterm};
-use crate::accounts::{Accounts, OwnAccount};
+use crate::accounts::{Accounts, OwnAccount, StartAccountStatements};
 use crate::config::{Config, StartError};
 use crate::db::Readiness;
 use crate::http::{ApiError, Event, Request, Response};
@@ -55,32 +55,33 @@ where
     .await
 }
 
-/// Serves an operation of users who sign up or sign in, and have no token yet.
+/// Serves an operation of users who sign up or sign in, and have no token yet. `statements` are prepared before the first
+/// request, in a round trip that the start takes anyway.
 ///
 /// # Errors
 /// As [`serve`], and if the database has several tables of users and the settings do not say which is meant.
-pub async fn serve_accounts<H, F>(handler: H) -> Result<(), StartError>
+pub async fn serve_accounts<H, F>(statements: StartAccountStatements, handler: H) -> Result<(), StartError>
 where
     H: Fn(Accounts, Request) -> F,
     F: Future<Output = Result<Response, ApiError>>,
 {
-    run(WarmUp::Accounts, async |app: &App, event: Event, _| {
+    run(WarmUp::Accounts(statements), async |app: &App, event: Event, _| {
         let store = app.accounts.as_ref().ok_or(ApiError::SignInElsewhere)?;
         handler(Accounts::new(Arc::clone(store)), Request::public(event, app.config)).await
     })
     .await
 }
 
-/// Serves an operation on the account of the caller.
+/// Serves an operation on the account of the caller. `statements` as for [`serve_accounts`].
 ///
 /// # Errors
 /// As [`serve_accounts`].
-pub async fn serve_own_account<H, F>(handler: H) -> Result<(), StartError>
+pub async fn serve_own_account<H, F>(statements: StartAccountStatements, handler: H) -> Result<(), StartError>
 where
     H: Fn(OwnAccount, Request) -> F,
     F: Future<Output = Result<Response, ApiError>>,
 {
-    run(WarmUp::Accounts, async |app: &App, event: Event, _| {
+    run(WarmUp::Accounts(statements), async |app: &App, event: Event, _| {
         let store = app.accounts.as_ref().ok_or(ApiError::SignInElsewhere)?;
         let user = app.authenticator.authenticate(event.header("authorization")).await?;
         let request = Request::public(event, app.config);
@@ -96,8 +97,8 @@ enum WarmUp<'a> {
     Nothing,
     /// Open the connection, prepare these statements on it, and fetch the public keys.
     Database(&'a [StartStatement]),
-    /// Open the connection, fetch the public keys, and find the table of users.
-    Accounts,
+    /// Open the connection, find the table of users, prepare these statements, and fetch the public keys.
+    Accounts(StartAccountStatements),
 }
 
 /// The longest time that the start spends on work that the first request could do as well.
@@ -109,17 +110,12 @@ where
 {
     log::start();
     let mut app = App::new(Config::from_env()?)?;
-    app.problems_have_message = matches!(warm_up, WarmUp::Accounts);
+    app.problems_have_message = matches!(warm_up, WarmUp::Accounts(_));
     let start = async {
         match warm_up {
             WarmUp::Nothing => {}
             WarmUp::Database(statements) => app.warm_up(statements).await,
-            WarmUp::Accounts => {
-                app.warm_up(&[]).await;
-                if let Some(accounts) = &app.accounts {
-                    accounts.warm_up().await?;
-                }
-            }
+            WarmUp::Accounts(statements) => app.warm_up_accounts(statements).await?,
         }
         Ok(())
     };

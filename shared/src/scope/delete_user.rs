@@ -5,7 +5,8 @@ use super::user_scope::FENCE;
 use crate::auth::VerifiedUser;
 use crate::db::{Database, DbError, Query, SqlParam};
 
-/// Deletes the rows of the user `$1` in every table that a user can write to.
+/// Deletes the rows of the user `$1` in every table that a user can write to. The records of deleted tasks stay until they
+/// expire: they have ids and no content.
 static DELETE_ROWS: Write = Write::new(
     "delete account",
     "\
@@ -20,6 +21,12 @@ deleted_tags as (
     where user_id = $1
       and not exists (select from tasks_api.task_fences where attempt = $2)
     returning name
+),
+deleted_answers as (
+    delete from tasks_api.idempotency_keys
+    where user_id = $1
+      and not exists (select from tasks_api.task_fences where attempt = $2)
+    returning key
 )
 select count(*)
 from deleted_tasks

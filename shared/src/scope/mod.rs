@@ -41,5 +41,6 @@ pub(crate) use select::{Select, SelectStatement, SqlFragment};
 pub use statement::StartStatement;
 pub(crate) use statement::{KeyedWrite, Read, Write};
 pub(crate) use table_check::{SIGN_IN_TABLE_CHECK, TABLE_CHECK, table_problems};
+pub(crate) use user_scope::FENCE;
 pub use user_scope::UserScope;
 pub use versions::Versions;

@@ -268,8 +268,9 @@ impl<'a> Checker<'a> {
         // Even if a query of the `with` has its name, the target is a table.
         assert!(is_one_of(self.sql, self.peek(distance), &USER_TABLES), "{}", UNKNOWN_TABLE);
         let stores_key = equal_str(self.sql, self.peek(distance), KEYS);
-        // The form of a keyed write has one, which is fenced after the others.
-        assert!(!stores_key || (is_keyed && self.is("insert")), "only a KeyedWrite stores a key, in its query `kept`");
+        // The form of a keyed write has one, which is fenced after the others. Who deletes an account deletes its keys.
+        let is_allowed = if is_keyed { self.is("insert") } else { self.is("delete") };
+        assert!(!stores_key || is_allowed, "only a KeyedWrite stores a key, in its query `kept`");
         self.writes += 1;
         self.query().needs_fence = true;
         self.query().is_keyed = is_keyed && !stores_key;

@@ -24,7 +24,8 @@ const NEEDS: [Need; 6] = [
 ];
 
 /// Where the API signs tokens. `migrate` writes the codes.
-const SIGN_IN_NEEDS: [Need; 4] = [
+const SIGN_IN_NEEDS: [Need; 5] = [
+    in_own_schema("idempotency_keys", &["delete"]),
     in_own_schema("revoked_tokens", &["select", "insert", "delete"]),
     in_own_schema("token_versions", &["select", "insert", "update"]),
     in_own_schema("sign_in_buckets", &["select", "insert", "update", "delete"]),
@@ -40,7 +41,7 @@ pub(crate) const TABLE_CHECK: TableCheck = TableCheck {
 
 /// The check of the tables that are needed beside those of [`TABLE_CHECK`] where the API signs tokens.
 pub(crate) const SIGN_IN_TABLE_CHECK: TableCheck = TableCheck {
-    names: &["revoked_tokens", "token_versions", "sign_in_buckets", "reset_codes"],
+    names: &["idempotency_keys", "revoked_tokens", "token_versions", "sign_in_buckets", "reset_codes"],
     schemas: &["tasks_api"],
     is_usual: SIGN_IN_TABLES_ARE_USUAL,
 };
@@ -86,6 +87,7 @@ const SIGN_IN_TABLES_ARE_USUAL: &str = "\
     select bool_and(coalesce(has_table_privilege(oid, privilege) and not row_security_active(oid), false))
     from (
         values
+            ('idempotency_keys', 'delete'),
             ('revoked_tokens', 'select'),
             ('revoked_tokens', 'insert'),
             ('revoked_tokens', 'delete'),

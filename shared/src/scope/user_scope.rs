@@ -19,7 +19,7 @@ pub struct UserScope {
 }
 
 /// Records the attempts of a write, and deletes records of attempts that cannot be in progress any more.
-pub(super) static FENCE: Fence = Fence {
+pub(crate) static FENCE: Fence = Fence {
     name: "fence",
     sql: "\
 with expired as (

@@ -64,6 +64,17 @@ impl TestRequest {
         }
     }
 
+    /// The headers, in the order in which they were added.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
+    }
+
+    /// The body, which may be empty.
+    #[must_use]
+    pub fn content(&self) -> &[u8] {
+        &self.body
+    }
+
     pub(super) fn to_http(&self, base_url: &str) -> Request<Full<Bytes>> {
         let mut request = Request::builder().method(self.method.as_str()).uri(format!("{base_url}{}", self.path));
         for (name, value) in &self.headers {

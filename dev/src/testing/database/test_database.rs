@@ -56,6 +56,13 @@ impl TestDatabase {
         database
     }
 
+    /// An empty database with the tables that another back end made, which is not migrated.
+    pub async fn with_tables_of(server: &TestServer, layout: &Layout) -> Self {
+        let database = Self::connect(server.create_empty().await).await;
+        database.run(layout.tables).await;
+        database
+    }
+
     async fn connect(url: String) -> Self {
         let client = connect(&url).await.expect("a running server");
         Self { url, client }

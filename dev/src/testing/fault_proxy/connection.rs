@@ -177,7 +177,7 @@ impl Link {
             }
         }
         if self.signed_in && self.cut.is_none() && executes && bytes != TERMINATE {
-            self.cut = lock(&shared.cuts).pop_front();
+            self.cut = lock(&shared.cuts).pop_front().flatten();
         }
         match &mut self.cut {
             Some(Cut { direction: Direction::ToServer, after_bytes, end }) => {

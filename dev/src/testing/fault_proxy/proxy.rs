@@ -124,7 +124,7 @@ impl FaultProxy {
     /// How many cuts still wait for a statement.
     #[must_use]
     pub fn pending_cuts(&self) -> usize {
-        lock(&self.shared.cuts).len()
+        lock(&self.shared.cuts).iter().flatten().count()
     }
 
     /// How many scripts still wait for a connection.
@@ -159,7 +159,12 @@ impl FaultProxy {
 
     /// Adds a cut. Each statement, on whatever connection, takes one of the cuts.
     pub fn cut_next_statement(&self, cut: Cut) {
-        lock(&self.shared.cuts).push_back(cut);
+        lock(&self.shared.cuts).push_back(Some(cut));
+    }
+
+    /// Lets a statement pass. The cuts that are added after this are for the statements after it.
+    pub fn pass_next_statement(&self) {
+        lock(&self.shared.cuts).push_back(None);
     }
 
     /// Plays the script on this number of connections, beginning with the next one.

@@ -15,8 +15,8 @@ use super::fault::{Cut, Direction, End, Flow, Script};
 pub(super) struct Shared {
     /// The settings that open connections follow when they change.
     pub(super) settings: watch::Sender<Settings>,
-    /// For the next statements, one for each.
-    pub(super) cuts: Mutex<VecDeque<Cut>>,
+    /// For the next statements, one for each. `None`: the statement passes.
+    pub(super) cuts: Mutex<VecDeque<Option<Cut>>>,
     /// For the next connections, one for each.
     pub(super) scripts: Mutex<VecDeque<Script>>,
     /// What clients have sent to [`Script::RequestAuth`].

@@ -1,8 +1,10 @@
 //! What the owner of an account confirms with the password: a new password, and the deletion.
 
+use dev::testing::database::{TestDatabase, TestServer};
 use serde_json::json;
+use tokio_postgres::Client;
 
-use super::kit::{PASSWORD, accounts};
+use super::kit::{Accounts, PASSWORD, accounts, layout};
 
 const NEW: &str = "battery staple";
 
@@ -85,6 +87,72 @@ async fn a_deleted_account_leaves_nothing() {
         let again = accounts.sign_up(&email).await.expect_status(201);
         assert_ne!(again["user_id"], ada["user_id"]);
         assert_eq!(accounts.user(&again).get("/api/tasks").await.tasks().len(), 0);
+    }
+}
+
+/// The tables that have a row in which the text occurs.
+async fn tables_with(client: &Client, text: &str) -> Vec<String> {
+    let tables = "select c.oid::regclass::text
+        from pg_class as c
+        join pg_namespace as n on n.oid = c.relnamespace
+        where nspname !~ '^(pg_|information_schema)' and relkind in ('r', 'p')
+        order by 1";
+    let mut found = Vec::new();
+    for row in client.query(tables, &[]).await.unwrap() {
+        let table: String = row.get(0);
+        let occurs = format!("select exists (select from {table} as t where strpos(t::text, $1) > 0)");
+        if client.query_one(&occurs, &[&text]).await.unwrap().get(0) {
+            found.push(table);
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_deleted_account_leaves_ids_only() {
+    for has_foreign_key in [true, false] {
+        let database = TestDatabase::with_tables_of(TestServer::shared().await, layout()).await;
+        migrations::up(&database.url, &migrations::Options::default()).await.expect("a migrated database");
+        if !has_foreign_key {
+            let drop = "do $$ declare found record; begin
+                for found in select conrelid::regclass as name, conname from pg_constraint
+                    where confrelid = 'users'::regclass
+                loop
+                    execute format('alter table %s drop constraint %I', found.name, found.conname);
+                end loop;
+            end $$";
+            database.run(drop).await;
+        }
+        let accounts = Accounts::start(&database.url, &[]).await;
+        let (email, ada) = accounts.new_account().await;
+        let token = ada["access_token"].as_str().expect("a token");
+        let id = ada["user_id"].as_str().expect("a uuid").to_owned();
+        let with_key = async |method: &str, path: &str, body: serde_json::Value| {
+            let request = accounts.request(method, path).bearer(token).header("idempotency-key", "k").json(&body);
+            accounts.send(request).await
+        };
+        let task = json!({"title": "Buy milk", "tags": ["home"], "recurrence": "daily", "due_date": "2100-01-01"});
+        let task = with_key("POST", "/api/tasks", task).await.expect_status(201);
+        let path = format!("/api/tasks/{}", task["id"]);
+        with_key("PUT", &path, json!({"description": "Of a cow"})).await.expect_status(200);
+        with_key("POST", &format!("{path}/skip"), json!({})).await.expect_status(200);
+        accounts.user(&ada).post("/api/tags", &json!({"name": "work"})).await.expect_status(201);
+        let other = accounts.sign_in(&email, PASSWORD).await.expect_status(200);
+        accounts.as_user(&other, "POST", "/api/auth/logout", None).await.expect_status(200);
+        let code = "insert into tasks_api.reset_codes (user_id, code_hash, expires_at) values ($1, '', now())";
+        database.client.execute(code, &[&id]).await.unwrap();
+        let before = tables_with(&database.client, &id).await;
+        let all = ["tasks", "tasks_api.idempotency_keys", "tasks_api.reset_codes", "tasks_api.task_tags", "users"];
+        assert_eq!(before, all);
+
+        let confirmation = json!({"password": PASSWORD});
+        accounts.as_user(&ada, "DELETE", "/api/auth/me", Some(&confirmation)).await.expect_status(204);
+        // The first expires. The second keeps the tokens of the user revoked.
+        let ids = ["tasks_api.task_tombstones", "tasks_api.token_versions"];
+        assert_eq!(tables_with(&database.client, &id).await, ids, "has a foreign key: {has_foreign_key}");
+        for text in [email.as_str(), "Buy milk", "cow", "home", "work"] {
+            assert_eq!(tables_with(&database.client, text).await, [""; 0], "{text}");
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use dev::services::database::{connect, new_user};
 use dev::testing::client::TestUser;
-use dev::testing::database::{TestDatabase, TestServer};
+use dev::testing::database::{LAYOUTS, TestDatabase, TestServer};
 use dev::testing::fault_proxy::FaultProxy;
 use dev::testing::wait::wait_until;
 use nix::sys::signal::{Signal, kill};
@@ -52,6 +52,23 @@ impl FaultDatabase {
              grant select on tasks_api.task_tombstones, tasks_api.sync_epoch to {name}"
         );
         owner.run(&role).await;
+        Self { owner, name, port }
+    }
+
+    /// A database whose users have passwords, and sign in at the API.
+    pub(crate) async fn with_passwords(server: &TestServer) -> Self {
+        let layout = LAYOUTS.iter().find(|layout| layout.name == "own_users_with_passwords").unwrap();
+        let owner = TestDatabase::with_tables_of(server, layout).await;
+        let (name, port) = (owner.name().to_owned(), owner.port());
+        // The migrations give the role what it needs besides.
+        owner
+            .run(&format!(
+                "create role {name} login password '{PASSWORD}';
+                grant select, insert, update, delete on users, tasks to {name};
+                grant usage on sequence tasks_id_seq to {name}"
+            ))
+            .await;
+        migrations::up(&owner.url, &migrations::Options::default()).await.unwrap();
         Self { owner, name, port }
     }
 

@@ -40,7 +40,7 @@ pub(super) fn tables_of_triggers(tasks: &TasksTable) -> Vec<Difference> {
 pub(super) fn idempotency_keys(tasks: &TasksTable) -> Vec<Difference> {
     let sync = &tasks.sync_tables;
     let Some(table) = &sync.idempotency_keys else {
-        return vec![missing(IDEMPOTENCY_KEYS, create_idempotency_keys())];
+        return vec![missing(IDEMPOTENCY_KEYS, &create_idempotency_keys())];
     };
     let mut differences = Vec::new();
     differences.extend(other_type(IDEMPOTENCY_KEYS, table, sync.user_id_type.as_deref()));

@@ -51,7 +51,7 @@ impl PasswordHasher {
             {
                 return Verification::Accepted { is_weak: stored.is_weak() };
             }
-            self.scheme.complete(stored.as_ref(), &password);
+            self.scheme.missing_work(stored.as_ref()).into_iter().for_each(|work| work.spend(&password));
             Verification::Refused
         })
         .await
@@ -66,18 +66,35 @@ impl PasswordScheme {
         }
     }
 
-    /// Takes the time by which the verification of `stored` was shorter than that of a new hash.
-    fn complete(self, stored: Option<&StoredHash>, password: &str) {
-        match (stored, self) {
+    /// What makes the refusal of a password take as long as one for no account, or longer. `stored` was verified.
+    ///
+    /// A time that is the same for hashes of all formats is not possible: those of another format than the new ones take
+    /// longer, which shows that there is an account.
+    fn missing_work(self, stored: Option<&StoredHash>) -> Vec<Work> {
+        match (self, stored) {
             // Each cost takes twice the time of the one before: 2ⁿ + 2ⁿ + 2ⁿ⁺¹ + … + 2¹¹ = 2¹².
-            (Some(StoredHash::Bcrypt(hash)), Self::Bcrypt) => {
-                (hash.cost()..bcrypt::COST).for_each(|cost| bcrypt::spend(cost, password));
-            }
-            (Some(StoredHash::Bcrypt(_) | StoredHash::Argon2id(_)), _) => {}
-            (Some(StoredHash::Pbkdf2(_) | StoredHash::Sha256(_)) | None, Self::Bcrypt) => {
-                bcrypt::spend(bcrypt::COST, password);
-            }
-            (Some(StoredHash::Pbkdf2(_) | StoredHash::Sha256(_)) | None, Self::Argon2id) => argon2id::spend(password),
+            (Self::Bcrypt, Some(StoredHash::Bcrypt(hash))) => (hash.cost()..bcrypt::COST).map(Work::Bcrypt).collect(),
+            // All others take less time, also Argon2id.
+            (Self::Bcrypt, _) => vec![Work::Bcrypt(bcrypt::COST)],
+            (Self::Argon2id, Some(StoredHash::Bcrypt(_) | StoredHash::Argon2id(_))) => Vec::new(),
+            (Self::Argon2id, _) => vec![Work::Argon2id],
+        }
+    }
+}
+
+/// A verification whose result does not matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    /// Of a hash of this cost.
+    Bcrypt(u32),
+    Argon2id,
+}
+
+impl Work {
+    fn spend(self, password: &str) {
+        match self {
+            Self::Bcrypt(cost) => bcrypt::spend(cost, password),
+            Self::Argon2id => argon2id::spend(password),
         }
     }
 }
@@ -106,6 +123,36 @@ mod tests {
             assert_eq!(verify("correct horse", false).await, Verification::Refused);
             assert_eq!(verify("Correct horse", true).await, Verification::Refused);
             assert_eq!(hasher.verify("correct horse", None, true).await, Verification::Refused);
+        }
+    }
+
+    #[test]
+    fn no_account_costs_one_verification_of_a_new_hash() {
+        assert_eq!(PasswordScheme::Bcrypt.missing_work(None), [Work::Bcrypt(12)]);
+        assert_eq!(PasswordScheme::Argon2id.missing_work(None), [Work::Argon2id]);
+    }
+
+    #[test]
+    fn no_stored_hash_costs_less_than_no_account() {
+        let work = |scheme: PasswordScheme, text: &str| {
+            let stored = StoredHash::parse(text, true).unwrap_or_else(|| panic!("{text}"));
+            scheme.missing_work(Some(&stored))
+        };
+        let bcrypt = "$2b$12$EixZaYVK1fsbw1ZfbX3OXePaWxn96p36WQoeG6Lruj3vjPGga31lW";
+        let argon2id = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzYWx0$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+        let pbkdf2 = "$pbkdf2-sha256$29000$c2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+        let sha256 = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
+        assert_eq!(work(PasswordScheme::Bcrypt, bcrypt), []);
+        let costs = [Work::Bcrypt(10), Work::Bcrypt(11)];
+        assert_eq!(work(PasswordScheme::Bcrypt, &bcrypt.replace("$12$", "$10$")), costs);
+        for cheaper in [argon2id, pbkdf2, sha256] {
+            assert_eq!(work(PasswordScheme::Bcrypt, cheaper), [Work::Bcrypt(12)], "{cheaper}");
+        }
+        for dearer in [bcrypt, argon2id] {
+            assert_eq!(work(PasswordScheme::Argon2id, dearer), [], "{dearer}");
+        }
+        for cheaper in [pbkdf2, sha256] {
+            assert_eq!(work(PasswordScheme::Argon2id, cheaper), [Work::Argon2id], "{cheaper}");
         }
     }
 }
