@@ -1,9 +1,5 @@
 import { defineConfig } from "@hey-api/openapi-ts";
 
-interface Schema {
-  properties?: Record<string, object>;
-}
-
 const METHODS = ["get", "post", "put", "patch", "delete"] as const;
 
 export default defineConfig({
@@ -29,15 +25,6 @@ export default defineConfig({
         // The id of a task goes into a path as it is.
         const id = spec.components.parameters?.["TaskId"];
         if (id && "schema" in id) id.schema = { oneOf: [{ type: "integer" }, { type: "string" }] };
-        // The contract describes in words which members an operation of several has.
-        const { NewTask, TaskChange, Operation } = (spec.components.schemas ?? {}) as Record<string, Schema>;
-        if (Operation) {
-          Operation.properties = {
-            ...NewTask?.properties,
-            ...TaskChange?.properties,
-            ...Operation.properties,
-          };
-        }
       },
     },
   },

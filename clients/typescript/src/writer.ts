@@ -74,7 +74,7 @@ export function writer(client: TasksClient, clientIds: boolean): (transaction: T
 
   async function sendSome(mutations: readonly Mutation[], key: string): Promise<void> {
     const operations = mutations.map((mutation): Operation => {
-      if (mutation.type === "insert") return { op: "create", ...bodyOf(mutation) };
+      if (mutation.type === "insert") return { op: "create", ...(bodyOf(mutation) as NewTask) };
       if (mutation.type === "update") return { op: "update", ...bodyOf(mutation), id: idOf(mutation) };
       return { op: "delete", id: idOf(mutation) };
     });

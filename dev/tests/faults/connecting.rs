@@ -10,9 +10,7 @@ use serde_json::json;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use crate::env::{
-    ALL_OPERATIONS, DirectFunction, ONE_OF_EACH_FUNCTION, OTHER_OPERATIONS, Operation, TestEnv,
-};
+use crate::env::{ALL_OPERATIONS, DirectFunction, ONE_OF_EACH_FUNCTION, OTHER_OPERATIONS, Operation, TestEnv};
 
 /// More connections than a request attempts.
 const EVERY_ATTEMPT: usize = 1000;

@@ -16,8 +16,7 @@ use tokio::io::{copy, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use crate::env::{
-    FaultDatabase, ONE_OF_EACH_FUNCTION, ONE_WRITE_OF_EACH_FUNCTION, OTHER_OPERATIONS, TaskCase,
-    TestEnv,
+    FaultDatabase, ONE_OF_EACH_FUNCTION, ONE_WRITE_OF_EACH_FUNCTION, OTHER_OPERATIONS, TaskCase, TestEnv,
 };
 
 /// Set in the process inside the namespace: the path of the socket, and the address to listen on.

@@ -40,10 +40,7 @@ async fn lost_response_is_retried_without_second_execution() {
 async fn retried_conditional_change_recognizes_itself() {
     let env = TestEnv::start().await;
     let has_version = |operation: &Operation| {
-        !matches!(
-            operation,
-            Operation::Create | Operation::CreateTag | Operation::RenameTag | Operation::DeleteTag
-        )
+        !matches!(operation, Operation::Create | Operation::CreateTag | Operation::RenameTag | Operation::DeleteTag)
     };
     for operation in WRITES.into_iter().filter(has_version) {
         for (direction, after, times) in [

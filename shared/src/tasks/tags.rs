@@ -82,7 +82,14 @@ mod tests {
         for value in [json!(null), json!(""), json!("None"), json!([])] {
             assert_eq!(read(&value), Ok(vec![]), "{value}");
         }
-        for value in [json!(7), json!({"name": "Home"}), json!([7]), json!([["Home"]]), json!([{"title": "Home"}]), json!([{"id": "Home", "name": 7}])] {
+        for value in [
+            json!(7),
+            json!({"name": "Home"}),
+            json!([7]),
+            json!([["Home"]]),
+            json!([{"title": "Home"}]),
+            json!([{"id": "Home", "name": 7}]),
+        ] {
             assert_eq!(read(&value), Err(TAGS_RULE.to_owned()), "{value}");
         }
     }

@@ -156,29 +156,29 @@ export type Tag = {
 export type TagList = Array<Tag>;
 
 export type NewTag = {
-    /**
-     * Trimmed, then 1 to 50 Unicode code points without a comma.
-     */
-    name: string;
-    /**
-     * Any text, such as `#ff8800`.
-     */
-    color?: string | null;
+    name: NewTagName;
+    color?: ColorInput;
 };
 
-/**
- * Absent members stay unchanged. At least one must be there.
- */
-export type TagChange = {
+export type TagChange = ({
+    name: string;
+} | unknown) & {
     /**
      * As of a new tag. `null` counts as absent.
      */
-    name?: string | null;
-    /**
-     * As of a new tag. `null` or an empty text clears it.
-     */
-    color?: string | null;
+    name?: NewTagName | null;
+    color?: ColorInput;
 };
+
+/**
+ * Trimmed, then 1 to 50 Unicode code points without a comma.
+ */
+export type NewTagName = string;
+
+/**
+ * Any text, such as `#ff8800`. Null or an empty text clears it.
+ */
+export type ColorInput = string | null;
 
 /**
  * Each number has two names, because clients differ in which they read.
@@ -276,7 +276,13 @@ export type TaskChange = ({
     isCompleted: boolean;
 } | {
     status: string;
-} | unknown) & {
+} | unknown | {
+    recurring: unknown;
+} | {
+    is_recurring: false;
+} | {
+    isRecurring: false;
+}) & {
     title?: TitleInput | null;
     description?: DescriptionInput;
     completed?: CompletedInput;
@@ -328,49 +334,42 @@ export type Bulk = {
     atomic?: boolean | null;
 };
 
-/**
- * `create` has the members of a new task, `update` those of a change, `complete` those of a completion. All but `create` need `id`. With `version` or `expected_updated_at` the operation fails if the task has changed since.
- */
-export type Operation = {
-    id?: number | string | null;
-    title?: TitleInput | null;
-    description?: DescriptionInput;
-    completed?: CompletedInput;
-    priority?: PriorityInput;
-    due_date?: DueDateInput;
-    dueDate?: DueDateInput;
-    status?: StatusInput;
-    is_completed?: CompletedInput;
-    isCompleted?: CompletedInput;
-    tags?: TagsInput;
-    tag_ids?: TagsInput;
-    tagIds?: TagsInput;
-    category?: CategoryInput;
-    recurrence_rule?: RecurrenceInput;
-    recurrenceRule?: RecurrenceInput;
-    recurrence?: RecurrenceInput;
-    recurrence_pattern?: RecurrenceInput;
-    recurrencePattern?: RecurrenceInput;
-    recurring?: boolean | RecurrenceInput;
-    is_recurring?: boolean | null;
-    isRecurring?: boolean | null;
-    recurrence_interval?: RecurrenceIntervalInput;
-    recurrenceInterval?: RecurrenceIntervalInput;
-    recurrence_end_date?: RecurrenceEndDateInput;
-    recurrenceEndDate?: RecurrenceEndDateInput;
-    time_zone?: TimeZoneInput;
-    timeZone?: TimeZoneInput;
-    timezone?: TimeZoneInput;
-    user_id?: UserIdInput;
-    userId?: UserIdInput;
-    expected_updated_at?: ExpectedUpdatedAt;
-    expectedUpdatedAt?: ExpectedUpdatedAt;
+export type Operation = ((NewTask & {
+    op?: 'create';
+}) | (TaskChange & {
+    op?: 'update';
+    id: number | string;
+}) | (Completion & {
+    op?: 'complete';
+    id: number | string;
+}) | {
+    op?: 'delete';
+    id: number | string;
+}) & {
     op: 'create' | 'update' | 'complete' | 'delete';
     version?: number | null;
 };
 
-export type BulkOfIds = unknown & {
-    task_ids: Array<number | string>;
+export type BulkOfIds = ({
+    completed: boolean;
+} | {
+    status: 'pending' | 'completed' | 'todo' | 'in_progress' | 'done';
+} | {
+    priority: string;
+} | {
+    tags: Array<unknown> | string;
+} | {
+    tag_ids: Array<unknown> | string;
+} | {
+    category: string;
+} | {
+    recurrence_rule: string;
+} | {
+    time_zone: string;
+} | {
+    delete: true;
+}) & {
+    task_ids: Array<unknown>;
     completed?: CompletedInput;
     status?: StatusInput;
     priority?: PriorityInput;
@@ -443,12 +442,19 @@ export type CompletedInput = boolean | null;
 /**
  * In upper or lower case. `completed` and `done` set `completed` to true, the others to false. Null and the empty string count as absent. If `completed` and `status` disagree, the one that differs from the stored value counts.
  */
-export type StatusInput = string | null;
+export type StatusInput = 'pending' | 'completed' | 'todo' | 'in_progress' | 'done' | '';
 
 /**
  * Names of tags: a list of texts, a list of objects with a `name`, or a text with commas. At most 20 names of at most 50 code points, without commas. A name that differs from an earlier one only in case or in white space around it is left out. Null, the empty string, `none` and an empty list clear them. If both `tag_ids` and `tags` are present, the one that differs from the stored value counts; if both differ, `tag_ids`.
  */
-export type TagsInput = Array<string | unknown> | string | null;
+export type TagsInput = Array<TagName | {
+    name: TagName;
+} | {
+    id: TagName;
+    name?: null;
+}> | string | null;
+
+export type TagName = string;
 
 /**
  * Up to 50 Unicode code points after trimming. Null, the empty string and `none` clear it.
@@ -458,7 +464,7 @@ export type CategoryInput = string | null;
 /**
  * A recurrence rule (RFC 5545) with or without `RRULE:`, or a word. Rules have FREQ (DAILY, WEEKLY, MONTHLY, YEARLY), INTERVAL (1 to 999), BYDAY (weekly, without numbers), BYMONTHDAY (monthly, 1 to 31 or -1), COUNT (1 to 999) and UNTIL. Null, the empty string and `none` clear it. If the members for the recurrence disagree, the one that differs from the stored value counts. A task that recurs and has no due date is due today.
  */
-export type RecurrenceInput = string | null;
+export type RecurrenceInput = 'daily' | 'weekdays' | 'weekly' | 'biweekly' | 'monthly' | 'quarterly' | 'yearly' | 'none' | '' | string;
 
 /**
  * Every how many days, weeks, months or years. Null and the empty string count as absent.
@@ -468,22 +474,28 @@ export type RecurrenceIntervalInput = number | '' | null;
 /**
  * The last day or time on which the task can be due. Null and the empty string are no end.
  */
-export type RecurrenceEndDateInput = string | null;
+export type RecurrenceEndDateInput = DueDateText | null;
 
 /**
  * The name of a time zone of the IANA database, as `Intl.DateTimeFormat().resolvedOptions().timeZone` has it. Null, the empty string and `none` clear it.
  */
-export type TimeZoneInput = string | null;
+export type TimeZoneInput = string | 'none' | '';
 
 /**
  * One of the words of TASK_PRIORITIES, which are low, medium and high by default, in upper or lower case. Null, the empty string and `none` clear it. A new task without one gets TASK_PRIORITY_DEFAULT, if that is set.
  */
-export type PriorityInput = string | null;
+export type PriorityInput = string | 'none' | '';
 
 /**
  * RFC 3339. With an offset or `Z` it is an instant. Without one it is a time on the user's clock in whatever zone, and a date alone is midnight; it is returned without an offset. With TASK_DUE_DATES=instant such a time is UTC. Null and the empty string clear it. If both `due_date` and `dueDate` are present, the one that differs from the stored value counts; if both differ, `dueDate`.
  */
-export type DueDateInput = string | string | string | '' | null;
+export type DueDateInput = DueDateText | null;
+
+export type DueDateText = string | string | string | '';
+
+export type SearchText = string;
+
+export type TagNames = string;
 
 /**
  * The `updated_at` of the task as the client has read it, or the same truncated to milliseconds, as in JavaScript. If it is not the current one, nothing changes and the response is 412. Null counts as absent.
@@ -514,21 +526,52 @@ export type SortKey = 'created' | 'created_at' | 'createdAt' | 'updated' | 'upda
 
 export type SortOrder = 'asc' | 'desc';
 
-/**
- * The e-mail address is the first of `email`, `username`, `username_or_email` and `email_or_username` that is present. It is found as it is, or in lower case.
- */
-export type Credentials = {
-    email?: string | null;
-    username?: string | null;
-    username_or_email?: string | null;
-    email_or_username?: string | null;
-    password: string;
+export type Credentials = ({
+    email: Identifier;
+} | {
+    email?: null;
+    username: Identifier;
+} | {
+    email?: null;
+    username?: null;
+    username_or_email: Identifier;
+} | {
+    email?: null;
+    username?: null;
+    username_or_email?: null;
+    email_or_username: Identifier;
+}) & {
+    /**
+     * The address. Null counts as absent.
+     */
+    email?: unknown;
+    /**
+     * Counts if there is no `email`.
+     */
+    username?: unknown;
+    /**
+     * Counts if there is neither.
+     */
+    username_or_email?: unknown;
+    /**
+     * Counts if there is none of them.
+     */
+    email_or_username?: unknown;
+    password: Password;
 };
 
 /**
- * The e-mail address is that of `Credentials`. It is trimmed and stored in lower case. A name is stored if the table of users has a column for it.
+ * Not empty after trimming.
  */
-export type NewAccount = {
+export type Identifier = string;
+
+export type Password = string;
+
+export type NewAccount = ({
+    email: string;
+} | {
+    username: string;
+}) & {
     email?: string | null;
     password: NewPassword;
     name?: NameInput;
@@ -547,12 +590,12 @@ export type NewPassword = string;
 export type NameInput = string | null;
 
 export type PasswordChange = {
-    current_password: string;
+    current_password: Password;
     new_password: NewPassword;
 };
 
 export type PasswordConfirmation = {
-    password: string;
+    password: Password;
 };
 
 export type Account = {
@@ -656,7 +699,7 @@ export type Problem = {
      */
     errors?: Array<Failure>;
     /**
-     * Only with `idempotency_key_reused`: the id of the task that the request with this key created or changed. Absent if it deleted one.
+     * Only with `idempotency_key_reused`: the id of the task that the request with this key created or changed. Absent if it deleted one, or wrote a tag.
      */
     id?: number | string;
 };
@@ -698,7 +741,7 @@ export type TagId = string;
 export type TaskTag = string;
 
 /**
- * Only tasks with this status, in upper or lower case. `pending` means not completed; `active` and `incomplete` are aliases of it. An empty value counts as absent, here and in every other parameter.
+ * Only tasks with this status, in upper or lower case. `pending` means not completed; `active` and `incomplete` are aliases of it.
  */
 export type Status = 'all' | 'pending' | 'active' | 'incomplete' | 'completed' | '';
 
@@ -715,37 +758,37 @@ export type Priority = string;
 /**
  * Only tasks whose title or description contains each of these words, in upper or lower case.
  */
-export type Search = string;
+export type Search = SearchText;
 
 /**
  * An alias of `search`.
  */
-export type Q = string;
+export type Q = SearchText;
 
 /**
- * Only tasks that have one of these tags, in upper or lower case: names with commas between them, or the parameter several times. `all` is no condition.
+ * Only tasks that have one of these tags, in upper or lower case: names with commas between them, or the parameter several times. `all` is no condition. At most 20 names of at most 200 code points.
  */
-export type Tag2 = string;
+export type Tag2 = TagNames;
 
 /**
  * An alias of `tag`. The names of both count.
  */
-export type Tags = string;
+export type Tags = TagNames;
 
 /**
  * Only tasks of this category. `all` is no condition.
  */
-export type Category = string;
+export type Category = SearchText;
 
 /**
  * Only tasks that are due at this date or time or later, in the format of `due_date`. `due_date_from` is an alias, as are `dueFrom` and `dueDateFrom`.
  */
-export type DueFrom = string;
+export type DueFrom = DueDateText;
 
 /**
  * Only tasks that are due at this time or earlier; a date includes the whole day. `due_date_to` is an alias, as are `dueTo` and `dueDateTo`.
  */
-export type DueTo = string;
+export type DueTo = DueDateText;
 
 /**
  * `today`, or `week`, the seven days from today on: only tasks that are due on one of these days on the clock of `tz`. `overdue` is `overdue=true`. `all` is no condition.
@@ -755,12 +798,12 @@ export type Due = 'all' | 'today' | 'week' | 'overdue';
 /**
  * Only tasks that are due before this date or time, in the format of `due_date`. `dueBefore` is an alias.
  */
-export type DueBefore = string;
+export type DueBefore = DueDateText;
 
 /**
  * Only tasks that are due after this date or time, in the format of `due_date`. `dueAfter` is an alias.
  */
-export type DueAfter = string;
+export type DueAfter = DueDateText;
 
 /**
  * Only pending tasks whose due date has passed. `false` returns only the others. A due date without an offset has passed when the clock of the task's `time_zone`, otherwise of `tz`, shows a later time; one at midnight, which a date becomes, when its day has ended.
@@ -828,9 +871,24 @@ export type ChangeLimit = number;
 export type IfMatch = string;
 
 /**
- * What the client calls this request, so that it can repeat it: a string in quotes (RFC 8941), or the key alone. 1 to 255 printable ASCII characters, and a comma only within quotes. If a request with the same key and the same input has succeeded, the response is the one that it got, with `Idempotent-Replayed: true`, whatever has become of the task since. The id of the path and the body are the input; If-Match is not. Each user has keys of their own for each operation: create, change (PUT and PATCH), complete, delete. Keys live at least 30 days.
+ * What the client calls this request, so that it can repeat it: a string in quotes (RFC 8941), or the key alone. 1 to 255 printable ASCII characters, and a comma only within quotes. If a request with the same key and the same input has succeeded, the response is the one that it got, with `Idempotent-Replayed: true`, whatever has become of the task or the tag since. The id of the path and the body are the input; If-Match is not. Each user has keys of their own for each operation; PUT and PATCH of one path are the same operation. Keys live at least 30 days.
  */
 export type IdempotencyKey = string;
+
+/**
+ * With `gzip` the response is compressed.
+ */
+export type AcceptEncoding = string;
+
+/**
+ * A hash of all files. With the hash of another deployment the response is the present file.
+ */
+export type AssetVersion = string;
+
+/**
+ * The name of the file.
+ */
+export type AssetFile = string;
 
 /**
  * The ETag of a response that the client has stored. If it is current, the response is 304.
@@ -905,7 +963,7 @@ export type ListTasksData = {
     path?: never;
     query?: {
         /**
-         * Only tasks with this status, in upper or lower case. `pending` means not completed; `active` and `incomplete` are aliases of it. An empty value counts as absent, here and in every other parameter.
+         * Only tasks with this status, in upper or lower case. `pending` means not completed; `active` and `incomplete` are aliases of it.
          */
         status?: 'all' | 'pending' | 'active' | 'incomplete' | 'completed' | '';
         /**
@@ -919,39 +977,39 @@ export type ListTasksData = {
         /**
          * Only tasks whose title or description contains each of these words, in upper or lower case.
          */
-        search?: string;
+        search?: SearchText;
         /**
          * An alias of `search`.
          */
-        q?: string;
+        q?: SearchText;
         /**
-         * Only tasks that have one of these tags, in upper or lower case: names with commas between them, or the parameter several times. `all` is no condition.
+         * Only tasks that have one of these tags, in upper or lower case: names with commas between them, or the parameter several times. `all` is no condition. At most 20 names of at most 200 code points.
          */
-        tag?: string;
+        tag?: TagNames;
         /**
          * An alias of `tag`. The names of both count.
          */
-        tags?: string;
+        tags?: TagNames;
         /**
          * Only tasks of this category. `all` is no condition.
          */
-        category?: string;
+        category?: SearchText;
         /**
          * Only tasks that are due before this date or time, in the format of `due_date`. `dueBefore` is an alias.
          */
-        due_before?: string;
+        due_before?: DueDateText;
         /**
          * Only tasks that are due after this date or time, in the format of `due_date`. `dueAfter` is an alias.
          */
-        due_after?: string;
+        due_after?: DueDateText;
         /**
          * Only tasks that are due at this date or time or later, in the format of `due_date`. `due_date_from` is an alias, as are `dueFrom` and `dueDateFrom`.
          */
-        due_from?: string;
+        due_from?: DueDateText;
         /**
          * Only tasks that are due at this time or earlier; a date includes the whole day. `due_date_to` is an alias, as are `dueTo` and `dueDateTo`.
          */
-        due_to?: string;
+        due_to?: DueDateText;
         /**
          * `today`, or `week`, the seven days from today on: only tasks that are due on one of these days on the clock of `tz`. `overdue` is `overdue=true`. `all` is no condition.
          */
@@ -1041,7 +1099,7 @@ export type CreateTaskData = {
     body: NewTask2;
     headers?: {
         /**
-         * What the client calls this request, so that it can repeat it: a string in quotes (RFC 8941), or the key alone. 1 to 255 printable ASCII characters, and a comma only within quotes. If a request with the same key and the same input has succeeded, the response is the one that it got, with `Idempotent-Replayed: true`, whatever has become of the task since. The id of the path and the body are the input; If-Match is not. Each user has keys of their own for each operation: create, change (PUT and PATCH), complete, delete. Keys live at least 30 days.
+         * What the client calls this request, so that it can repeat it: a string in quotes (RFC 8941), or the key alone. 1 to 255 printable ASCII characters, and a comma only within quotes. If a request with the same key and the same input has succeeded, the response is the one that it got, with `Idempotent-Replayed: true`, whatever has become of the task or the tag since. The id of the path and the body are the input; If-Match is not. Each user has keys of their own for each operation; PUT and PATCH of one path are the same operation. Keys live at least 30 days.
          */
         'Idempotency-Key'?: string;
     };
@@ -1107,7 +1165,7 @@ export type BulkTasksData = {
     body: Bulk2;
     headers?: {
         /**
-         * What the client calls this request, so that it can repeat it: a string in quotes (RFC 8941), or the key alone. 1 to 255 printable ASCII characters, and a comma only within quotes. If a request with the same key and the same input has succeeded, the response is the one that it got, with `Idempotent-Replayed: true`, whatever has become of the task since. The id of the path and the body are the input; If-Match is not. Each user has keys of their own for each operation: create, change (PUT and PATCH), complete, delete. Keys live at least 30 days.
+         * What the client calls this request, so that it can repeat it: a string in quotes (RFC 8941), or the key alone. 1 to 255 printable ASCII characters, and a comma only within quotes. If a request with the same key and the same input has succeeded, the response is the one that it got, with `Idempotent-Replayed: true`, whatever has become of the task or the tag since. The id of the path and the body are the input; If-Match is not. Each user has keys of their own for each operation; PUT and PATCH of one path are the same operation. Keys live at least 30 days.
          */
         'Idempotency-Key'?: string;
     };
@@ -1282,7 +1340,7 @@ export type DeleteTaskData = {
          */
         'If-Match'?: string;
         /**
-         * What the client calls this request, so that it can repeat it: a string in quotes (RFC 8941), or the key alone. 1 to 255 printable ASCII characters, and a comma only within quotes. If a request with the same key and the same input has succeeded, the response is the one that it got, with `Idempotent-Replayed: true`, whatever has become of the task since. The id of the path and the body are the input; If-Match is not. Each user has keys of their own for each operation: create, change (PUT and PATCH), complete, delete. Keys live at least 30 days.
+         * What the client calls this request, so that it can repeat it: a string in quotes (RFC 8941), or the key alone. 1 to 255 printable ASCII characters, and a comma only within quotes. If a request with the same key and the same input has succeeded, the response is the one that it got, with `Idempotent-Replayed: true`, whatever has become of the task or the tag since. The id of the path and the body are the input; If-Match is not. Each user has keys of their own for each operation; PUT and PATCH of one path are the same operation. Keys live at least 30 days.
          */
         'Idempotency-Key'?: string;
     };
@@ -1405,7 +1463,7 @@ export type UpdateTaskData = {
          */
         'If-Match'?: string;
         /**
-         * What the client calls this request, so that it can repeat it: a string in quotes (RFC 8941), or the key alone. 1 to 255 printable ASCII characters, and a comma only within quotes. If a request with the same key and the same input has succeeded, the response is the one that it got, with `Idempotent-Replayed: true`, whatever has become of the task since. The id of the path and the body are the input; If-Match is not. Each user has keys of their own for each operation: create, change (PUT and PATCH), complete, delete. Keys live at least 30 days.
+         * What the client calls this request, so that it can repeat it: a string in quotes (RFC 8941), or the key alone. 1 to 255 printable ASCII characters, and a comma only within quotes. If a request with the same key and the same input has succeeded, the response is the one that it got, with `Idempotent-Replayed: true`, whatever has become of the task or the tag since. The id of the path and the body are the input; If-Match is not. Each user has keys of their own for each operation; PUT and PATCH of one path are the same operation. Keys live at least 30 days.
          */
         'Idempotency-Key'?: string;
     };
@@ -1489,7 +1547,7 @@ export type SkipTaskData = {
          */
         'If-Match'?: string;
         /**
-         * What the client calls this request, so that it can repeat it: a string in quotes (RFC 8941), or the key alone. 1 to 255 printable ASCII characters, and a comma only within quotes. If a request with the same key and the same input has succeeded, the response is the one that it got, with `Idempotent-Replayed: true`, whatever has become of the task since. The id of the path and the body are the input; If-Match is not. Each user has keys of their own for each operation: create, change (PUT and PATCH), complete, delete. Keys live at least 30 days.
+         * What the client calls this request, so that it can repeat it: a string in quotes (RFC 8941), or the key alone. 1 to 255 printable ASCII characters, and a comma only within quotes. If a request with the same key and the same input has succeeded, the response is the one that it got, with `Idempotent-Replayed: true`, whatever has become of the task or the tag since. The id of the path and the body are the input; If-Match is not. Each user has keys of their own for each operation; PUT and PATCH of one path are the same operation. Keys live at least 30 days.
          */
         'Idempotency-Key'?: string;
     };
@@ -1565,7 +1623,7 @@ export type StopRecurrenceData = {
          */
         'If-Match'?: string;
         /**
-         * What the client calls this request, so that it can repeat it: a string in quotes (RFC 8941), or the key alone. 1 to 255 printable ASCII characters, and a comma only within quotes. If a request with the same key and the same input has succeeded, the response is the one that it got, with `Idempotent-Replayed: true`, whatever has become of the task since. The id of the path and the body are the input; If-Match is not. Each user has keys of their own for each operation: create, change (PUT and PATCH), complete, delete. Keys live at least 30 days.
+         * What the client calls this request, so that it can repeat it: a string in quotes (RFC 8941), or the key alone. 1 to 255 printable ASCII characters, and a comma only within quotes. If a request with the same key and the same input has succeeded, the response is the one that it got, with `Idempotent-Replayed: true`, whatever has become of the task or the tag since. The id of the path and the body are the input; If-Match is not. Each user has keys of their own for each operation; PUT and PATCH of one path are the same operation. Keys live at least 30 days.
          */
         'Idempotency-Key'?: string;
     };
@@ -1644,7 +1702,7 @@ export type CompleteTaskData = {
          */
         'If-Match'?: string;
         /**
-         * What the client calls this request, so that it can repeat it: a string in quotes (RFC 8941), or the key alone. 1 to 255 printable ASCII characters, and a comma only within quotes. If a request with the same key and the same input has succeeded, the response is the one that it got, with `Idempotent-Replayed: true`, whatever has become of the task since. The id of the path and the body are the input; If-Match is not. Each user has keys of their own for each operation: create, change (PUT and PATCH), complete, delete. Keys live at least 30 days.
+         * What the client calls this request, so that it can repeat it: a string in quotes (RFC 8941), or the key alone. 1 to 255 printable ASCII characters, and a comma only within quotes. If a request with the same key and the same input has succeeded, the response is the one that it got, with `Idempotent-Replayed: true`, whatever has become of the task or the tag since. The id of the path and the body are the input; If-Match is not. Each user has keys of their own for each operation; PUT and PATCH of one path are the same operation. Keys live at least 30 days.
          */
         'Idempotency-Key'?: string;
     };
@@ -1764,6 +1822,12 @@ export type CreateTagData = {
      * At most 64 KiB. The content type can also be `application/…+json`, or absent.
      */
     body: NewTag2;
+    headers?: {
+        /**
+         * What the client calls this request, so that it can repeat it: a string in quotes (RFC 8941), or the key alone. 1 to 255 printable ASCII characters, and a comma only within quotes. If a request with the same key and the same input has succeeded, the response is the one that it got, with `Idempotent-Replayed: true`, whatever has become of the task or the tag since. The id of the path and the body are the input; If-Match is not. Each user has keys of their own for each operation; PUT and PATCH of one path are the same operation. Keys live at least 30 days.
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/api/tags';
@@ -1783,6 +1847,10 @@ export type CreateTagErrors = {
      */
     403: Problem;
     /**
+     * The change conflicts with stored data: another table refers to the task, or a table of another back end has a unique index of its own. Or a request with the same Idempotency-Key is still in progress: repeat this one.
+     */
+    409: Problem;
+    /**
      * The body is larger than 64 KiB, or 1 MiB for several operations.
      */
     413: Problem;
@@ -1791,9 +1859,9 @@ export type CreateTagErrors = {
      */
     415: Problem;
     /**
-     * The input is invalid. `errors` lists all failures, and `detail` names each of them.
+     * The input is invalid: `errors` lists all failures, and `detail` names each of them. Or the Idempotency-Key was used before, with other input.
      */
-    422: ValidationProblem;
+    422: ValidationProblem | ReusedKeyProblem;
     /**
      * The service failed. Its log has the cause.
      */
@@ -1821,6 +1889,12 @@ export type CreateTagResponse = CreateTagResponses[keyof CreateTagResponses];
 
 export type DeleteTagData = {
     body?: never;
+    headers?: {
+        /**
+         * What the client calls this request, so that it can repeat it: a string in quotes (RFC 8941), or the key alone. 1 to 255 printable ASCII characters, and a comma only within quotes. If a request with the same key and the same input has succeeded, the response is the one that it got, with `Idempotent-Replayed: true`, whatever has become of the task or the tag since. The id of the path and the body are the input; If-Match is not. Each user has keys of their own for each operation; PUT and PATCH of one path are the same operation. Keys live at least 30 days.
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * The id of a tag, in upper or lower case.
@@ -1833,6 +1907,10 @@ export type DeleteTagData = {
 
 export type DeleteTagErrors = {
     /**
+     * The body is not JSON, If-Match is not a list of entity tags, or Idempotency-Key is not one key.
+     */
+    400: Problem;
+    /**
      * The token is missing or invalid, or its user no longer exists. The response does not say which.
      */
     401: Problem;
@@ -1840,6 +1918,14 @@ export type DeleteTagErrors = {
      * Neither a task of the caller has the tag, nor was it made.
      */
     404: Problem;
+    /**
+     * The change conflicts with stored data: another table refers to the task, or a table of another back end has a unique index of its own. Or a request with the same Idempotency-Key is still in progress: repeat this one.
+     */
+    409: Problem;
+    /**
+     * The Idempotency-Key was used before, for another task.
+     */
+    422: ReusedKeyProblem;
     /**
      * The service failed. Its log has the cause.
      */
@@ -1866,6 +1952,12 @@ export type UpdateTagData = {
      * At most 64 KiB. The content type can also be `application/…+json`, or absent.
      */
     body: TagChange2;
+    headers?: {
+        /**
+         * What the client calls this request, so that it can repeat it: a string in quotes (RFC 8941), or the key alone. 1 to 255 printable ASCII characters, and a comma only within quotes. If a request with the same key and the same input has succeeded, the response is the one that it got, with `Idempotent-Replayed: true`, whatever has become of the task or the tag since. The id of the path and the body are the input; If-Match is not. Each user has keys of their own for each operation; PUT and PATCH of one path are the same operation. Keys live at least 30 days.
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * The id of a tag, in upper or lower case.
@@ -1894,6 +1986,10 @@ export type UpdateTagErrors = {
      */
     404: Problem;
     /**
+     * The change conflicts with stored data: another table refers to the task, or a table of another back end has a unique index of its own. Or a request with the same Idempotency-Key is still in progress: repeat this one.
+     */
+    409: Problem;
+    /**
      * The body is larger than 64 KiB, or 1 MiB for several operations.
      */
     413: Problem;
@@ -1902,9 +1998,9 @@ export type UpdateTagErrors = {
      */
     415: Problem;
     /**
-     * The input is invalid. `errors` lists all failures, and `detail` names each of them.
+     * The input is invalid: `errors` lists all failures, and `detail` names each of them. Or the Idempotency-Key was used before, with other input.
      */
-    422: ValidationProblem;
+    422: ValidationProblem | ReusedKeyProblem;
     /**
      * The service failed. Its log has the cause.
      */
@@ -1936,6 +2032,10 @@ export type AddTaskTagsData = {
          * The ETag of the task as the client has read it, a list of ETags, or `*`. If the current ETag does not match, nothing changes and the response is 412. A deployment can require this header (REQUIRE_IF_MATCH).
          */
         'If-Match'?: string;
+        /**
+         * What the client calls this request, so that it can repeat it: a string in quotes (RFC 8941), or the key alone. 1 to 255 printable ASCII characters, and a comma only within quotes. If a request with the same key and the same input has succeeded, the response is the one that it got, with `Idempotent-Replayed: true`, whatever has become of the task or the tag since. The id of the path and the body are the input; If-Match is not. Each user has keys of their own for each operation; PUT and PATCH of one path are the same operation. Keys live at least 30 days.
+         */
+        'Idempotency-Key'?: string;
     };
     path: {
         /**
@@ -2016,6 +2116,10 @@ export type RemoveTaskTagData = {
          * The ETag of the task as the client has read it, a list of ETags, or `*`. If the current ETag does not match, nothing changes and the response is 412. A deployment can require this header (REQUIRE_IF_MATCH).
          */
         'If-Match'?: string;
+        /**
+         * What the client calls this request, so that it can repeat it: a string in quotes (RFC 8941), or the key alone. 1 to 255 printable ASCII characters, and a comma only within quotes. If a request with the same key and the same input has succeeded, the response is the one that it got, with `Idempotent-Replayed: true`, whatever has become of the task or the tag since. The id of the path and the body are the input; If-Match is not. Each user has keys of their own for each operation; PUT and PATCH of one path are the same operation. Keys live at least 30 days.
+         */
+        'Idempotency-Key'?: string;
     };
     path: {
         /**
@@ -2052,6 +2156,10 @@ export type RemoveTaskTagErrors = {
      * The task has changed since the client read it, according to If-Match or `expected_updated_at`.
      */
     412: Problem;
+    /**
+     * The Idempotency-Key was used before, for another task.
+     */
+    422: ReusedKeyProblem;
     /**
      * The deployment requires If-Match (REQUIRE_IF_MATCH), and the request does not have it.
      */
@@ -2414,3 +2522,189 @@ export type HealthResponses = {
 };
 
 export type HealthResponse = HealthResponses[keyof HealthResponses];
+
+export type DocsData = {
+    body?: never;
+    headers?: {
+        /**
+         * With `gzip` the response is compressed.
+         */
+        'Accept-Encoding'?: string;
+        /**
+         * The ETag of a response that the client has stored. If it is current, the response is 304.
+         */
+        'If-None-Match'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/docs';
+};
+
+export type DocsErrors = {
+    /**
+     * No operation has this path.
+     */
+    404: Problem;
+};
+
+export type DocsError = DocsErrors[keyof DocsErrors];
+
+export type DocsResponses = {
+    /**
+     * A page.
+     */
+    200: string;
+};
+
+export type DocsResponse = DocsResponses[keyof DocsResponses];
+
+export type DocsHeadData = {
+    body?: never;
+    headers?: {
+        /**
+         * With `gzip` the response is compressed.
+         */
+        'Accept-Encoding'?: string;
+        /**
+         * The ETag of a response that the client has stored. If it is current, the response is 304.
+         */
+        'If-None-Match'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/docs';
+};
+
+export type DocsHeadErrors = {
+    /**
+     * No operation has this path.
+     */
+    404: Problem;
+};
+
+export type DocsHeadError = DocsHeadErrors[keyof DocsHeadErrors];
+
+export type DocsHeadResponses = {
+    /**
+     * A page.
+     */
+    200: string;
+};
+
+export type DocsHeadResponse = DocsHeadResponses[keyof DocsHeadResponses];
+
+export type DocsErrorsHeadData = {
+    body?: never;
+    headers?: {
+        /**
+         * With `gzip` the response is compressed.
+         */
+        'Accept-Encoding'?: string;
+        /**
+         * The ETag of a response that the client has stored. If it is current, the response is 304.
+         */
+        'If-None-Match'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/docs/errors';
+};
+
+export type DocsErrorsHeadErrors = {
+    /**
+     * No operation has this path.
+     */
+    404: Problem;
+};
+
+export type DocsErrorsHeadError = DocsErrorsHeadErrors[keyof DocsErrorsHeadErrors];
+
+export type DocsErrorsHeadResponses = {
+    /**
+     * A page.
+     */
+    200: string;
+};
+
+export type DocsErrorsHeadResponse = DocsErrorsHeadResponses[keyof DocsErrorsHeadResponses];
+
+export type DocsAssetHeadData = {
+    body?: never;
+    headers?: {
+        /**
+         * With `gzip` the response is compressed.
+         */
+        'Accept-Encoding'?: string;
+        /**
+         * The ETag of a response that the client has stored. If it is current, the response is 304.
+         */
+        'If-None-Match'?: string;
+    };
+    path: {
+        /**
+         * A hash of all files. With the hash of another deployment the response is the present file.
+         */
+        version: string;
+        /**
+         * The name of the file.
+         */
+        file: string;
+    };
+    query?: never;
+    url: '/docs/assets/{version}/{file}';
+};
+
+export type DocsAssetHeadErrors = {
+    /**
+     * No operation has this path.
+     */
+    404: Problem;
+};
+
+export type DocsAssetHeadError = DocsAssetHeadErrors[keyof DocsAssetHeadErrors];
+
+export type DocsAssetHeadResponses = {
+    /**
+     * A file.
+     */
+    200: Blob | File;
+};
+
+export type DocsAssetHeadResponse = DocsAssetHeadResponses[keyof DocsAssetHeadResponses];
+
+export type DocsOpenapiHeadData = {
+    body?: never;
+    headers?: {
+        /**
+         * With `gzip` the response is compressed.
+         */
+        'Accept-Encoding'?: string;
+        /**
+         * The ETag of a response that the client has stored. If it is current, the response is 304.
+         */
+        'If-None-Match'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/openapi.json';
+};
+
+export type DocsOpenapiHeadErrors = {
+    /**
+     * No operation has this path.
+     */
+    404: Problem;
+};
+
+export type DocsOpenapiHeadError = DocsOpenapiHeadErrors[keyof DocsOpenapiHeadErrors];
+
+export type DocsOpenapiHeadResponses = {
+    /**
+     * An OpenAPI document.
+     */
+    200: {
+        openapi: '3.1.0';
+    };
+};
+
+export type DocsOpenapiHeadResponse = DocsOpenapiHeadResponses[keyof DocsOpenapiHeadResponses];

@@ -133,12 +133,7 @@ impl Operation {
     pub(super) fn is_about_tags(self) -> bool {
         matches!(
             self,
-            Self::ListTags
-                | Self::CreateTag
-                | Self::RenameTag
-                | Self::DeleteTag
-                | Self::AddTag
-                | Self::RemoveTag
+            Self::ListTags | Self::CreateTag | Self::RenameTag | Self::DeleteTag | Self::AddTag | Self::RemoveTag
         )
     }
 

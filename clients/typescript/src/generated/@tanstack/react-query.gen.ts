@@ -3,8 +3,8 @@
 import { type DefaultError, queryOptions, type UseMutationOptions } from '@tanstack/react-query';
 
 import { client } from '../client.gen.js';
-import { addTaskTags, bulkTasks, changePassword, completeTask, createTag, createTask, deleteAccount, deleteTag, deleteTask, getTask, health, listChanges, listTags, listTasks, login, logout, me, type Options, register, removeTaskTag, skipTask, stopRecurrence, taskStats, updateTag, updateTask } from '../sdk.gen.js';
-import type { AddTaskTagsData, AddTaskTagsError, AddTaskTagsResponse, BulkTasksData, BulkTasksError, BulkTasksResponse, ChangePasswordData, ChangePasswordError, ChangePasswordResponse, CompleteTaskData, CompleteTaskError, CompleteTaskResponse, CreateTagData, CreateTagError, CreateTagResponse, CreateTaskData, CreateTaskError, CreateTaskResponse, DeleteAccountData, DeleteAccountError, DeleteAccountResponse, DeleteTagData, DeleteTagError, DeleteTagResponse, DeleteTaskData, DeleteTaskError, DeleteTaskResponse, GetTaskData, GetTaskError, GetTaskResponse, HealthData, HealthResponse, ListChangesData, ListChangesError, ListChangesResponse, ListTagsData, ListTagsError, ListTagsResponse, ListTasksData, ListTasksError, ListTasksResponse, LoginData, LoginError, LoginResponse, LogoutData, LogoutError, LogoutResponse, MeData, MeError, MeResponse, RegisterData, RegisterError, RegisterResponse, RemoveTaskTagData, RemoveTaskTagError, RemoveTaskTagResponse, SkipTaskData, SkipTaskError, SkipTaskResponse, StopRecurrenceData, StopRecurrenceError, StopRecurrenceResponse, TaskStatsData, TaskStatsError, TaskStatsResponse, UpdateTagData, UpdateTagError, UpdateTagResponse, UpdateTaskData, UpdateTaskError, UpdateTaskResponse } from '../types.gen.js';
+import { addTaskTags, bulkTasks, changePassword, completeTask, createTag, createTask, deleteAccount, deleteTag, deleteTask, docs, getTask, health, listChanges, listTags, listTasks, login, logout, me, type Options, register, removeTaskTag, skipTask, stopRecurrence, taskStats, updateTag, updateTask } from '../sdk.gen.js';
+import type { AddTaskTagsData, AddTaskTagsError, AddTaskTagsResponse, BulkTasksData, BulkTasksError, BulkTasksResponse, ChangePasswordData, ChangePasswordError, ChangePasswordResponse, CompleteTaskData, CompleteTaskError, CompleteTaskResponse, CreateTagData, CreateTagError, CreateTagResponse, CreateTaskData, CreateTaskError, CreateTaskResponse, DeleteAccountData, DeleteAccountError, DeleteAccountResponse, DeleteTagData, DeleteTagError, DeleteTagResponse, DeleteTaskData, DeleteTaskError, DeleteTaskResponse, DocsData, DocsError, DocsResponse, GetTaskData, GetTaskError, GetTaskResponse, HealthData, HealthResponse, ListChangesData, ListChangesError, ListChangesResponse, ListTagsData, ListTagsError, ListTagsResponse, ListTasksData, ListTasksError, ListTasksResponse, LoginData, LoginError, LoginResponse, LogoutData, LogoutError, LogoutResponse, MeData, MeError, MeResponse, RegisterData, RegisterError, RegisterResponse, RemoveTaskTagData, RemoveTaskTagError, RemoveTaskTagResponse, SkipTaskData, SkipTaskError, SkipTaskResponse, StopRecurrenceData, StopRecurrenceError, StopRecurrenceResponse, TaskStatsData, TaskStatsError, TaskStatsResponse, UpdateTagData, UpdateTagError, UpdateTagResponse, UpdateTaskData, UpdateTaskError, UpdateTaskResponse } from '../types.gen.js';
 
 export type QueryKey<TOptions extends Options> = [
     Pick<TOptions, 'baseUrl' | 'body' | 'headers' | 'path' | 'query'> & {
@@ -269,7 +269,7 @@ export const deleteTagMutation = (options?: Partial<Options<DeleteTagData>>): Us
 /**
  * Change a tag
  *
- * A new name is given to all tasks that have the tag. If there is a tag of the new name, the two become one.
+ * A new name is given to all tasks that have the tag. If there is a tag of the new name, the two become one. A client that repeats the request finds the tag of the new name, also without an Idempotency-Key.
  */
 export const updateTagMutation = (options?: Partial<Options<UpdateTagData>>): UseMutationOptions<UpdateTagResponse, UpdateTagError, Options<UpdateTagData>> => {
     const mutationOptions: UseMutationOptions<UpdateTagResponse, UpdateTagError, Options<UpdateTagData>> = {
@@ -424,4 +424,21 @@ export const healthOptions = (options: Options<HealthData>) => queryOptions<Heal
         throwOnError: true
     }),
     queryKey: healthQueryKey(options)
+});
+
+export const docsQueryKey = (options?: Options<DocsData>) => createQueryKey('docs', options);
+
+/**
+ * A page with all operations
+ *
+ * It can also send requests.
+ */
+export const docsOptions = (options: Options<DocsData>) => queryOptions<DocsResponse, DocsError, DocsResponse, ReturnType<typeof docsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => await docs({
+        ...options,
+        ...queryKey[0],
+        signal,
+        throwOnError: true
+    }),
+    queryKey: docsQueryKey(options)
 });
