@@ -2,7 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help dev dev-auth watch token migrate migrate-plan migrate-status migrate-verify migrate-down \
 	migrate-new-epoch migrate-clean-up
-.PHONY: test soak next-dates sign-in-attempts lint bench build deploy smoke scan generate
+.PHONY: test test-deployed soak next-dates sign-in-attempts schemathesis lint bench build deploy smoke scan generate swagger-ui \
+	client
 
 CARGO ?= cargo
 PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
@@ -69,6 +70,12 @@ scan: programs ## scan template.yaml for security problems
 generate: ## write everything that lists the routes of openapi.yaml, and print the changed files
 	@$(CARGO) run --quiet --package dev $(FEATURES) -- generate
 
+client: ## generate clients/typescript from openapi.yaml, and compile it
+	@cd clients/typescript && npm ci --no-audit --no-fund --loglevel=error && npm run --silent generate && npm run build
+
+swagger-ui: programs ## write the files of Swagger UI from the npm package of dev/swagger-ui, and print the changed files
+	@exec $(PROGRAMS)/dev swagger-ui
+
 # The behaviour tests run again on the database of each other back end. Tests whose result does not depend on the schema
 # are left out: routing, processes, and tests that create databases of their own.
 LAYOUTS := $(basename $(notdir $(wildcard dev/tests/layouts/*.sql)))
@@ -83,6 +90,9 @@ test: lint ## everything that CI checks: format, lints, documentation, unit and 
 	@$(if $(NAMESPACES),,echo "NOT RUN: the tests named half_open and namespace, which take root, ip and unshare")
 	@$(if $(BROWSER),,echo "NOT RUN: the tests named in_a_browser, which take Chromium")
 
+test-deployed: programs ## the tests of the deployment, with the functions built as they are deployed
+	DEPLOYED=1 $(CARGO) test --package dev $(FEATURES) --test deploy
+
 soak: programs ## send SOAK_REQUESTS (10000) requests under all kinds of faults; SOAK_SEED replays a run
 	SOAK_REQUESTS=$(or $(SOAK_REQUESTS),10000) $(CARGO) test --package dev $(FEATURES) --test faults soak -- --nocapture
 
@@ -91,6 +101,10 @@ next-dates: ## compare NEXT_DATES (10000) next dates of recurring tasks with tho
 
 sign-in-attempts: programs ## SIGN_IN_ATTEMPTS (100000) concurrent attempts at one account, of which twenty may be tried
 	SIGN_IN_ATTEMPTS=$(or $(SIGN_IN_ATTEMPTS),100000) $(CARGO) test --package dev $(FEATURES) --test api twenty_attempts
+
+schemathesis: programs ## requests made from openapi.yaml: SCHEMATHESIS_EXAMPLES (50) of each operation, in every form of JSON
+	SCHEMATHESIS_EXAMPLES=$(or $(SCHEMATHESIS_EXAMPLES),50) SCHEMATHESIS_SEED=$(or $(SCHEMATHESIS_SEED),$(shell date +%s)) \
+		$(CARGO) test --package dev $(FEATURES) --test schemathesis -- --include-ignored --test-threads 1
 
 lint: ## format, clippy and documentation, with warnings as errors
 	$(CARGO) fmt --all --check

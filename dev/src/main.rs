@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 #[cfg(target_os = "linux")]
 use dev::bench;
-use dev::deploy::artifacts::{self, Architecture};
+use dev::deploy::artifacts::{self, Architecture, Optimization};
 use dev::deploy::{deploy, scan};
 use dev::environment::Environment;
 use dev::generate;
@@ -84,6 +84,8 @@ enum Command {
     Scan,
     /// Writes what lists routes and functions, from openapi.yaml.
     Generate,
+    /// Writes the files of Swagger UI, from the npm package that is pinned.
+    SwaggerUi,
 }
 
 #[derive(Args)]
@@ -122,9 +124,9 @@ async fn execute(command: Command) -> Result<(), Box<dyn Error>> {
         Command::Watch { stack, features } => run(Mode::Watch { features }, &stack.into()).await?,
         Command::Token { user_id, expires_in } => print_token(&user_id, expires_in)?,
         Command::Build { arch, zip } => {
-            artifacts::build(arch).await?;
+            artifacts::build(arch, Optimization::DEPLOYED).await?;
             if zip {
-                artifacts::zip(arch).await?;
+                artifacts::zip(arch, Optimization::DEPLOYED).await?;
             }
         }
         Command::Deploy { stage, arch } => deploy(&stage, arch).await?,
@@ -134,13 +136,18 @@ async fn execute(command: Command) -> Result<(), Box<dyn Error>> {
                 println!("{path}");
             }
         }
+        Command::SwaggerUi => {
+            for path in generate::write_swagger_ui().await? {
+                println!("{path}");
+            }
+        }
         #[cfg(target_os = "linux")]
         Command::Bench { binaries, requests, peers, without_sizes, output } => {
             let requests = requests.into();
             let binaries = match binaries {
                 Some(folder) => bench::Binaries::In(folder),
                 None => {
-                    artifacts::build(Architecture::NATIVE).await?;
+                    artifacts::build(Architecture::NATIVE, Optimization::DEPLOYED).await?;
                     artifacts::build_baselines(Architecture::NATIVE).await?;
                     bench::Binaries::Deployed
                 }

@@ -71,15 +71,19 @@ pub use accounts::{
 };
 pub use auth::{RevocableToken, VerifiedUser};
 pub use config::{
-    AddressBlock, ApiConfig, Config, ExtraField, InputLimits, JsonFormat, PasswordConfig, PasswordScheme, Priorities,
-    StartError, TagsForm, TaskField,
+    AddressBlock, ApiConfig, Config, DocsConfig, ExtraField, InputLimits, JsonFormat, PasswordConfig, PasswordScheme,
+    Priorities, StartError, TagsForm, TaskField,
 };
 pub use db::{DbError, Readiness, RowId};
-pub use http::{ApiError, OperatorAction, RefusedOperation, Request, Response, bulk, response, routes};
-pub use input::{Failure, FromJson, FromPath, FromQuery, InvalidInput, InvalidQuery, ObjectReader, QueryReader};
+pub use http::{
+    ApiError, Document, OperatorAction, RefusedOperation, Request, Response, bulk, problem_document, response, routes,
+};
+pub use input::{
+    Failure, FromJson, FromPath, FromQuery, InvalidInput, InvalidQuery, ObjectReader, QueryReader, camel_case,
+};
 pub use noun::Noun;
 pub use output::{EntityTag, Representation, Resource, Written};
-pub use runtime::{serve, serve_accounts, serve_own_account, serve_public};
+pub use runtime::{serve, serve_accounts, serve_documents, serve_own_account, serve_public};
 pub use scope::{BulkOutcome, OperationFailure, OperationOutcome, ShortForm};
 pub use scope::{IdempotencyKey, StartStatement, StoreError, UserScope, Versions};
 pub use tags::{NewTag, SavedTag, Tag, TagChange, TagList, TagName, UserTags};

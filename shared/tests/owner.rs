@@ -584,6 +584,13 @@ const PAIRS: &[Pair] = &[
          delete from tasks where user_id = $1 and <unless stored>)<kept>",
         "a query within a keyed write must not hide its `prior`",
     ),
+    keyed(
+        "<prior>, changed as (update tasks set tags = array(select tag \
+         from unnest(tags) with ordinality as prior (tag, place)) where user_id = $1 and <unless stored>)<kept>",
+        "<prior>, changed as (with ordinality as (select 1), prior as (select 1 where false) \
+         update tasks set title = $6 where user_id = $1 and <unless stored>)<kept>",
+        "a query within a keyed write must not hide its `prior`",
+    ),
     write(
         "insert into tasks (user_id, title) select $1, $3 where <fence>",
         "insert into tasks_api.idempotency_keys (user_id, operation) select $1, $3 where <fence>",

@@ -87,11 +87,10 @@ fn measure(runner: &Runner, subjects: &Subjects, with_sizes: bool) -> Result<Rep
         sections.push(sizes(&subjects.binaries)?);
     }
     // Processor time is not a matter of distance, and is known best where most requests were.
-    let requests = in_region.ours().zip(near.ours()).map(|(in_region, near)| RequestCost {
-        latency: in_region.latency,
-        processor_time: near.processor_time,
-        server_time: near.server_time,
-    });
+    let requests = in_region
+        .ours()
+        .zip(near.ours())
+        .map(|(in_region, near)| RequestCost { latency: in_region.latency, ..RequestCost::from(near) });
     let ours = BackEndCost { requests: requests.collect(), start, peak_memory: near.peak_memory() };
     if subjects.python.is_some() {
         progress("the back end in Python");

@@ -48,17 +48,21 @@ const RUSTFLAGS: &str = "-C relocation-model=static";
 const CFLAGS: &str = "-Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-unwind-tables";
 
 /// How rustc and the C compiler optimize.
-#[derive(Clone, Copy)]
-struct Optimization {
+#[derive(Debug, Clone, Copy)]
+pub struct Optimization {
     /// The option of cargo that chooses the profile.
     profile: &'static str,
     cflags: &'static str,
 }
 
-/// For the deployed functions.
-const DEPLOYED: Optimization = Optimization { profile: "--release", cflags: CFLAGS };
-/// For speed, so that what is chosen for the deployed functions does not slow down what they are compared with.
-const BASELINE: Optimization = Optimization { profile: "--profile=baseline", cflags: "-O3" };
+impl Optimization {
+    /// For the deployed functions.
+    pub const DEPLOYED: Self = Self { profile: "--release", cflags: CFLAGS };
+    /// The same without link-time optimization, which compiles all dependencies again for each function.
+    pub const QUICK: Self = Self { profile: "--profile=quick", cflags: CFLAGS };
+    /// For speed, so that what is chosen for the deployed functions does not slow down what they are compared with.
+    const BASELINE: Self = Self { profile: "--profile=baseline", cflags: "-O3" };
+}
 
 /// The processor architecture of the functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -131,9 +135,9 @@ fn baselines_folder() -> PathBuf {
 ///
 /// # Errors
 /// [`BuildError`].
-pub async fn build(architecture: Architecture) -> Result<(), BuildError> {
+pub async fn build(architecture: Architecture, optimization: Optimization) -> Result<(), BuildError> {
     let functions = function_names()?;
-    run(&functions, VENDORED_OPENSSL, DEPLOYED, architecture, &binaries_folder(), "binary").await?;
+    run(&functions, VENDORED_OPENSSL, optimization, architecture, &binaries_folder(), "binary").await?;
     for function in &functions {
         let binary = binary_path(function);
         check_binary(&binary, architecture)?;
@@ -166,9 +170,9 @@ pub fn copy_roots(target: &Path) -> std::io::Result<()> {
 ///
 /// # Errors
 /// [`BuildError`].
-pub async fn zip(architecture: Architecture) -> Result<(), BuildError> {
+pub async fn zip(architecture: Architecture, optimization: Optimization) -> Result<(), BuildError> {
     let folder = root().join("target/lambda-zip");
-    run(&function_names()?, VENDORED_OPENSSL, DEPLOYED, architecture, &folder, "zip").await
+    run(&function_names()?, VENDORED_OPENSSL, optimization, architecture, &folder, "zip").await
 }
 
 /// Builds [`BASELINES`] in a run of their own, so that the features of neither affect the other, and with a profile of
@@ -177,7 +181,8 @@ pub async fn zip(architecture: Architecture) -> Result<(), BuildError> {
 /// # Errors
 /// [`BuildError`].
 pub async fn build_baselines(architecture: Architecture) -> Result<(), BuildError> {
-    run(&BASELINE_PACKAGES, "native-tls/vendored", BASELINE, architecture, &baselines_folder(), "binary").await
+    run(&BASELINE_PACKAGES, "native-tls/vendored", Optimization::BASELINE, architecture, &baselines_folder(), "binary")
+        .await
 }
 
 /// Runs cargo once for all packages, so that it compiles their dependencies once.

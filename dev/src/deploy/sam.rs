@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use jiff::Timestamp;
 
-use super::artifacts::{Architecture, BuildError, build};
+use super::artifacts::{Architecture, BuildError, Optimization, build};
 use crate::aws::cors::parse_origins;
 use crate::aws::template::{TemplateError, parameters};
 use crate::install::ToolError;
@@ -49,7 +49,7 @@ pub async fn deploy(stage: &str, architecture: Architecture) -> Result<(), Deplo
     if let Some(origins) = values.get_mut("CorsOrigins") {
         *origins = parse_origins(origins).map_err(DeployError::Origins)?.join(",");
     }
-    build(architecture).await?;
+    build(architecture, Optimization::DEPLOYED).await?;
     // A stack keeps the values of parameters that are not set, so a release need not know the password.
     let names: Vec<&str> = values.keys().map(String::as_str).collect();
     eprintln!("Given by the environment: {}. The rest is as samconfig.toml says, or as it was.", names.join(", "));

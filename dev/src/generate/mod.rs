@@ -13,6 +13,8 @@
 //! openapi.yaml → api → route_table, watch_router, template ─┬→ files → disk
 //!                      Cargo.toml, template.yaml → sections ┘
 //! ```
+//!
+//! `make swagger-ui` writes files that follow from an npm package instead, in `swagger_ui`.
 
 mod api;
 mod error;
@@ -20,10 +22,12 @@ mod files;
 mod route_table;
 mod sections;
 mod smoke;
+mod swagger_ui;
 mod template;
 mod watch_router;
 
 pub use api::{Api, Function, Route, Settings, Value};
 pub use error::GenerateError;
 pub use files::{GeneratedFile, generate, stale, write};
+pub use swagger_ui::{SwaggerUiError, stale_swagger_ui, write_swagger_ui};
 pub use template::render as template;

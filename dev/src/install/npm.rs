@@ -24,8 +24,18 @@ pub(crate) const BETTER_AUTH: NpmPackages = NpmPackages { folder: "dev/better-au
 /// The front ends of the tests, and what uses them in a browser.
 pub(crate) const FRONT_ENDS: NpmPackages = NpmPackages { folder: "dev/tests/front_ends", name: "Playwright" };
 
+/// The example of a front end with Next.js.
+pub(crate) const NEXT_EXAMPLE: NpmPackages = NpmPackages { folder: "examples/nextjs", name: "Next.js" };
+
+/// The page of the documentation, as its makers build it.
+pub(crate) const SWAGGER_UI: NpmPackages = NpmPackages { folder: "dev/swagger-ui", name: "Swagger UI" };
+
 /// The tools with which back ends in TypeScript change a schema.
 pub const MIGRATION_TOOLS: NpmPackages = NpmPackages { folder: "dev/migration-tools", name: "prisma and drizzle-kit" };
+
+/// The client in TypeScript, with what generates, compiles and tests it.
+pub(crate) const TYPESCRIPT_CLIENT: NpmPackages =
+    NpmPackages { folder: "clients/typescript", name: "the tools of the client" };
 
 impl NpmPackages {
     /// Installs the packages that the lock file names, if they are missing or out of date, and returns the folder.

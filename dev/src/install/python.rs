@@ -44,6 +44,33 @@ pub const ALEMBIC: Package = Package {
 pub const DATEUTIL: Package =
     Package { folder: "dateutil", requirements: &["python-dateutil==4.0.0", "tzdata==2026.6"] };
 
+/// A validator of OpenAPI documents.
+pub const OPENAPI_VALIDATOR: Package = Package {
+    folder: "openapi-validator",
+    requirements: &[
+        "annotated-types==0.8.0",
+        "attrs==26.1.0",
+        "jsonschema==4.26.0",
+        "jsonschema-path==0.5.0",
+        "jsonschema-specifications==2025.9.1",
+        "lazy-object-proxy==1.13.0",
+        "openapi-schema-validator==0.9.0",
+        "openapi-spec-validator==0.9.0",
+        "pathable==0.6.0",
+        "pydantic==2.14.4",
+        "pydantic-settings==2.16.3",
+        "pydantic_core==2.50.5",
+        "python-dotenv==1.2.4",
+        "PyYAML==6.0.4",
+        "referencing==0.37.0",
+        "rfc3339-validator==0.1.4",
+        "rpds-py==2026.9.1",
+        "six==1.17.0",
+        "typing-inspection==0.4.5",
+        "typing_extensions==4.16.0",
+    ],
+};
+
 /// The libraries with which back ends in Python hash passwords.
 pub const PASSWORD_HASHES: Package = Package {
     folder: "password-hashes",
@@ -54,6 +81,40 @@ pub const PASSWORD_HASHES: Package = Package {
         "cffi==2.1.1",
         "passlib==1.7.4",
         "pycparser==3.12",
+    ],
+};
+
+/// A program that sends requests made from the document of the API, and compares the responses with it.
+pub const SCHEMATHESIS: Package = Package {
+    folder: "schemathesis",
+    requirements: &[
+        "anyio==4.16.0",
+        "certifi==2026.10.19.post1",
+        "charset-normalizer==3.5.3",
+        "click==8.5.1",
+        "graphql-core==3.3.2",
+        "harfile==0.6.0",
+        "hypothesis==6.170.17",
+        "hypothesis-graphql==0.13.5",
+        "idna==3.20",
+        "iniconfig==2.3.1",
+        "jsonschema-rs==0.60.3",
+        "markdown-it-py==4.3.0",
+        "markupsafe==3.0.4",
+        "mdurl==0.1.2",
+        "packaging==26.4",
+        "pluggy==1.7.0",
+        "pygments==2.21.0",
+        "pyrate-limiter==4.5.1",
+        "pytest==9.2.0",
+        "pyyaml==6.0.4",
+        "requests==2.34.2",
+        "rich==15.0.0",
+        "schemathesis==4.32.5",
+        "sortedcontainers==2.4.0",
+        "typing-extensions==4.16.0",
+        "urllib3==2.8.0",
+        "werkzeug==3.1.9",
     ],
 };
 

@@ -14,6 +14,8 @@ use crate::services::database::User;
 pub struct Ready {
     /// The URL of the API, such as `http://127.0.0.1:9000`.
     pub base_url: String,
+    /// The URL of the page about the API, unless it is turned off.
+    pub docs_url: Option<String>,
     /// The URL of Better Auth, if it runs.
     pub better_auth_url: Option<String>,
     /// The database of the functions.
@@ -108,6 +110,9 @@ impl Ready {
     pub(crate) fn text(&self, caller: &Caller) -> String {
         let Self { base_url, database_url, .. } = self;
         let mut text = format!("\nThe API answers at {base_url}\n");
+        if let Some(url) = &self.docs_url {
+            text += &format!("All operations, to read and to try: {url}\n");
+        }
         text += &match self.ca_file {
             Some(_) => format!("PostgreSQL: {database_url}\n"),
             None => "It uses the database of DATABASE_URL.\n".to_owned(),
@@ -207,6 +212,7 @@ mod tests {
     fn printed_commands_sign_up_and_in() {
         let ready = Ready {
             base_url: "http://127.0.0.1:9".to_owned(),
+            docs_url: Some("http://127.0.0.1:9/docs".to_owned()),
             better_auth_url: None,
             database_url: String::new(),
             ca_file: None,
@@ -216,6 +222,7 @@ mod tests {
             functions_dir: std::path::PathBuf::new(),
         };
         let text = ready.text(&Caller::Own);
+        assert!(text.contains("http://127.0.0.1:9/docs\n"), "{text}");
         let sign_up =
             "\ncurl -sSw '\\n' http://127.0.0.1:9/api/auth/register -H 'Content-Type: application/json' -d '{\"email\"";
         assert!(text.contains(sign_up), "{text}");
@@ -233,6 +240,7 @@ mod tests {
         let caller = Caller::Demo { user: users[0].clone(), token: "t".to_owned() };
         let ready = Ready {
             base_url: String::new(),
+            docs_url: None,
             better_auth_url: None,
             database_url: String::new(),
             ca_file: None,

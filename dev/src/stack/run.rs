@@ -150,8 +150,11 @@ impl Stack<'_> {
                 (url, None, Vec::new())
             }
         };
+        let base_url = format!("http://127.0.0.1:{}", self.port);
+        let has_docs = self.environment.get("DOCS").is_none_or(|setting| setting.trim() != "off");
         let ready = Ready {
-            base_url: format!("http://127.0.0.1:{}", self.port),
+            docs_url: has_docs.then(|| format!("{base_url}/docs")),
+            base_url,
             better_auth_url: parts.better_auth.as_ref().map(|better_auth| better_auth.url.clone()),
             database_url,
             ca_file,

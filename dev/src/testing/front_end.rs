@@ -1,19 +1,10 @@
 //! A front end of `dev/tests/front_ends`, used in Chromium.
 
-use std::process::Stdio;
-use std::time::Duration;
-
 use tokio::net::TcpSocket;
-use tokio::time::timeout;
 
-use crate::install::find_chromium;
-use crate::install::npm::FRONT_ENDS;
-use crate::process::{ProcessGroup, reserve_port};
+use crate::process::reserve_port;
 use crate::testing::better_auth::BetterAuthStack;
-use crate::workspace::root;
-
-/// How long the users of all time zones may take.
-const RUN_TIMEOUT: Duration = Duration::from_secs(300);
+use crate::testing::browser::run_script;
 
 /// A front end with an address of its own.
 #[derive(Debug)]
@@ -39,25 +30,9 @@ impl FrontEnd {
     /// # Errors
     /// A page did not show what it must, or something else went wrong in it: what `drive.mjs` printed.
     pub async fn run(&self, env: &BetterAuthStack) -> Result<(), String> {
-        let tests = FRONT_ENDS.folder().await.unwrap_or_else(|error| panic!("{error}"));
-        let chromium = find_chromium().await.unwrap_or_else(|error| panic!("{error}"));
-        let group = ProcessGroup::new().expect("sh");
-        let mut node = group.command("node");
-        node.args(["drive.mjs", self.folder])
-            .current_dir(tests)
-            .env("PORT", self.port().to_string())
-            .env("API_URL", env.stack.base_url())
-            .env("AUTH_URL", env.auth_url())
-            .env("CHROMIUM", chromium)
-            .env("PICTURES", root().join("target/front_ends"))
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
-        let output = timeout(RUN_TIMEOUT, node.output()).await.map_err(|_| format!("not within {RUN_TIMEOUT:?}"))?;
-        let output = output.expect("the program `node`");
-        if output.status.success() {
-            return Ok(());
-        }
-        Err(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+        let port = self.port().to_string();
+        let variables = [("PORT", &*port), ("API_URL", env.stack.base_url()), ("AUTH_URL", env.auth_url())];
+        run_script("front_ends/drive.mjs", Some(self.folder), "front_ends", &variables).await
     }
 
     fn port(&self) -> u16 {

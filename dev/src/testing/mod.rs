@@ -4,7 +4,9 @@
 //! |---|---|
 //! | [`stack`] | a whole local stack, with PostgreSQL, the gateway and the functions |
 //! | [`better_auth`] | such a stack with the real Better Auth |
-//! | [`front_end`] | a front end in a browser |
+//! | [`browser`], [`front_end`], [`example`] | pages in a browser; a front end; that of `examples/nextjs` |
+//! | [`typescript_client`] | the client in TypeScript, and the tools of its packages |
+//! | [`schemathesis`] | requests that a program makes from `openapi.yaml` |
 //! | [`function`] | one function, which gets events exactly as they are written |
 //! | [`database`] | databases: empty, migrated, or with the tables of another back end |
 //! | [`fault_proxy`] | a proxy in front of a database that counts and injects faults |
@@ -16,15 +18,19 @@
 
 pub mod better_auth;
 mod binaries;
+pub mod browser;
 pub mod client;
 pub mod database;
+pub mod example;
 pub mod fault_proxy;
 pub mod front_end;
 pub mod function;
 pub mod processes;
 pub mod random;
+pub mod schemathesis;
 mod skipped;
 pub mod stack;
+pub mod typescript_client;
 pub mod wait;
 
 pub use binaries::binary;

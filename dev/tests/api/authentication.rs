@@ -4,7 +4,7 @@ use dev::testing::client::{TestRequest, TestResponse};
 use dev::tokens;
 use serde_json::{Value, json};
 
-use crate::kit::{api, api_with, database, path, routes, task_routes, valid_body};
+use crate::kit::{api, api_with, database, is_public, path, routes, task_routes, valid_body};
 
 #[track_caller]
 fn assert_unauthenticated(response: TestResponse) -> TestResponse {
@@ -14,7 +14,7 @@ fn assert_unauthenticated(response: TestResponse) -> TestResponse {
 }
 
 #[tokio::test]
-async fn every_route_except_health_requires_a_token() {
+async fn every_route_about_a_user_requires_a_token() {
     let api = api();
     let ada = api.new_user().await;
     let id = ada.create_id(json!({"title": "Buy milk"})).await;
@@ -24,7 +24,7 @@ async fn every_route_except_health_requires_a_token() {
         let body = valid_body(&method, &route);
         let response =
             api.client.send(TestRequest::new(&method, &path(&route, &ada.id, &id)).maybe_json(body.as_ref())).await;
-        if route.starts_with("/health") {
+        if is_public(&route) {
             response.expect_status(200);
         } else {
             assert_unauthenticated(response);

@@ -159,6 +159,16 @@ async fn every_name_can_be_in_a_path() {
 }
 
 #[tokio::test]
+async fn location_leads_to_a_new_tag_of_any_name() {
+    let ada = api().new_user().await;
+    for name in ["two words", "a/b", "100%", "%2F", "..", "käse", "?&#", "\u{7}", "x\u{85}y", "🥛"] {
+        let created = ada.post("/api/tags", &json!({"name": name})).await.expect_status(201);
+        let location = created.header("location").expect("the path of the tag");
+        assert_eq!(ada.patch(location, &json!({"color": "red"})).await.expect_status(200)["name"], name, "{location}");
+    }
+}
+
+#[tokio::test]
 async fn tags_are_added_to_a_task_and_set() {
     let ada = api().new_user().await;
     let path = format!("{}/tags", ada.create_path(json!({"title": "Buy milk", "tags": ["Home"]})).await);

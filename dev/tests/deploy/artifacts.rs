@@ -2,13 +2,21 @@
 
 use std::path::Path;
 
-use dev::deploy::artifacts::{Architecture, BuildError, binary_path, build, check_binary, function_names, zip};
+use dev::deploy::artifacts::{
+    Architecture, BuildError, Optimization, binary_path, build, check_binary, function_names, zip,
+};
 use tokio::sync::OnceCell;
+
+/// As they are deployed with `DEPLOYED=1`, which takes a quarter of an hour, or else without link-time optimization.
+fn optimization() -> Optimization {
+    if std::env::var_os("DEPLOYED").is_some() { Optimization::DEPLOYED } else { Optimization::QUICK }
+}
 
 /// Builds the functions, once for all tests.
 pub(crate) async fn build_functions() {
     static BUILT: OnceCell<()> = OnceCell::const_new();
-    let build = || async { build(Architecture::X86_64).await.unwrap_or_else(|error| panic!("{error}")) };
+    let build =
+        || async { build(Architecture::X86_64, optimization()).await.unwrap_or_else(|error| panic!("{error}")) };
     BUILT.get_or_init(build).await;
 }
 
@@ -27,10 +35,20 @@ async fn every_function_is_built_for_lambda() {
     }
 }
 
+/// It has no database driver. `--nocapture` prints the sizes.
+#[tokio::test]
+async fn documentation_is_smaller_than_an_operation() {
+    build_functions().await;
+    let size = |function: &str| std::fs::metadata(binary_path(function)).unwrap().len();
+    let (docs, operation) = (size("docs"), size("get-task"));
+    println!("docs has {docs} bytes, get-task {operation}");
+    assert!(docs < operation, "{docs} {operation}");
+}
+
 #[tokio::test]
 async fn zip_files_have_the_authorities_beside_the_program() {
     build_functions().await;
-    zip(Architecture::X86_64).await.unwrap_or_else(|error| panic!("{error}"));
+    zip(Architecture::X86_64, optimization()).await.unwrap_or_else(|error| panic!("{error}"));
     for function in function_names().unwrap() {
         let archive = dev::workspace::root().join("target/lambda-zip").join(&function).join("bootstrap.zip");
         let list = crate::output(std::process::Command::new("python3").args(["-m", "zipfile", "-l"]).arg(&archive));

@@ -10,9 +10,7 @@ use serde_json::json;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use crate::env::{
-    ALL_OPERATIONS, DirectFunction, ONE_OF_EACH_FUNCTION, OTHER_OPERATIONS, Operation, TAG_OPERATIONS, TestEnv,
-};
+use crate::env::{ALL_OPERATIONS, DirectFunction, ONE_OF_EACH_FUNCTION, OTHER_OPERATIONS, Operation, TestEnv};
 
 /// More connections than a request attempts.
 const EVERY_ATTEMPT: usize = 1000;
@@ -176,7 +174,7 @@ async fn refused_connection_returns_503() {
     let env = Arc::new(TestEnv::start().await);
     env.close_connections(End::Close).await;
     env.proxy.refuse_connections().await;
-    for operations in [&ONE_OF_EACH_FUNCTION[..], &OTHER_OPERATIONS, &TAG_OPERATIONS] {
+    for operations in [&ONE_OF_EACH_FUNCTION[..], &OTHER_OPERATIONS] {
         let cases = env.prepare_all(operations).await;
         let responses = TestEnv::send_together(&cases).await.unwrap();
         for (case, response) in cases.iter().zip(&responses) {
@@ -209,7 +207,7 @@ async fn assert_gives_up(wake_up: Duration) {
     let env = Arc::new(TestEnv::start().await);
     env.close_connections(End::Close).await;
     env.proxy.delay_first_reply(wake_up);
-    for operations in [&ONE_OF_EACH_FUNCTION[..], &OTHER_OPERATIONS, &TAG_OPERATIONS] {
+    for operations in [&ONE_OF_EACH_FUNCTION[..], &OTHER_OPERATIONS] {
         let before = env.counts();
         let cases = env.prepare_all(operations).await;
         let start = Instant::now();

@@ -16,8 +16,7 @@ use tokio::io::{copy, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use crate::env::{
-    FaultDatabase, ONE_OF_EACH_FUNCTION, ONE_WRITE_OF_EACH_FUNCTION, OTHER_OPERATIONS, TAG_OPERATIONS, TaskCase,
-    TestEnv,
+    FaultDatabase, ONE_OF_EACH_FUNCTION, ONE_WRITE_OF_EACH_FUNCTION, OTHER_OPERATIONS, TaskCase, TestEnv,
 };
 
 /// Set in the process inside the namespace: the path of the socket, and the address to listen on.
@@ -163,7 +162,7 @@ enum PathFailure {
 /// Every operation meets an interrupted path, which is repaired after this time.
 async fn assert_survives(number: u8, failure: PathFailure, repaired_after: Duration) {
     let (env, namespace) = start_in_namespace(number).await;
-    for operations in [&ONE_OF_EACH_FUNCTION[..], &OTHER_OPERATIONS, &TAG_OPERATIONS] {
+    for operations in [&ONE_OF_EACH_FUNCTION[..], &OTHER_OPERATIONS] {
         let cases = env.prepare_all(operations).await;
         let responses = send_on_failed_path(&namespace, &cases, failure, repaired_after).await;
         env.assert_all_done(&cases, &responses).await;
@@ -238,7 +237,7 @@ async fn dead_network_path_returns_503_before_the_timeout() {
 /// as the function sends something.
 async fn assert_replaced_after_reset(number: u8, while_frozen: bool) {
     let (env, namespace) = start_in_namespace(number).await;
-    for operations in [&ONE_OF_EACH_FUNCTION[..], &OTHER_OPERATIONS, &TAG_OPERATIONS] {
+    for operations in [&ONE_OF_EACH_FUNCTION[..], &OTHER_OPERATIONS] {
         let mut frozen = Vec::new();
         for operation in operations.iter().filter(|_| while_frozen) {
             frozen.push(env.freeze(*operation).await);

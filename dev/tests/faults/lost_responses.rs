@@ -39,7 +39,10 @@ async fn lost_response_is_retried_without_second_execution() {
 #[tokio::test]
 async fn retried_conditional_change_recognizes_itself() {
     let env = TestEnv::start().await;
-    for operation in WRITES.into_iter().filter(|operation| *operation != Operation::Create) {
+    let has_version = |operation: &Operation| {
+        !matches!(operation, Operation::Create | Operation::CreateTag | Operation::RenameTag | Operation::DeleteTag)
+    };
+    for operation in WRITES.into_iter().filter(has_version) {
         for (direction, after, times) in [
             (Direction::ToClient, 0, 1),
             (Direction::ToClient, 0, 2),
@@ -145,4 +148,22 @@ async fn response_lost_every_time_gives_up_after_three_attempts() {
         env.proxy.clear_faults().unwrap();
         env.assert_executed_once(&case).await;
     }
+}
+
+/// The tag is addressed by its name, which it does not have any more.
+#[tokio::test]
+async fn client_repeats_a_rename_without_a_key() {
+    let env = TestEnv::start().await;
+    let case = env.prepare(Operation::RenameTag).await;
+    (0..4).for_each(|_| {
+        env.proxy.cut_next_statement(Cut { direction: Direction::ToClient, after_bytes: 0, end: End::Close })
+    });
+    env.assert_unavailable(&case.send().await);
+    env.proxy.clear_faults().unwrap();
+    env.assert_executed_once(&case).await;
+    for _ in 0..2 {
+        env.assert_done(&case, &case.send().await).await;
+    }
+    let (method, path, _) = case.request_parts();
+    assert_eq!(case.send_request(method, &path, Some(&json!({"name": "later"}))).await.status, 404);
 }

@@ -115,6 +115,13 @@ async fn slow_statement_is_logged_without_its_values() {
         let statement = match case.operation {
             Operation::Stats => "stats",
             Operation::Changes => "all changes",
+            Operation::StopRecurrence => "stop recurrence",
+            Operation::ListTags => "list tags",
+            Operation::CreateTag => "create tag",
+            Operation::RenameTag => "change tag",
+            Operation::DeleteTag => "delete tag",
+            Operation::AddTag => "add tags",
+            Operation::RemoveTag => "remove tag",
             operation => operation.function().split('-').next().unwrap(),
         };
         assert_eq!((&line["SlowQueries"], &line["slow"]), (&json!(1), &json!([statement])), "{line}");

@@ -10,5 +10,6 @@ async fn main() -> Result<(), StartError> {
 async fn add_task_tags(user: UserScope, request: Request) -> Result<Response, ApiError> {
     let id = request.id()?;
     let added: AddedTags = request.json()?;
-    Ok(response::ok(user.tasks().add_tags(&id, &added, &request.if_match()?).await?))
+    let (versions, key) = (request.if_match()?, request.idempotency_key()?);
+    Ok(response::ok(user.tasks().add_tags(&id, &added, &versions, key.as_ref()).await?))
 }

@@ -1,6 +1,6 @@
 //! `DELETE /api/tags/{id}`: deletes a tag. The tasks that have it lose it.
 
-use shared::{ApiError, Request, Response, StartError, UserScope, UserTags, Written, response};
+use shared::{ApiError, Request, Response, StartError, UserScope, UserTags, response};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
@@ -8,6 +8,7 @@ async fn main() -> Result<(), StartError> {
 }
 
 async fn delete_tag(user: UserScope, request: Request) -> Result<Response, ApiError> {
-    let transaction = user.tags().delete(&request.id()?).await?;
-    Ok(response::no_content(Written::new(transaction)))
+    let (name, key) = (request.id()?, request.idempotency_key()?);
+    let deleted = user.tags().delete(&name, key.as_ref()).await?;
+    Ok(response::no_content(deleted.map(Some)))
 }

@@ -32,6 +32,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
 pub(crate) const OPTIONAL_FUNCTIONS: &[&str] = &[
     "change-password",
     "delete-account",
+    "docs",
     "login",
     "logout",
     "me",
@@ -61,6 +62,7 @@ pub(crate) const FIRST_ROUTES: &[Operation] = &[
     Operation { function: "update-task", method: Method::PUT, path: "/api/tasks/{id}" },
     Operation { function: "change-password", method: Method::POST, path: "/api/auth/change-password" },
     Operation { function: "delete-account", method: Method::DELETE, path: "/api/auth/me" },
+    Operation { function: "docs", method: Method::GET, path: "/docs" },
     Operation { function: "login", method: Method::POST, path: "/api/auth/login" },
     Operation { function: "logout", method: Method::POST, path: "/api/auth/logout" },
     Operation { function: "me", method: Method::GET, path: "/api/auth/me" },

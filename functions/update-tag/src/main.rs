@@ -10,5 +10,6 @@ async fn main() -> Result<(), StartError> {
 async fn update_tag(user: UserScope, request: Request) -> Result<Response, ApiError> {
     let name = request.id()?;
     let change: TagChange = request.json()?;
-    Ok(response::ok(user.tags().change(&name, &change).await?))
+    let key = request.idempotency_key()?;
+    Ok(response::ok(user.tags().change(&name, &change, key.as_ref()).await?))
 }

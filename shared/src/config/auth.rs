@@ -156,7 +156,8 @@ impl JwksSource {
 
 /// `AUTH_MODE`, else as the other settings imply. A secret beside a JWKS does not enable HS256, and nothing but `AUTH_MODE`
 /// enables `password`.
-fn modes(lookup: Lookup<'_>) -> Result<Vec<String>, StartError> {
+/// The accepted kinds of tokens: `AUTH_MODE`, or what other settings imply.
+pub(super) fn modes(lookup: Lookup<'_>) -> Result<Vec<String>, StartError> {
     let name = "AUTH_MODE";
     let modes = comma_list(lookup, name);
     if modes.iter().any(|mode| !["jwks", "hs256", "session", "password"].contains(&mode.as_str())) {

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod auth;
+mod docs;
 mod error;
 mod extra_fields;
 mod lookup;
@@ -15,6 +16,7 @@ mod task_fields;
 
 pub use accounts::{PasswordConfig, PasswordScheme};
 pub(crate) use auth::{AuthConfig, JwksSource, TokenRules};
+pub use docs::DocsConfig;
 pub use error::StartError;
 pub use extra_fields::ExtraField;
 pub(crate) use lookup::Secret;

@@ -57,8 +57,9 @@ impl Priorities {
         self.words.iter().copied().find(|word| word.to_lowercase() == lower_case)
     }
 
-    /// The words in the order of urgency.
-    pub(crate) fn words(&self) -> &'static [&'static str] {
+    /// The words in the order of urgency, the most urgent last.
+    #[must_use]
+    pub fn words(&self) -> &'static [&'static str] {
         self.words
     }
 
@@ -74,12 +75,14 @@ impl Priorities {
     }
 
     /// The priority of a new task whose request has none.
-    pub(crate) fn default_word(&self) -> Option<&'static str> {
+    #[must_use]
+    pub fn default_word(&self) -> Option<&'static str> {
         self.default
     }
 
     /// `low, medium or high`
-    pub(crate) fn list(&self) -> String {
+    #[must_use]
+    pub fn list(&self) -> String {
         match self.words {
             [] => String::new(),
             [word] => (*word).to_owned(),

@@ -33,6 +33,8 @@ pub struct ApiConfig {
     pub json: JsonFormat,
     /// `REQUIRE_IF_MATCH=1`: changes and deletions without `If-Match` are refused.
     pub require_if_match: bool,
+    /// `DOCS=off`: the contract and the pages about it are not served.
+    pub docs_are_off: bool,
     /// `AUTH_MODE` contains `password`: users sign up and sign in at this API.
     pub has_accounts: bool,
     /// The rules for passwords.
@@ -128,6 +130,7 @@ impl ApiConfig {
                 extra: ExtraField::from_lookup(lookup)?,
             },
             require_if_match: is_second(lookup, "REQUIRE_IF_MATCH", ["0", "1"])?,
+            docs_are_off: is_second(lookup, "DOCS", ["on", "off"])?,
             has_accounts: false,
             passwords: PasswordConfig::from_lookup(lookup)?,
             trusted_proxies: AddressBlock::list_from_lookup(lookup)?,
@@ -180,6 +183,7 @@ mod tests {
             ("TASK_LIST_SHAPE", "tree", "TASK_LIST_SHAPE must be array or object"),
             ("TASK_JSON_CASE", "kebab", "TASK_JSON_CASE must be snake or both"),
             ("TASK_DUE_DATES", "utc", "TASK_DUE_DATES must be floating or instant"),
+            ("DOCS", "no", "DOCS must be on or off"),
             ("TASK_TAGS", "list", "TASK_TAGS must be names, objects or string"),
             (
                 "TASK_FIELDS",

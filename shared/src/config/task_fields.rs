@@ -37,7 +37,8 @@ pub enum TagsForm {
 }
 
 impl TaskField {
-    const ALL: [Self; 8] = [
+    /// Every field.
+    pub const ALL: [Self; 8] = [
         Self::IsRecurring,
         Self::Recurrence,
         Self::RecurrencePattern,
@@ -49,7 +50,8 @@ impl TaskField {
     ];
 
     /// The name of the member, and the one in camelCase.
-    pub(crate) fn names(self) -> [&'static str; 2] {
+    #[must_use]
+    pub fn names(self) -> [&'static str; 2] {
         match self {
             Self::IsRecurring => ["is_recurring", "isRecurring"],
             Self::Recurrence => ["recurrence", "recurrence"],

@@ -35,4 +35,4 @@ pub(crate) use query::{Fence, Query, QueryResult};
 pub(crate) use row::Row;
 pub use row::RowId;
 pub(crate) use stats::{ConnectReason, ConnectStats, DbStats};
-pub(crate) use stored_time::StoredTime;
+pub(crate) use stored_time::{StoredTime, microseconds};

@@ -10,6 +10,26 @@ use tokio_postgres::types::{FromSql, Type};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StoredTime(pub(crate) i64);
 
+/// The SQL expression of a time as microseconds since the Unix epoch, for JSON. A time without a zone means UTC. Infinity is the
+/// largest number.
+macro_rules! microseconds {
+    ($time:literal) => {
+        concat!(
+            "case when isfinite(",
+            $time,
+            ") then (pg_catalog.extract('epoch', ",
+            $time,
+            ") * 1000000)::bigint when ",
+            $time,
+            " > '2000-01-01' then 9223372036854775807 when ",
+            $time,
+            " < '2000-01-01' then -9223372036854775808 end"
+        )
+    };
+}
+
+pub(crate) use microseconds;
+
 /// The Julian day on which the year 2000 begins.
 const JULIAN_EPOCH: i64 = 2_451_545;
 const DAY: i64 = 86_400_000_000;

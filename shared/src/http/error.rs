@@ -226,6 +226,14 @@ pub struct RefusedOperation {
     pub(super) error: Arc<ApiError>,
 }
 
+impl RefusedOperation {
+    /// `pointer` points to the operation within the body: `/operations/3`.
+    #[must_use]
+    pub fn new(pointer: String, error: ApiError) -> Self {
+        Self { pointer, error: Arc::new(error) }
+    }
+}
+
 /// The sentence of each operation.
 fn sentences(refused: &[RefusedOperation]) -> String {
     let sentences: Vec<String> = refused.iter().map(|operation| operation.error.to_string()).collect();

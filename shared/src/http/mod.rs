@@ -4,6 +4,7 @@
 
 pub mod bulk;
 mod conditional;
+mod document;
 mod error;
 mod event;
 mod idempotency;
@@ -14,8 +15,10 @@ mod route_table;
 pub mod routes;
 mod writer;
 
+pub use document::Document;
 pub use error::{ApiError, OperatorAction, RefusedOperation};
 pub(crate) use event::Event;
+pub use problem::problem_document;
 pub use request::Request;
 pub use response::Response;
 pub(crate) use writer::ResponseWriter;

@@ -45,6 +45,13 @@ impl Serialize for Problem<'_> {
     }
 }
 
+/// The document of an error as it is sent, with this id of a request, over several lines.
+#[must_use]
+pub fn problem_document(error: &ApiError, request_id: &str) -> String {
+    let problem = Problem { error, request_id: Some(request_id), has_message: false };
+    serde_json::to_string_pretty(&problem).expect("maps with text keys, of texts and numbers")
+}
+
 /// A member of `errors` about an operation of several.
 #[derive(Debug, Serialize)]
 struct OperationError {

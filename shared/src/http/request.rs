@@ -167,6 +167,9 @@ impl Request {
         if !self.config.has_accounts && routes::is_account_path(path) {
             return Err(ApiError::SignInElsewhere);
         }
+        if self.config.docs_are_off && routes::is_docs_path(path.trim_end_matches('/')) {
+            return Err(ApiError::RouteNotFound(path.to_owned()));
+        }
         if let Some(path) = path.strip_suffix('/').filter(|path| !routes::methods_of(path).is_empty()) {
             return Ok(response::permanent_redirect(path, &self.event.raw_query_string));
         }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::document::Document;
 use crate::config::JsonFormat;
 use crate::output::{EntityTag, Representation, Resource, Written, to_json};
 
@@ -9,6 +10,8 @@ use crate::output::{EntityTag, Representation, Resource, Written, to_json};
 pub struct Response {
     pub(super) status: u16,
     pub(super) body: Option<Box<dyn Representation>>,
+    /// Instead of a body.
+    pub(super) document: Option<Document>,
     pub(super) location: Option<Location>,
     /// The number of the transaction of a write. See [`Representation::transaction`].
     pub(super) transaction: Option<String>,
@@ -22,7 +25,7 @@ impl Response {
     fn new(status: u16, body: Option<Box<dyn Representation>>) -> Self {
         let transaction = body.as_ref().and_then(|body| body.transaction()).map(str::to_owned);
         let is_replay = body.as_ref().is_some_and(|body| body.is_replay());
-        Self { status, body, location: None, transaction, is_replay, is_secret: false }
+        Self { status, body, document: None, location: None, transaction, is_replay, is_secret: false }
     }
 }
 
@@ -45,6 +48,12 @@ pub fn created(resource: impl Resource + 'static) -> Response {
 #[must_use]
 pub fn ok(body: impl Representation + 'static) -> Response {
     Response::new(200, Some(Box::new(body)))
+}
+
+/// 200 with a document that every client may read and store.
+#[must_use]
+pub fn document(document: Document) -> Response {
+    Response { document: Some(document), ..Response::new(200, None) }
 }
 
 /// 201 with a token.

@@ -109,4 +109,12 @@ pub const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/api/me", function: "me" },
     Route { method: "GET", path: "/health", function: "health" },
     Route { method: "GET", path: "/health/ready", function: "health" },
+    Route { method: "GET", path: "/docs", function: "docs" },
+    Route { method: "HEAD", path: "/docs", function: "docs" },
+    Route { method: "GET", path: "/docs/errors", function: "docs" },
+    Route { method: "HEAD", path: "/docs/errors", function: "docs" },
+    Route { method: "GET", path: "/docs/assets/{version}/{file}", function: "docs" },
+    Route { method: "HEAD", path: "/docs/assets/{version}/{file}", function: "docs" },
+    Route { method: "GET", path: "/openapi.json", function: "docs" },
+    Route { method: "HEAD", path: "/openapi.json", function: "docs" },
 ];

@@ -19,7 +19,16 @@ const ACCOUNT_FUNCTIONS: [&str; 6] = ["register", "login", "logout", "me", "chan
 
 /// Whether a path belongs to sign-up and sign-in.
 pub(crate) fn is_account_path(path: &str) -> bool {
-    ROUTES.iter().any(|route| ACCOUNT_FUNCTIONS.contains(&route.function) && matches(route.path, path))
+    is_path_of(&ACCOUNT_FUNCTIONS, path)
+}
+
+/// Whether a path belongs to the documentation.
+pub(crate) fn is_docs_path(path: &str) -> bool {
+    is_path_of(&["docs"], path)
+}
+
+fn is_path_of(functions: &[&str], path: &str) -> bool {
+    ROUTES.iter().any(|route| functions.contains(&route.function) && matches(route.path, path))
 }
 
 fn matches(pattern: &str, path: &str) -> bool {

@@ -3,9 +3,10 @@
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::Body;
 use lambda_http::http::{HeaderMap, HeaderValue};
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::conditional;
+use super::document::Document;
 use super::error::ApiError;
 use super::event::Event;
 use super::problem::Problem;
@@ -28,12 +29,15 @@ pub(crate) struct ResponseWriter<'a> {
     has_message: bool,
     status: u16,
     headers: HeaderMap,
-    body: Option<String>,
+    body: Option<Body>,
 }
 
 /// Characters that are percent-encoded in a path. `%` is not among them: a path that arrives encoded stays as it is.
 const ENCODED_IN_PATH: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'?').add(b'`').add(b'\\');
+
+/// Characters that are percent-encoded in an id, which is one segment of a path.
+const ENCODED_IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl<'a> ResponseWriter<'a> {
     pub(crate) fn new(event: &Event, request_id: &'a str, format: JsonFormat) -> Self {
@@ -65,7 +69,7 @@ impl<'a> ResponseWriter<'a> {
     pub(crate) fn respond(&mut self, response: &Response) -> Result<(), ApiError> {
         self.status = response.status;
         let location = response.location.as_ref().map(|location| match location {
-            Location::Below(id) => format!("{}/{id}", self.path),
+            Location::Below(id) => format!("{}/{}", self.path, utf8_percent_encode(id, ENCODED_IN_SEGMENT)),
             Location::At { path, query } => {
                 let separator = if query.is_empty() { "" } else { "?" };
                 format!("{}{separator}{query}", utf8_percent_encode(path, ENCODED_IN_PATH))
@@ -79,6 +83,9 @@ impl<'a> ResponseWriter<'a> {
         }
         if response.is_replay {
             self.header("idempotent-replayed", "true");
+        }
+        if let Some(document) = &response.document {
+            self.document(document);
         }
         let Some(representation) = &response.body else { return Ok(()) };
         if response.is_secret {
@@ -134,13 +141,35 @@ impl<'a> ResponseWriter<'a> {
         let mut response = ApiGatewayV2httpResponse::default();
         response.status_code = self.status.into();
         response.headers = self.headers;
-        response.body = self.body.filter(|_| self.has_body).map(Body::Text);
+        response.is_base64_encoded = matches!(self.body, Some(Body::Binary(_)));
+        response.body = self.body.filter(|_| self.has_body);
         response
+    }
+
+    /// Writes a document, or that the client has it.
+    fn document(&mut self, document: &Document) {
+        self.header("cache-control", document.cache_control);
+        self.header("etag", &document.etag);
+        self.header("vary", "accept-encoding");
+        if self.if_none_match.as_deref().is_some_and(|known| conditional::matches(known, &document.etag)) {
+            self.status = 304;
+            return;
+        }
+        self.header("content-type", document.content_type);
+        self.header("x-content-type-options", "nosniff");
+        for (name, value) in
+            [("content-encoding", document.content_encoding), ("content-security-policy", document.policy)]
+        {
+            if let Some(value) = value {
+                self.header(name, value);
+            }
+        }
+        self.body = Some(Body::Binary(document.body.clone()));
     }
 
     fn body(&mut self, content_type: &'static str, body: String) {
         self.header("content-type", content_type);
-        self.body = Some(body);
+        self.body = Some(Body::Text(body));
     }
 
     /// A value that a header cannot have is left out; the body has the same information.

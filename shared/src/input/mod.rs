@@ -6,7 +6,6 @@ mod path;
 mod query;
 
 pub use failure::{Failure, InvalidInput};
-pub(crate) use object::camel_case;
-pub use object::{FromJson, ObjectReader};
+pub use object::{FromJson, ObjectReader, camel_case};
 pub use path::FromPath;
 pub use query::{FromQuery, InvalidQuery, QueryReader};

@@ -122,7 +122,8 @@ impl<'a> ObjectReader<'a> {
 }
 
 /// `due_date` → `dueDate`
-pub(crate) fn camel_case(snake_case: &str) -> String {
+#[must_use]
+pub fn camel_case(snake_case: &str) -> String {
     let mut words = snake_case.split('_');
     let mut name = words.next().unwrap_or_default().to_owned();
     for word in words {

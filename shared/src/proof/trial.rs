@@ -221,30 +221,27 @@ impl Trial {
         );
         let (Some(tag), Some(added), Some(change), Some(task)) = inputs else { return };
         let (Some(name), Some(renamed)) = (TagName::from_path(TAG), TagName::from_path(RENAMED_TAG)) else { return };
-        self.user.set_request_id(new_request_id());
-        let made = self.user.tags().create(&tag).await;
+        let made = self.user.tags().create(&tag, new_key().as_ref()).await;
         self.note("making a tag", made);
+        self.user.set_request_id(new_request_id());
         let created = self.user.tasks().create(&task, None).await;
         if let Some(task) = self.note(CREATING, created) {
             let Task { id, version, .. } = task.value;
             let mut versions = Versions::ANY;
             for _ in 0..2 {
-                let tagged = self.user.tasks().add_tags(&id, &added, &versions).await;
-                let version = self.note("adding a tag to a task", tagged).map_or(version, |task| task.version);
-                let removed = self.user.tasks().remove_tag(&id, &name, &Versions::one_of(vec![version])).await;
-                let version = self.note("removing a tag from a task", removed).map_or(version, |task| task.version);
+                let tagged = self.user.tasks().add_tags(&id, &added, &versions, new_key().as_ref()).await;
+                let version = self.note("adding a tag to a task", tagged).map_or(version, |task| task.value.version);
                 versions = Versions::one_of(vec![version]);
+                let removed = self.user.tasks().remove_tag(&id, &name, &versions, new_key().as_ref()).await;
+                let removed = self.note("removing a tag from a task", removed);
+                versions = Versions::one_of(vec![removed.map_or(version, |task| task.value.version)]);
             }
-            let removed = self.user.tasks().remove_tag(&id, &name, &Versions::ANY).await;
-            self.note("removing a tag from a task", removed);
-            let tagged = self.user.tasks().add_tags(&id, &added, &Versions::ANY).await;
-            self.note("adding a tag to a task", tagged);
         }
-        let changed = self.user.tags().change(&name, &change).await;
+        let changed = self.user.tags().change(&name, &change, new_key().as_ref()).await;
         self.note("renaming a tag", changed);
         let listed = self.user.tags().list().await;
         self.note("listing tags", listed);
-        let deleted = self.user.tags().delete(&renamed).await;
+        let deleted = self.user.tags().delete(&renamed, new_key().as_ref()).await;
         self.note("deleting a tag", deleted);
     }
 

@@ -2,9 +2,11 @@
 
 mod app;
 mod deadline;
+mod documents;
 mod log;
 mod metrics;
 mod serve;
 mod shutdown;
 
+pub use documents::serve_documents;
 pub use serve::{serve, serve_accounts, serve_own_account, serve_public};

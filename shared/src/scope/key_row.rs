@@ -70,9 +70,12 @@ pub(super) const fn check_key_row(sql: &str) {
     let sql = sql.as_bytes();
     let operation = operation_between(sql, next_token(sql, 0), PRIOR)
         .expect("a keyed write must begin with the query `prior` of keyed_sql");
-    let (mut kept, mut token) = (0, next_token(sql, operation.end));
+    let (mut kept, mut previous, mut token) = (0, operation, next_token(sql, operation.end));
     while !token.is_empty() {
-        assert!(!equal_str(sql, token, "with"), "a query within a keyed write must not hide its `prior`");
+        // That of `unnest(…) with ordinality` begins no query.
+        let is_ordinality = equal_str(sql, previous, ")") && equal_str(sql, next_token(sql, token.end), "ordinality");
+        let is_query = equal_str(sql, token, "with") && !is_ordinality;
+        assert!(!is_query, "a query within a keyed write must not hide its `prior`");
         if let Some(stored) = operation_between(sql, token, KEPT) {
             assert!(
                 equal(sql, operation, sql, stored),
@@ -80,7 +83,7 @@ pub(super) const fn check_key_row(sql: &str) {
             );
             kept += 1;
         }
-        token = next_token(sql, token.end);
+        (previous, token) = (token, next_token(sql, token.end));
     }
     assert!(kept == 1, "a keyed write must end with the query `kept` of keyed_sql");
 }

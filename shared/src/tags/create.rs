@@ -1,43 +1,54 @@
 //! Making a tag.
 
+use super::answer::{self, answer};
 use super::input::NewTag;
-use super::model::{SavedTag, TAG};
-use super::repository::{UserTags, map_user_error, tag_row, used_tag, written_tag};
-use crate::db::{DbError, Row, SqlParam};
-use crate::scope::{StartStatement, StoreError, Write};
+use super::model::{SavedTag, TAG, WrittenTag};
+use super::repository::{UserTags, tag_row, used_tag};
+use crate::db::SqlParam;
+use crate::output::Written;
+use crate::scope::{IdempotencyKey, KeyedRequest, KeyedWrite, StartStatement, StoreError, keyed_sql};
 
-/// Makes a row for the tag `$3` with the color `$4`. A tag that exists keeps its spelling and its color, if it has one.
-static CREATE: Write = Write::new(
+/// Makes a row for the tag `$6` with the color `$7`. A tag that exists keeps its spelling and its color, if it has one.
+static CREATE: KeyedWrite = KeyedWrite::new(
     "create tag",
-    concat!(
-        "\
-with used as (
+    keyed_sql!(
+        "create tag",
+        concat!(
+            "\
+used as (
 ",
-        used_tag!("$3"),
-        "),
+            used_tag!("$6"),
+            "),
 found as (
 ",
-        tag_row!("$3"),
-        "),
+            tag_row!("$6"),
+            "),
 made as (
     insert into tasks_api.task_tags (user_id, name, color)
-    select $1, coalesce((select name from found), (select name from used), $3::text), $4::text
-    where not exists (select from tasks_api.task_fences where attempt = $2)
+    select $1, coalesce((select name from found), (select name from used), $6::text), $7::text
+    where not exists (select from prior)
+      and not exists (select from tasks_api.task_fences where attempt = $2)
     on conflict (user_id, lower(name)) do update
     set color = coalesce(task_tags.color, excluded.color)
     returning name, color, created_at
-)
-select
-    made.name,
-    made.color,
-    used.task_count,
-    made.created_at,
-    used.created_at,
-    pg_current_xact_id()::text,
-    used.task_count > 0 or exists (select from found)
-from made
-cross join used
-"
+),
+changed as (
+    select
+        null as task_id,
+        ",
+            answer!(
+                "made.name",
+                "made.color",
+                "used.task_count",
+                "made.created_at",
+                "used.created_at",
+                "used.task_count > 0 or exists (select from found)"
+            ),
+            " as answer
+    from made
+    cross join used
+)"
+        )
     ),
 );
 
@@ -45,20 +56,16 @@ impl UserTags<'_> {
     /// The statement of [`UserTags::create`].
     pub const CREATE: StartStatement = CREATE.at_start();
 
-    /// Makes a tag, unless there is one of this name.
+    /// Makes a tag, unless there is one of this name. With a key that was used before, returns what the tag was then.
     ///
     /// # Errors
-    /// [`StoreError::UnknownUser`]; failures of the database.
-    pub async fn create(&self, new: &NewTag) -> Result<SavedTag, StoreError> {
+    /// [`StoreError::UnknownUser`]; [`StoreError::KeyReused`]; [`StoreError::KeyInProgress`]; failures of the database.
+    pub async fn create(&self, new: &NewTag, key: Option<&IdempotencyKey>) -> Result<Written<SavedTag>, StoreError> {
+        let own_key = IdempotencyKey::of_request(self.scope.request_id());
+        let request = KeyedRequest::new(&TAG, "create tag", key.unwrap_or(&own_key), new);
         let color = new.color.as_deref().map_or(SqlParam::NULL, SqlParam::from_str);
-        let result = self.scope.write(&CREATE, vec![SqlParam::from_str(&new.name), color]).await;
-        let result = result.map_err(map_user_error)?;
-        let row = result.rows.first().ok_or(StoreError::NotFound(&TAG))?;
-        saved_tag(row).map_err(map_user_error)
+        let params = vec![SqlParam::from_str(&new.name), color];
+        let saved = self.write_once(&CREATE, &request, params, answer::written_tag).await?;
+        Ok(saved.map(|WrittenTag { tag, existed }| if existed { SavedTag::Existing(tag) } else { SavedTag::New(tag) }))
     }
-}
-
-fn saved_tag(row: &Row) -> Result<SavedTag, DbError> {
-    let tag = written_tag(row)?;
-    Ok(if row.last()? { SavedTag::Existing(tag) } else { SavedTag::New(tag) })
 }

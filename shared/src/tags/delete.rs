@@ -1,47 +1,53 @@
 //! Deleting a tag.
 
+use super::answer;
+use super::input::OfTag;
 use super::model::{TAG, TagName};
-use super::repository::{UserTags, has_tag, map_user_error};
+use super::repository::{UserTags, has_tag};
 use crate::db::SqlParam;
-use crate::scope::{StartStatement, StoreError, Write};
+use crate::output::Written;
+use crate::scope::{IdempotencyKey, KeyedRequest, KeyedWrite, StartStatement, StoreError, keyed_sql};
 
-/// Removes the tag `$3` from all tasks, and its row. A row if there was one.
-static DELETE: Write = Write::new(
+/// Removes the tag `$6` from all tasks, and its row.
+static DELETE: KeyedWrite = KeyedWrite::new(
     "delete tag",
-    concat!(
-        "\
-with removed as (
+    keyed_sql!(
+        "delete tag",
+        concat!(
+            "\
+removed as (
     update tasks
     set tags = tasks_api.tags_for(
             array(
                 select tag
                 from unnest(tasks_api.as_tags(tags)) with ordinality as element (tag, place)
-                where lower(tag) <> lower($3::text)
+                where lower(tag) <> lower($6::text)
                 order by place
             ),
             tags
         )
     where user_id = $1
       and ",
-        has_tag!("$3"),
-        "
+            has_tag!("$6"),
+            "
+      and not exists (select from prior)
       and not exists (select from tasks_api.task_fences where attempt = $2)
     returning id
 ),
 dropped as (
     delete from tasks_api.task_tags
     where user_id = $1
-      and lower(name) = lower($3::text)
+      and lower(name) = lower($6::text)
+      and not exists (select from prior)
       and not exists (select from tasks_api.task_fences where attempt = $2)
     returning name
-)
-select pg_current_xact_id()::text
-from removed
-union all
-select pg_current_xact_id()::text
-from dropped
-limit 1
-"
+),
+changed as (
+    select null as task_id, jsonb_build_object('transaction', pg_current_xact_id()::text) as answer
+    where exists (select from removed)
+       or exists (select from dropped)
+)"
+        )
     ),
 );
 
@@ -49,18 +55,15 @@ impl UserTags<'_> {
     /// The statement of [`UserTags::delete`].
     pub const DELETE: StartStatement = DELETE.at_start();
 
-    /// Deletes a tag and returns the number of the transaction. The tasks that have it lose it.
+    /// Deletes a tag and returns the number of the transaction. The tasks that have it lose it. With a key that was used
+    /// before, returns what it returned then.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`]; failures of the database.
-    pub async fn delete(&self, name: &TagName) -> Result<Option<String>, StoreError> {
-        let result = self.scope.write(&DELETE, vec![SqlParam::from_str(name.as_str())]).await;
-        let result = result.map_err(map_user_error)?;
-        match result.rows.first() {
-            Some(row) => row.get(0).map(Some).map_err(map_user_error),
-            // An earlier attempt has deleted it, and its response was lost.
-            None if result.maybe_executed => Ok(None),
-            None => Err(StoreError::NotFound(&TAG)),
-        }
+    /// [`StoreError::NotFound`]; [`StoreError::KeyReused`]; [`StoreError::KeyInProgress`]; failures of the database.
+    pub async fn delete(&self, name: &TagName, key: Option<&IdempotencyKey>) -> Result<Written<String>, StoreError> {
+        let own_key = IdempotencyKey::of_request(self.scope.request_id());
+        let request = KeyedRequest::new(&TAG, "delete tag", key.unwrap_or(&own_key), &OfTag(name, None));
+        let params = vec![SqlParam::from_str(name.as_str())];
+        self.write_once(&DELETE, &request, params, answer::transaction_of_deletion).await
     }
 }

@@ -1,7 +1,9 @@
 //! What request bodies can say about a tag.
 
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
+use super::model::TagName;
 use crate::config::ApiConfig;
 use crate::input::{FromJson, ObjectReader};
 
@@ -18,6 +20,10 @@ pub struct TagChange {
     pub(super) name: Option<String>,
     pub(super) color: Option<Option<String>>,
 }
+
+/// The input of an operation on one tag: the name in the path, and the body. Its JSON is what fingerprints are made from, which
+/// outlive releases: the case of the name in the path does not matter, and fields that are not given are left out.
+pub(super) struct OfTag<'a>(pub(super) &'a TagName, pub(super) Option<&'a TagChange>);
 
 /// The longest name and color, in Unicode code points.
 const TEXT_MAX: usize = 50;
@@ -38,6 +44,28 @@ impl FromJson for TagChange {
             object.fail_object("at least one of name and color must be given");
         }
         change
+    }
+}
+
+impl Serialize for NewTag {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("name", &self.name)?;
+        self.color.iter().try_for_each(|color| map.serialize_entry("color", color))?;
+        map.end()
+    }
+}
+
+impl Serialize for OfTag<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(tag, change) = self;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("tag", &tag.as_str().to_lowercase())?;
+        if let Some(TagChange { name, color }) = change {
+            name.iter().try_for_each(|name| map.serialize_entry("name", name))?;
+            color.iter().try_for_each(|color| map.serialize_entry("color", color))?;
+        }
+        map.end()
     }
 }
 
@@ -74,6 +102,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::input::FromPath;
+    use crate::scope::fingerprint;
 
     fn read<T: FromJson>(body: &Value) -> Result<T, String> {
         let mut reader = ObjectReader::new(body.as_object().expect("the tests send objects"), "");
@@ -107,5 +137,23 @@ mod tests {
         assert_eq!(read::<TagChange>(&json!({"id": 1})), Err("at least one of name and color must be given".into()));
         let invalid = read::<TagChange>(&json!({"name": "", "color": "x".repeat(51)}));
         assert_eq!(invalid, Err("name must not be empty; color must have at most 50 characters".into()));
+    }
+
+    /// Keys that clients have sent are lost if one of these changes.
+    #[test]
+    fn fingerprints_do_not_change_with_releases() {
+        let new = read::<NewTag>(&json!({"name": " Work ", "color": "#f80"})).expect("a tag");
+        let change = read::<TagChange>(&json!({"name": "Job", "color": null})).expect("a change");
+        let tag = TagName::from_path("WORK").expect("a name");
+        let fingerprints =
+            [fingerprint(&new), fingerprint(&OfTag(&tag, None)), fingerprint(&OfTag(&tag, Some(&change)))];
+        assert_eq!(
+            fingerprints,
+            [
+                "8362fbee5ceb43d71be27393abba08bd",
+                "8bc64a846c84dd27d6e7d212dea3bb4c",
+                "2c81a99cb5d7979eb99d8f4c70ae0cd8",
+            ]
+        );
     }
 }

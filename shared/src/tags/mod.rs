@@ -3,6 +3,7 @@
 //! A tag is a name on tasks. It has a row of its own only if a client has made it, for its color or before a task had it. So
 //! most statements look at both. Names that differ only in case are one tag.
 
+mod answer;
 mod change;
 mod create;
 mod delete;

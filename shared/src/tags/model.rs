@@ -27,6 +27,14 @@ pub struct Tag {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagList(pub Vec<Tag>);
 
+/// A tag that was written.
+#[derive(Debug)]
+pub(super) struct WrittenTag {
+    pub(super) tag: Tag,
+    /// Whether there was one of this name.
+    pub(super) existed: bool,
+}
+
 /// What became of a tag that a client wanted to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SavedTag {

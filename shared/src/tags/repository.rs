@@ -2,8 +2,9 @@
 //! the method that sends it.
 
 use super::model::{TAG, Tag, TagList};
-use crate::db::{DbError, Row};
-use crate::scope::{Read, StartStatement, StoreError, UserScope};
+use crate::db::{DbError, Row, SqlParam};
+use crate::output::Written;
+use crate::scope::{KeyedRequest, KeyedWrite, Read, StartStatement, StoreError, StoredAnswer, UserScope};
 
 /// The tags of one verified user.
 pub struct UserTags<'a> {
@@ -106,10 +107,27 @@ impl UserTags<'_> {
         let tags = rows.and_then(|rows| rows.iter().map(tag).collect::<Result<Vec<Tag>, _>>());
         tags.map(TagList).map_err(map_user_error)
     }
+
+    /// Executes a keyed write. `read` reads its answer. If it does nothing, there is no such tag.
+    pub(super) async fn write_once<'a, T>(
+        &'a self,
+        statement: &'static KeyedWrite,
+        request: &'a KeyedRequest<'a>,
+        params: Vec<SqlParam<'a>>,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Written<T>, StoreError> {
+        let attempt = async || {
+            let outcome = self.scope.write_keyed(statement, request, params.clone()).await.map_err(map_user_error)?;
+            outcome.answer_or(|_| StoreError::NotFound(&TAG))
+        };
+        let StoredAnswer { json, is_replay } = self.scope.once(request, attempt).await?;
+        let value = read(&json).ok_or(StoreError::UnreadableAnswer)?;
+        Ok(Written { value, is_replay })
+    }
 }
 
 /// Decodes the name, the color, how many tasks have the tag, when it was made and when the first of its tasks was.
-pub(super) fn tag(row: &Row) -> Result<Tag, DbError> {
+fn tag(row: &Row) -> Result<Tag, DbError> {
     let (made_at, used_at) = (row.get(3)?, row.get(4)?);
     Ok(Tag {
         name: row.get(0)?,
@@ -120,11 +138,6 @@ pub(super) fn tag(row: &Row) -> Result<Tag, DbError> {
     })
 }
 
-/// Decodes the columns of [`tag`], and the transaction.
-pub(super) fn written_tag(row: &Row) -> Result<Tag, DbError> {
-    Ok(Tag { transaction: row.get(5)?, ..tag(row)? })
-}
-
-pub(super) fn map_user_error(error: DbError) -> StoreError {
+fn map_user_error(error: DbError) -> StoreError {
     StoreError::about_user(&TAG, error)
 }

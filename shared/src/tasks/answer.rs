@@ -13,41 +13,28 @@ use crate::time::Timestamp;
 
 /// The expression that [`task`] reads, of a query whose rows are those of `tasks`.
 ///
-/// Times are microseconds since the Unix epoch; those without a time zone mean UTC. Infinity is the largest number.
+/// Times are [`microseconds`](crate::db::microseconds).
 macro_rules! answer {
     () => {
         concat!(
             "jsonb_build_object('id', id, 'title', title, 'description', description, ",
             "'completed', coalesce(completed, false), 'priority', priority, ",
             "'due_date', ",
-            answer!(microseconds of "due_date"),
+            $crate::db::microseconds!("due_date"),
             ", 'due_date_has_zone', pg_typeof(due_date) = 'timestamptz'::regtype, ",
             "'due_date_marker', ",
-            answer!(microseconds of "due_date_marker"),
+            $crate::db::microseconds!("due_date_marker"),
             ", 'created_at', ",
-            answer!(microseconds of "created_at"),
+            $crate::db::microseconds!("created_at"),
             ", 'updated_at', ",
-            answer!(microseconds of "updated_at"),
+            $crate::db::microseconds!("updated_at"),
             ", 'version', version, 'transaction', changed_in::text, ",
             "'tags', tasks_api.as_tags(tags), 'category', tasks_api.as_label(category), 'completed_at', ",
-            answer!(microseconds of "tasks_api.as_instant(completed_at)"),
+            $crate::db::microseconds!("tasks_api.as_instant(completed_at)"),
             ", 'recurrence', tasks_api.as_label(recurrence), 'next_occurrence', ",
-            answer!(microseconds of "tasks_api.as_instant(next_occurrence)"),
+            $crate::db::microseconds!("tasks_api.as_instant(next_occurrence)"),
             ", 'time_zone', tasks_api.as_label(time_zone), ",
             $crate::scope::last_members!()
-        )
-    };
-    (microseconds of $time:literal) => {
-        concat!(
-            "case when isfinite(",
-            $time,
-            ") then (pg_catalog.extract('epoch', ",
-            $time,
-            ") * 1000000)::bigint when ",
-            $time,
-            " > '2000-01-01' then 9223372036854775807 when ",
-            $time,
-            " < '2000-01-01' then -9223372036854775808 end"
         )
     };
 }

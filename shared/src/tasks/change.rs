@@ -92,7 +92,7 @@ impl UserTasks<'_> {
     }
 
     /// The failure of a change. `fields` are as in `UserScope::explain`.
-    async fn change_error(&self, fields: &[FieldText<'_>], error: DbError) -> StoreError {
+    pub(super) async fn change_error(&self, fields: &[FieldText<'_>], error: DbError) -> StoreError {
         let error = match unknown_time_zone(&[fields], error) {
             Ok((error, _)) => return error,
             Err(error) => error,

@@ -1,17 +1,18 @@
 //! The members of a task that are derived from the others: those of `TASK_FIELDS`, and the form of `TASK_TAGS`.
 
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde::ser::{Serialize, SerializeSeq, Serializer};
 use serde_json::{Value, json};
 
 use super::model::Task;
 use super::recurrence::Aliases;
 use crate::config::{JsonFormat, TagsForm, TaskField};
+use crate::output::JsonText;
 use crate::scope::{IS_OVERDUE, TAG_COLORS};
 
-/// Adds the members of `TASK_FIELDS`.
-pub(super) fn serialize_fields<M: SerializeMap>(map: &mut M, task: &Task, format: JsonFormat) -> Result<(), M::Error> {
+/// Writes the members of `TASK_FIELDS`.
+pub(super) fn write_fields(json: &mut JsonText, task: &Task, format: JsonFormat) {
     if format.fields.is_empty() {
-        return Ok(());
+        return;
     }
     let aliases = Aliases::of_stored(task.recurrence.as_deref());
     let has_interval = format.fields.contains(&TaskField::RecurrenceInterval);
@@ -20,22 +21,21 @@ pub(super) fn serialize_fields<M: SerializeMap>(map: &mut M, task: &Task, format
         let names = if format.camel_case_too && name != camel_case { &[name, camel_case][..] } else { &[name] };
         for name in names {
             match field {
-                TaskField::IsRecurring => map.serialize_entry(name, &aliases.is_recurring),
-                TaskField::RecurrencePattern if has_interval => map.serialize_entry(name, &aliases.pattern),
-                TaskField::Recurrence | TaskField::RecurrencePattern => map.serialize_entry(name, &aliases.word),
-                TaskField::RecurrenceInterval => map.serialize_entry(name, &aliases.interval),
-                TaskField::RecurrenceEndDate => map.serialize_entry(name, &aliases.end_date()),
-                TaskField::ParentTaskId => map.serialize_entry(name, &task.recurrence_of),
+                TaskField::IsRecurring => json.member(name, &aliases.is_recurring),
+                TaskField::RecurrencePattern if has_interval => json.member(name, &aliases.pattern),
+                TaskField::Recurrence | TaskField::RecurrencePattern => json.member(name, &aliases.word),
+                TaskField::RecurrenceInterval => json.member(name, &aliases.interval),
+                TaskField::RecurrenceEndDate => json.member(name, &aliases.end_date()),
+                TaskField::ParentTaskId => json.member(name, &task.recurrence_of),
                 TaskField::IsOverdue => {
                     // An answer that an earlier release has stored does not tell.
                     let is_overdue = task.extra.get(IS_OVERDUE).and_then(Value::as_bool).unwrap_or_default();
-                    map.serialize_entry(name, &is_overdue)
+                    json.member(name, &is_overdue)
                 }
-                TaskField::IsCompleted => map.serialize_entry(name, &task.completed),
-            }?;
+                TaskField::IsCompleted => json.member(name, &task.completed),
+            }
         }
     }
-    Ok(())
 }
 
 /// The tags of a task in the form of `TASK_TAGS`.

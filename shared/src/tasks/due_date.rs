@@ -7,10 +7,9 @@
 //! `due_date`, the two differ, and the marker has no effect any more. A difference of less than a second is no change: the
 //! column may have fewer decimals than the marker, as `timestamp(3)` has, and so may the times of another program.
 
-use serde_json::Value;
-
 use crate::config::JsonFormat;
 use crate::db::SqlParam;
+use crate::output::JsonText;
 use crate::time::Timestamp;
 
 /// A due date as a request gives it.
@@ -80,9 +79,15 @@ impl DueDate {
         self.kind == Kind::Floating
     }
 
-    /// `2026-12-05T17:30:00` if it is floating, else `2026-12-05T17:30:00.000000Z`.
-    pub(super) fn to_json(self, format: JsonFormat) -> Value {
-        Value::String(if format.instant_due_dates { self.time.to_string() } else { self.to_parameter() })
+    /// Writes `"2026-12-05T17:30:00"` if it is floating, else `"2026-12-05T17:30:00.000000Z"`, and `null` without one.
+    pub(super) fn write(due_date: Option<Self>, json: &mut JsonText, format: JsonFormat) {
+        match due_date {
+            None => json.literal("null"),
+            Some(due_date) if due_date.is_floating() && !format.instant_due_dates => {
+                json.plain(&due_date.time.to_civil_text());
+            }
+            Some(due_date) => json.plain(due_date.time.text().as_str()),
+        }
     }
 
     /// The text of which [`DueDate::parse`] makes the same due date, without the nanoseconds that are not stored.
@@ -139,7 +144,9 @@ mod tests {
     const INSTANTS: JsonFormat = JsonFormat { instant_due_dates: true, ..FORMAT };
 
     fn json(text: &str, format: JsonFormat) -> String {
-        DueDate::parse(text, format).and_then(|due| due.to_json(format).as_str().map(str::to_owned)).unwrap_or_default()
+        let mut json = JsonText::default();
+        DueDate::write(DueDate::parse(text, format), &mut json, format);
+        json.finish().trim_matches('"').to_owned()
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde::ser::SerializeMap;
 use serde_json::{Map, Value};
 
 use super::spellings::Spellings;
 use crate::config::{ExtraField, JsonFormat};
 use crate::input::{ObjectReader, camel_case};
+use crate::output::JsonText;
 use crate::scope::FieldText;
 
 /// The values of a new task.
@@ -123,21 +123,16 @@ pub(super) fn from_json(json: &str) -> Map<String, Value> {
     serde_json::from_str(json).unwrap_or_default()
 }
 
-/// Adds the members to a task. One without a value is null.
-pub(super) fn serialize<M: SerializeMap>(
-    map: &mut M,
-    values: &Map<String, Value>,
-    format: JsonFormat,
-) -> Result<(), M::Error> {
+/// Writes the members of a task. One without a value is null.
+pub(super) fn write(json: &mut JsonText, values: &Map<String, Value>, format: JsonFormat) {
     for field in format.extra {
         let value = values.get(&field.column).unwrap_or(&Value::Null);
-        map.serialize_entry(&field.member, value)?;
+        json.member(&field.member, value);
         let camel_case = camel_case(&field.member);
         if format.camel_case_too && camel_case != field.member {
-            map.serialize_entry(&camel_case, value)?;
+            json.member(&camel_case, value);
         }
     }
-    Ok(())
 }
 
 /// Whether a value has a text with U+0000, which PostgreSQL cannot store.

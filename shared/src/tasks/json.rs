@@ -1,17 +1,19 @@
 //! Tasks as JSON.
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
-
 use super::completed::status_word;
-use super::derived::{TagsJson, serialize_fields};
+use super::derived::{TagsJson, write_fields};
+use super::due_date::DueDate;
 use super::extra;
 use super::model::{Task, TaskPage};
 use crate::config::JsonFormat;
-use crate::output::{EntityTag, Representation, Resource, to_json};
+use crate::output::{EntityTag, JsonText, Representation, Resource, member};
+use crate::time::Timestamp;
 
 impl Representation for Task {
     fn to_json(&self, format: JsonFormat) -> String {
-        to_json(&TaskJson(self, format))
+        let mut json = JsonText::default();
+        write_task(&mut json, self, format);
+        json.finish()
     }
 
     fn entity_tag(&self) -> EntityTag {
@@ -34,8 +36,25 @@ impl Representation for TaskPage {
         self.next_cursor.as_ref().map(|cursor| format!("limit={}&cursor={cursor}", self.limit))
     }
 
+    /// A bare array, or an object with the counts.
     fn to_json(&self, format: JsonFormat) -> String {
-        to_json(&TaskPageJson(self, format))
+        let mut json = JsonText::default();
+        if format.list_object {
+            json.literal("{\"tasks\":");
+        }
+        json.literal("[");
+        for (index, task) in self.tasks.iter().enumerate() {
+            json.literal(if index > 0 { "," } else { "" });
+            write_task(&mut json, task, format);
+        }
+        json.literal("]");
+        if format.list_object {
+            member!(json, "total", &self.total);
+            member!(json, "count", &self.tasks.len());
+            member!(json, "next_cursor", &self.next_cursor);
+            json.literal("}");
+        }
+        json.finish()
     }
 
     fn entity_tag(&self) -> EntityTag {
@@ -43,75 +62,59 @@ impl Representation for TaskPage {
     }
 }
 
-/// All members of a task are always present, except the transaction, which only the response to a write has.
-pub(super) struct TaskJson<'a>(pub(super) &'a Task, pub(super) JsonFormat);
-
-impl Serialize for TaskJson<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(task, format) = self;
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("id", &task.id)?;
-        map.serialize_entry("user_id", &task.user_id)?;
-        map.serialize_entry("title", &task.title)?;
-        map.serialize_entry("description", &task.description)?;
-        map.serialize_entry("completed", &task.completed)?;
-        map.serialize_entry("priority", &task.priority)?;
-        let due_date = task.due_date.map(|due_date| due_date.to_json(*format));
-        map.serialize_entry("due_date", &due_date)?;
-        map.serialize_entry("tags", &TagsJson(task, format.tags))?;
-        map.serialize_entry("category", &task.category)?;
-        map.serialize_entry("status", status_word(task.completed))?;
-        map.serialize_entry("completed_at", &task.completed_at)?;
-        map.serialize_entry("recurrence_rule", &task.recurrence)?;
-        let next_occurrence = task.next_occurrence.map(|next| next.to_json(*format));
-        map.serialize_entry("next_occurrence", &next_occurrence)?;
-        map.serialize_entry("time_zone", &task.time_zone)?;
-        map.serialize_entry("version", &task.version)?;
-        map.serialize_entry("created_at", &task.created_at)?;
-        map.serialize_entry("updated_at", &task.updated_at)?;
-        serialize_fields(&mut map, task, *format)?;
-        extra::serialize(&mut map, &task.extra, *format)?;
-        if let Some(transaction) = &task.transaction {
-            map.serialize_entry("txid", transaction)?;
-        }
-        if format.camel_case_too {
-            map.serialize_entry("userId", &task.user_id)?;
-            map.serialize_entry("dueDate", &due_date)?;
-            map.serialize_entry("completedAt", &task.completed_at)?;
-            map.serialize_entry("recurrenceRule", &task.recurrence)?;
-            map.serialize_entry("nextOccurrence", &next_occurrence)?;
-            map.serialize_entry("timeZone", &task.time_zone)?;
-            map.serialize_entry("createdAt", &task.created_at)?;
-            map.serialize_entry("updatedAt", &task.updated_at)?;
-        }
-        map.end()
+/// Writes a task. All members are always present, except the transaction, which only the response to a write has.
+pub(super) fn write_task(json: &mut JsonText, task: &Task, format: JsonFormat) {
+    json.literal("{\"id\":");
+    json.value(&task.id);
+    member!(json, "user_id", &task.user_id);
+    member!(json, "title", &task.title);
+    member!(json, "description", &task.description);
+    member!(json, "completed", &task.completed);
+    member!(json, "priority", &task.priority);
+    json.literal(",\"due_date\":");
+    DueDate::write(task.due_date, json, format);
+    member!(json, "tags", &TagsJson(task, format.tags));
+    member!(json, "category", &task.category);
+    json.literal(",\"status\":");
+    json.plain(status_word(task.completed));
+    json.literal(",\"completed_at\":");
+    write_time(json, task.completed_at);
+    member!(json, "recurrence_rule", &task.recurrence);
+    json.literal(",\"next_occurrence\":");
+    DueDate::write(task.next_occurrence, json, format);
+    member!(json, "time_zone", &task.time_zone);
+    member!(json, "version", &task.version);
+    json.literal(",\"created_at\":");
+    write_time(json, Some(task.created_at));
+    json.literal(",\"updated_at\":");
+    write_time(json, Some(task.updated_at));
+    write_fields(json, task, format);
+    extra::write(json, &task.extra, format);
+    if let Some(transaction) = &task.transaction {
+        member!(json, "txid", transaction);
     }
+    if format.camel_case_too {
+        member!(json, "userId", &task.user_id);
+        json.literal(",\"dueDate\":");
+        DueDate::write(task.due_date, json, format);
+        json.literal(",\"completedAt\":");
+        write_time(json, task.completed_at);
+        member!(json, "recurrenceRule", &task.recurrence);
+        json.literal(",\"nextOccurrence\":");
+        DueDate::write(task.next_occurrence, json, format);
+        member!(json, "timeZone", &task.time_zone);
+        json.literal(",\"createdAt\":");
+        write_time(json, Some(task.created_at));
+        json.literal(",\"updatedAt\":");
+        write_time(json, Some(task.updated_at));
+    }
+    json.literal("}");
 }
 
-/// A bare array, or an object with the counts.
-struct TaskPageJson<'a>(&'a TaskPage, JsonFormat);
-
-impl Serialize for TaskPageJson<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(page, format) = *self;
-        let tasks = TaskListJson(&page.tasks, format);
-        if !format.list_object {
-            return tasks.serialize(serializer);
-        }
-        let mut map = serializer.serialize_map(Some(4))?;
-        map.serialize_entry("tasks", &tasks)?;
-        map.serialize_entry("total", &page.total)?;
-        map.serialize_entry("count", &page.tasks.len())?;
-        map.serialize_entry("next_cursor", &page.next_cursor)?;
-        map.end()
-    }
-}
-
-struct TaskListJson<'a>(&'a [Task], JsonFormat);
-
-impl Serialize for TaskListJson<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|task| TaskJson(task, self.1)))
+fn write_time(json: &mut JsonText, time: Option<Timestamp>) {
+    match time {
+        Some(time) => json.plain(time.text().as_str()),
+        None => json.literal("null"),
     }
 }
 
@@ -120,8 +123,6 @@ mod tests {
     use super::*;
     use crate::db::RowId;
     use crate::tasks::TaskId;
-    use crate::tasks::due_date::DueDate;
-    use crate::time::Timestamp;
 
     #[test]
     fn a_task_has_the_members_of_the_contract() {
@@ -150,7 +151,7 @@ mod tests {
         let both = JsonFormat { list_object: true, camel_case_too: true, ..JsonFormat::default() };
         let page = TaskPage { tasks: vec![task], total: Some(7), limit: 1, next_cursor: Some("e30".into()) };
         assert_eq!(
-            serde_json::to_value(TaskPageJson(&page, both)).expect("a map of strings"),
+            serde_json::from_str::<serde_json::Value>(&page.to_json(both)).expect("JSON"),
             serde_json::json!({"total": 7, "count": 1, "next_cursor": "e30", "tasks": [{
                 "id": 42, "user_id": "D8OYpHXtea4Y1q4TUBTRpgTFV1YdC5uI", "title": "Buy milk", "description": null,
                 "completed": false, "priority": null, "due_date": "2026-12-01T00:00:00",

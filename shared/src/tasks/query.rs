@@ -25,6 +25,9 @@ pub struct ListQuery {
 
 const OFFSET_RULE: &str = "offset must be a number from 0 to 4294967295";
 
+/// The last page of the longest ones that begins before the largest offset.
+const PAGE_MAX: u32 = 4_294_967;
+
 impl FromQuery for ListQuery {
     /// The last of a repeated parameter counts.
     fn from_query(query: &mut QueryReader, config: &ApiConfig) -> Self {
@@ -67,7 +70,7 @@ impl FromQuery for ListQuery {
 fn offset(query: &mut QueryReader, limit: u32) -> (u32, Option<(&'static str, &'static str)>) {
     let offset = query.read(&["offset", "skip"], OFFSET_RULE, |text| text.parse().ok()).unwrap_or(0);
     let pages = query.read(&["page"], "page must be a number from 1 to 4294967", |text| {
-        let page: u32 = text.parse().ok()?;
+        let page: u32 = text.parse().ok().filter(|page| *page <= PAGE_MAX)?;
         page.checked_sub(1)?.checked_mul(limit)
     });
     match (offset, pages.unwrap_or(0)) {
@@ -261,7 +264,8 @@ mod tests {
             ("tags=a%00b", "tag must be at most 20 names of at most 200 characters, and not U+0000"),
             ("category=a%00b", "category must have at most 200 characters, and not U+0000"),
             ("page=0", "page must be a number from 1 to 4294967"),
-            ("page=4294970", "page must be a number from 1 to 4294967"),
+            ("page=4294968", "page must be a number from 1 to 4294967"),
+            ("page=4294968&limit=1", "page must be a number from 1 to 4294967"),
             ("page=2&offset=7", "page must be 1 or absent if there is an offset"),
             ("limit=0&offset=x", "limit must be a number from 1 to 1000; offset must be a number from 0 to 4294967295"),
         ] {

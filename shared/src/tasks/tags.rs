@@ -22,9 +22,10 @@ pub(super) fn names(value: &Value) -> Option<Vec<&str>> {
     }
 }
 
-/// The id of a tag is its name.
+/// The id of a tag is its name, and counts if there is no other.
 fn name(element: &Value) -> Option<&str> {
-    element.as_str().or_else(|| ["name", "id"].iter().find_map(|member| element.get(member)?.as_str()))
+    let member = |name| element.get(name).filter(|value| !value.is_null());
+    element.as_str().or_else(|| member("name").or_else(|| member("id"))?.as_str())
 }
 
 /// The names as they are stored: trimmed, without empty ones, and each once, in the spelling that comes first.
@@ -72,7 +73,7 @@ mod tests {
         for value in [
             json!(["Home", "work"]),
             json!([{"id": 1, "name": "Home", "color": "red"}, {"name": "work"}]),
-            json!([{"id": "Home"}, "work"]),
+            json!([{"id": "Home", "name": null}, "work"]),
             json!("Home, work,"),
             json!([" Home ", "work", "", "HOME", "Work"]),
         ] {
@@ -81,7 +82,14 @@ mod tests {
         for value in [json!(null), json!(""), json!("None"), json!([])] {
             assert_eq!(read(&value), Ok(vec![]), "{value}");
         }
-        for value in [json!(7), json!({"name": "Home"}), json!([7]), json!([["Home"]]), json!([{"title": "Home"}])] {
+        for value in [
+            json!(7),
+            json!({"name": "Home"}),
+            json!([7]),
+            json!([["Home"]]),
+            json!([{"title": "Home"}]),
+            json!([{"id": "Home", "name": 7}]),
+        ] {
             assert_eq!(read(&value), Err(TAGS_RULE.to_owned()), "{value}");
         }
     }

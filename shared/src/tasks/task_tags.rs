@@ -1,17 +1,21 @@
 //! Adding tags to a task, and removing one.
 
+use serde::ser::SerializeMap;
 use serde_json::Value;
 
-use super::change::changed_or_current;
-use super::columns::{task_columns, written_columns};
-use super::model::{Task, TaskId};
-use super::precondition::{Precondition, is_as_expected};
+use super::answer::answer;
+use super::fingerprint::{Fields, OfTask};
+use super::model::{TASK, Task, TaskId};
+use super::precondition::{is_as_expected, version_array};
 use super::repository::UserTasks;
 use super::tags;
 use crate::config::ApiConfig;
-use crate::db::SqlParam;
+use crate::db::{Row, SqlParam};
 use crate::input::{Failure, FromJson, InvalidInput, ObjectReader};
-use crate::scope::{FieldText, StartStatement, StoreError, Versions, Write};
+use crate::output::Written;
+use crate::scope::{
+    FieldText, IdempotencyKey, KeyedRequest, KeyedWrite, StartStatement, StoreError, Versions, keyed_sql,
+};
 use crate::tags::TagName;
 
 /// The body of a request that adds tags to a task.
@@ -28,6 +32,19 @@ impl FromJson for AddedTags {
     }
 }
 
+impl Fields for AddedTags {
+    fn serialize_fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry("tags", &self.0)
+    }
+}
+
+/// The tag that is removed. The case of its name does not matter.
+impl Fields for TagName {
+    fn serialize_fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry("tag", &self.as_str().to_lowercase())
+    }
+}
+
 fn checked_names(value: &Value) -> Result<Vec<String>, String> {
     let names = tags::check(&tags::names(value).ok_or(tags::TAGS_RULE)?)?;
     if names.iter().any(|name| name.contains('\0')) {
@@ -36,137 +53,195 @@ fn checked_names(value: &Value) -> Result<Vec<String>, String> {
     Ok(names)
 }
 
-/// Both statements of a change of the task `$3` that sets its tags to an array: without and with a precondition, `$5` and
-/// `$6`.
+/// A change of the task `$6` that sets its tags to an array, unless it would have too many, which the condition says. `$8` are the expected versions, and `$9` is
+/// null.
 macro_rules! change_tags {
-    ($name:literal, $tags:expr) => {
-        [
-            Write::new(
-                $name,
-                concat!(
-                    "\
-update tasks
-set tags = tasks_api.tags_for(",
-                    $tags,
-                    ", tags)
-where user_id = $1
-  and id = $3
-  and not exists (select from tasks_api.task_fences where attempt = $2)
-returning ",
-                    written_columns!(),
-                ),
-            ),
-            Write::new(
-                concat!("conditional ", $name),
-                concat!(
-                    "\
-with changed as (
+    ($operation:literal, $tags:expr, $condition:expr) => {
+        KeyedWrite::new(
+            $operation,
+            concat!(
+                keyed_sql!(
+                    $operation,
+                    concat!(
+                        "\
+changed as (
     update tasks
     set tags = tasks_api.tags_for(",
-                    $tags,
-                    ", tags)
+                        $tags,
+                        ", tags)
     where user_id = $1
-      and id = $3
+      and id = $6
       and ",
-                    is_as_expected!("$5", "$6"),
-                    "
+                        $condition,
+                        "
+      and ",
+                        is_as_expected!("$8", "$9"),
+                        "
+      and not exists (select from prior)
       and not exists (select from tasks_api.task_fences where attempt = $2)
-    returning *
-)
-",
-                    changed_or_current!(),
+    returning id::text as task_id, ",
+                        answer!(),
+                        " as answer
+)"
+                    )
                 ),
+                "\
+union all
+select null, null, null, case when ",
+                is_as_expected!("$8", "$9"),
+                " then 'too many' end
+from tasks
+where user_id = $1
+  and id = $6
+  and not exists (select from kept)
+  and not exists (select from prior)
+"
             ),
-        ]
+        )
     };
 }
 
-/// Adds those of `$4` that the task does not have, unless it had more than 20 then. Otherwise its tags stay as they are, null
-/// too, so that the task keeps its version.
-static ADD_TAGS: [Write; 2] = change_tags!(
+/// Those of the tags `$7` that the task does not have, in their order.
+macro_rules! missing {
+    () => {
+        "array(
+            select name
+            from unnest($7::text[]) with ordinality as given (name, place)
+            where not exists (
+                select
+                from unnest(tasks_api.as_tags(tags)) as tag
+                where lower(tag) = lower(name)
+            )
+            order by place
+        )"
+    };
+}
+
+/// Adds the missing tags, unless the task would have more than 20. Without one its tags stay as they are, null too, so that the
+/// task keeps its version.
+static ADD_TAGS: KeyedWrite = change_tags!(
     "add tags",
-    "(
-        select case
-            when missing <> '{}' and cardinality(missing) + coalesce(cardinality(tasks_api.as_tags(tags)), 0) <= 20
-            then coalesce(tasks_api.as_tags(tags), '{}') || missing
+    concat!(
+        "case
+            when cardinality(",
+        missing!(),
+        ") > 0
+            then tasks_api.as_tags(tags) || ",
+        missing!(),
+        "
             else tasks_api.as_tags(tags)
-        end
-        from (
-            select array(
-                select name
-                from unnest($4::text[]) with ordinality as given (name, place)
-                where not exists (
-                    select
-                    from unnest(tasks_api.as_tags(tags)) as tag
-                    where lower(tag) = lower(name)
-                )
-                order by place
-            ) as missing
-        ) as added
-    )"
+        end"
+    ),
+    concat!(
+        "(cardinality(",
+        missing!(),
+        ") = 0 or cardinality(",
+        missing!(),
+        ") + coalesce(cardinality(tasks_api.as_tags(tags)), 0) <= 20)"
+    )
 );
 
-/// Removes the tag `$4`, in any case.
-static REMOVE_TAG: [Write; 2] = change_tags!(
+/// Removes the tag `$7`, in any case.
+static REMOVE_TAG: KeyedWrite = change_tags!(
     "remove tag",
     "case
-        when exists (select from unnest(tasks_api.as_tags(tags)) as tag where lower(tag) = lower($4::text))
+        when exists (select from unnest(tasks_api.as_tags(tags)) as tag where lower(tag) = lower($7::text))
         then array(
             select tag
             from unnest(tasks_api.as_tags(tags)) with ordinality as element (tag, place)
-            where lower(tag) <> lower($4::text)
+            where lower(tag) <> lower($7::text)
             order by place
         )
         else tasks_api.as_tags(tags)
-    end"
+    end",
+    "true"
 );
 
 impl UserTasks<'_> {
-    /// The statement of [`UserTasks::add_tags`] without a precondition.
-    pub const ADD_TAGS: StartStatement = ADD_TAGS[0].at_start();
+    /// The statement of [`UserTasks::add_tags`].
+    pub const ADD_TAGS: StartStatement = ADD_TAGS.at_start();
 
-    /// The statement of [`UserTasks::remove_tag`] without a precondition.
-    pub const REMOVE_TAG: StartStatement = REMOVE_TAG[0].at_start();
+    /// The statement of [`UserTasks::remove_tag`].
+    pub const REMOVE_TAG: StartStatement = REMOVE_TAG.at_start();
 
-    /// Adds the tags that the task does not have and returns it.
+    /// Adds the tags that the task does not have and returns it. With a key that was used before, returns what the task was
+    /// then.
     ///
     /// # Errors
     /// As [`UserTasks::update`]; [`StoreError::InvalidInput`] if it would have too many.
-    pub async fn add_tags(&self, id: &TaskId, added: &AddedTags, versions: &Versions) -> Result<Task, StoreError> {
-        let AddedTags(names) = added;
-        let has_all = |task: &Task| names.iter().all(|name| has_tag(task, name));
-        let task = self.change_tags(&ADD_TAGS, id, SqlParam::from_texts(names), versions, has_all).await?;
-        // A task without tags has room for all of them, unless the column of an earlier back end has no room for any.
-        if has_all(&task) || task.tags.is_empty() {
-            return Ok(task);
-        }
-        let failure = Failure { pointer: "/tags".to_owned(), detail: tags::too_many() };
-        Err(StoreError::InvalidInput(InvalidInput(vec![failure])))
+    pub async fn add_tags(
+        &self,
+        id: &TaskId,
+        added: &AddedTags,
+        versions: &Versions,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Written<Task>, StoreError> {
+        let own_key = IdempotencyKey::of_request(self.scope.request_id());
+        let request = KeyedRequest::new(&TASK, "add tags", key.unwrap_or(&own_key), &OfTask(id, added));
+        self.change_tags(&ADD_TAGS, &request, id, SqlParam::from_texts(&added.0), versions).await
     }
 
-    /// Removes a tag from the task, if it has it, and returns the task.
+    /// Removes a tag from the task, if it has it, and returns the task. With a key that was used before, returns what the task
+    /// was then.
     ///
     /// # Errors
     /// As [`UserTasks::update`].
-    pub async fn remove_tag(&self, id: &TaskId, name: &TagName, versions: &Versions) -> Result<Task, StoreError> {
-        let is_removed = |task: &Task| !has_tag(task, name.as_str());
-        self.change_tags(&REMOVE_TAG, id, SqlParam::from_str(name.as_str()), versions, is_removed).await
+    pub async fn remove_tag(
+        &self,
+        id: &TaskId,
+        name: &TagName,
+        versions: &Versions,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Written<Task>, StoreError> {
+        let own_key = IdempotencyKey::of_request(self.scope.request_id());
+        let request = KeyedRequest::new(&TASK, "remove tag", key.unwrap_or(&own_key), &OfTask(id, name));
+        self.change_tags(&REMOVE_TAG, &request, id, SqlParam::from_str(name.as_str()), versions).await
     }
 
     async fn change_tags<'a>(
         &'a self,
-        [plain, conditional]: &'static [Write; 2],
+        statement: &'static KeyedWrite,
+        request: &'a KeyedRequest<'a>,
         id: &TaskId,
         tags: SqlParam<'a>,
         versions: &Versions,
-        is_changed: impl Fn(&Task) -> bool,
-    ) -> Result<Task, StoreError> {
-        let precondition = Precondition { versions, updated_at: None };
-        let params = vec![SqlParam::from_display(id), tags];
-        self.change([plain, conditional], params, &precondition, &[FieldText::new("tags", None)], is_changed).await
+    ) -> Result<Written<Task>, StoreError> {
+        let versions = versions.as_slice().map_or(SqlParam::NULL, version_array);
+        let params = vec![SqlParam::from_display(id), tags, versions, SqlParam::NULL];
+        let attempt = async || match self.scope.write_keyed(statement, request, params.clone()).await {
+            Ok(outcome) => outcome.answer_or(refusal),
+            Err(error) => Err(self.change_error(&[FieldText::new("tags", None)], error).await),
+        };
+        self.write_once(request, attempt).await
     }
 }
 
-fn has_tag(task: &Task, name: &str) -> bool {
-    task.tags.iter().any(|tag| tag.to_lowercase() == name.to_lowercase())
+/// Why nothing was changed.
+fn refusal(rows: &[Row]) -> StoreError {
+    match rows.first().map(Row::last::<Option<&str>>) {
+        None => StoreError::NotFound(&TASK),
+        Some(Ok(None)) => StoreError::PreconditionFailed(&TASK),
+        Some(Ok(Some(_))) => {
+            let failure = Failure { pointer: "/tags".to_owned(), detail: tags::too_many() };
+            StoreError::InvalidInput(InvalidInput(vec![failure]))
+        }
+        Some(Err(error)) => StoreError::Database(&TASK, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::FromPath;
+    use crate::scope::fingerprint;
+
+    /// Keys that clients have sent are lost if one of these changes.
+    #[test]
+    fn fingerprints_do_not_change_with_releases() {
+        let id = TaskId::from_path("42").expect("an id");
+        let added = AddedTags(vec!["Home".to_owned(), "work".to_owned()]);
+        assert_eq!(fingerprint(&OfTask(&id, &added)), "87dcf72f6c76055f455562b48f800964");
+        let removed = TagName::from_path("Home").expect("a name");
+        assert_eq!(fingerprint(&OfTask(&id, &removed)), "9cfeed1ba29fd2a7cfc50a70d330f699");
+    }
 }

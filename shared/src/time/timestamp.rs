@@ -47,6 +47,11 @@ impl Timestamp {
         (MIN..=MAX).contains(&time).then_some((Self(time), has_zone))
     }
 
+    /// The time in UTC.
+    pub(crate) fn text(self) -> TimestampText {
+        TimestampText::of(&self.0)
+    }
+
     /// The time without a zone: `2026-11-21T02:51:49`, with decimals only if they are not zero.
     pub(crate) fn to_civil_text(self) -> String {
         self.truncated().to_string()
@@ -110,16 +115,16 @@ impl Timestamp {
     #[must_use]
     pub fn from_microseconds(microseconds: i64) -> Self {
         let edge = if microseconds < 0 { MIN } else { MAX };
-        let time = EPOCH.checked_add(SignedDuration::from_micros(microseconds)).unwrap_or(edge);
-        Self(time.clamp(MIN, MAX))
+        let time = jiff::Timestamp::from_microsecond(microseconds);
+        Self(time.map_or(edge, |time| Offset::UTC.to_datetime(time)).clamp(MIN, MAX))
     }
 }
 
 /// A time in RFC 3339 in UTC with `Z`: `2026-11-21T02:51:49.233112Z`. Always six decimals, so that the texts sort like the
 /// times.
-struct Text([u8; 27]);
+pub(crate) struct TimestampText([u8; 27]);
 
-impl Text {
+impl TimestampText {
     /// A list has two or three times for each task, so the digits are written without the machinery of `fmt`.
     fn of(time: &DateTime) -> Self {
         let mut text = *b"0000-00-00T00:00:00.000000Z";
@@ -140,20 +145,20 @@ impl Text {
         Self(text)
     }
 
-    fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(Text::of(&self.0).as_str())
+        formatter.write_str(self.text().as_str())
     }
 }
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(Text::of(&self.0).as_str())
+        serializer.serialize_str(self.text().as_str())
     }
 }
 

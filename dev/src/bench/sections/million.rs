@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::bench::quota::{share, slice};
 use crate::bench::report::{Section, Unit};
+use crate::bench::runner::Cost;
 use crate::bench::statistics::mean;
 
 /// The memory of a function, in MB of 1024 × 1024 bytes.
@@ -64,12 +65,25 @@ pub(in crate::bench) fn million_requests(name: &str, cost: &BackEndCost) -> Sect
         }
     }
     section.row("API Gateway, HTTP API", HTTP_API_MILLION_REQUESTS, Unit::Dollars, None, "");
-    let hours = mean(cost.requests.iter().map(|request| request.server_time)) * 1e6 / 3600.0;
-    section.row("Neon, processor time", hours * NEON_CU_HOUR, Unit::Dollars, None, format!("{hours:.3} CU-hours"));
+    let server_time = mean(cost.requests.iter().map(|request| request.server_time));
+    let details = format!("{:.3} CU-hours", cu_hours(server_time));
+    section.row("Neon, processor time", neon(server_time), Unit::Dollars, None, details);
     section
 }
 
+impl From<Cost> for RequestCost {
+    fn from(Cost { latency, processor_time, server_time, .. }: Cost) -> Self {
+        Self { latency, processor_time, server_time }
+    }
+}
+
 impl RequestCost {
+    /// What a million of these requests cost in all, without starts, in US dollars: with the least memory, on arm64.
+    pub(in crate::bench) fn million(&self) -> f64 {
+        let (memory, (_, gb_second)) = (MEMORY_SIZES[0], LAMBDA_GB_SECOND[0]);
+        lambda(self.billed(memory), 0.0, memory, gb_second) + HTTP_API_MILLION_REQUESTS + neon(self.server_time)
+    }
+
     /// The billed duration of a request with this memory, in milliseconds.
     fn billed(&self, memory: u32) -> f64 {
         let fits = Duration::from_secs_f64(self.processor_time) <= slice(memory);
@@ -82,6 +96,16 @@ impl RequestCost {
 fn lambda(request: f64, start: f64, memory: u32, gb_second: f64) -> f64 {
     let seconds = 1e6 * (request + start / REQUESTS_PER_START) / 1000.0;
     LAMBDA_MILLION_REQUESTS + seconds * f64::from(memory) / 1024.0 * gb_second
+}
+
+/// The cost of PostgreSQL's processor time for a million requests, of which each takes this many seconds.
+fn neon(server_time: f64) -> f64 {
+    cu_hours(server_time) * NEON_CU_HOUR
+}
+
+/// The processor time of a million requests, of which each takes this many seconds.
+fn cu_hours(server_time: f64) -> f64 {
+    server_time * 1e6 / 3600.0
 }
 
 /// Whole milliseconds, rounded up.

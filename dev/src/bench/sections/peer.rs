@@ -9,7 +9,7 @@ use crate::bench::error::BenchError;
 use crate::bench::function::Launch;
 use crate::bench::link::Link;
 use crate::bench::report::{Section, Unit};
-use crate::bench::runner::{Comparison, Cost, Metric, Runner, in_turns};
+use crate::bench::runner::{Comparison, Metric, Runner, in_turns};
 use crate::bench::statistics::{median, megabytes};
 use crate::bench::subjects::Subjects;
 
@@ -71,13 +71,7 @@ pub(in crate::bench) fn peer(runner: &Runner, subjects: &Subjects) -> Result<Opt
     let start = add_starts(&mut section, runner, subjects, [ours, python])?;
     sections.push(section);
 
-    let costs = compared.iter().map(|(_, compared)| compared.typical(PEER));
-    let requests = costs.map(|Cost { latency, processor_time, server_time, .. }| RequestCost {
-        latency,
-        processor_time,
-        server_time,
-    });
-    let requests = requests.collect();
+    let requests = compared.iter().map(|(_, compared)| RequestCost::from(compared.typical(PEER))).collect();
     let cost = BackEndCost { requests, start, peak_memory: peak(PEER) };
     Ok(Some(PeerResults { sections, cost }))
 }

@@ -5,6 +5,8 @@ use std::ops::Index;
 use axum::body::Bytes;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
 use super::task_id::TaskId;
@@ -45,7 +47,11 @@ impl TestResponse {
             let value = value.as_str().expect("a header value is a string");
             (name, HeaderValue::from_str(value).expect("a header value"))
         });
-        let body = payload["body"].as_str().unwrap_or_default().to_owned();
+        let body = payload["body"].as_str().unwrap_or_default();
+        let body = match payload["isBase64Encoded"] {
+            Value::Bool(true) => BASE64_STANDARD.decode(body).expect("base64"),
+            _ => body.as_bytes().to_vec(),
+        };
         Self::new(request, u16::try_from(status).expect("an HTTP status"), headers.collect(), body.into())
     }
 

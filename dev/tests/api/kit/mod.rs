@@ -15,4 +15,4 @@ pub(crate) mod schema;
 
 pub(crate) use contract::Contract;
 pub(crate) use env::{Api, api, api_with, proxied_database};
-pub(crate) use routes::{methods_of, path, routes, routes_with_body, task_routes, valid_body};
+pub(crate) use routes::{is_document, is_public, methods_of, path, routes, routes_with_body, task_routes, valid_body};

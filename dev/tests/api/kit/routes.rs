@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 /// `/api/{user_id}/tasks/{id}` with these parameters. The name of a tag is `home`.
 pub(crate) fn path(template: &str, user_id: &str, id: &str) -> String {
-    let template = template.replace("/tags/{id}", "/tags/home").replace("{tag}", "home");
+    let template =
+        template.replace("{version}/{file}", "1/docs.css").replace("/tags/{id}", "/tags/home").replace("{tag}", "home");
     template.replace("{user_id}", user_id).replace("{id}", id)
 }
 
@@ -16,7 +17,7 @@ pub(crate) fn methods_of(path: &str) -> Vec<&'static str> {
     let template = Template::read(root(), |_| None).expect("template.yaml");
     let is_routed =
         |method: &&str| find(&template.routes, method, path).is_some_and(|found| !found.route.is_fallback());
-    ["DELETE", "GET", "PATCH", "POST", "PUT"].into_iter().filter(is_routed).collect()
+    ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"].into_iter().filter(is_routed).collect()
 }
 
 /// All routes except the default route: method and path.
@@ -25,6 +26,16 @@ pub(crate) fn routes() -> Vec<(String, String)> {
     let keys = template.routes.iter().filter(|route| !route.is_fallback()).map(|route| route.key.clone());
     let split = |key: String| key.split_once(' ').map(|(method, path)| (method.to_owned(), path.to_owned()));
     keys.map(|key| split(key).expect("method and path")).collect()
+}
+
+/// Whether a route needs no token.
+pub(crate) fn is_public(path: &str) -> bool {
+    path.starts_with("/health") || is_document(path)
+}
+
+/// Whether a route is one of the documentation, which never uses the database.
+pub(crate) fn is_document(path: &str) -> bool {
+    path.starts_with("/docs") || path == "/openapi.json"
 }
 
 /// The routes that require a user.

@@ -90,17 +90,24 @@ impl TestEnv {
 
     /// Whether the operation was executed. Asserts that it was not executed twice.
     pub(crate) async fn was_executed(&self, case: &TaskCase) -> bool {
-        if self.database.rows_of(&case.user).await == case.rows_before() {
+        if self.database.rows_of(&case.user).await == case.rows_before() && self.count_made_tags(case).await == 0 {
             return false;
         }
         self.assert_executed_once(case).await;
         true
     }
 
-    /// Asserts that the table is as it was before the operation.
+    /// Asserts that the tables are as they were before the operation.
     pub(crate) async fn assert_not_executed(&self, case: &TaskCase) {
         let rows = self.database.rows_of(&case.user).await;
         assert_eq!(rows, case.rows_before(), "{:?}\n{}", case.operation, self.stack.logs());
+        assert_eq!(self.count_made_tags(case).await, 0, "{:?}\n{}", case.operation, self.stack.logs());
+    }
+
+    /// How many tags have a row of their own. Only making a tag makes one.
+    async fn count_made_tags(&self, case: &TaskCase) -> i64 {
+        let made = format!("select count(*) from tasks_api.task_tags where user_id = '{}'", case.user.id);
+        self.database.number(&made).await
     }
 
     /// Asserts that the response is a 503 with `Retry-After`, whether or not the operation was executed.

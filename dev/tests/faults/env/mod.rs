@@ -10,8 +10,8 @@ mod test_env;
 pub(crate) use database::{FaultDatabase, PASSWORD, Row};
 pub(crate) use direct_function::{DirectFunction, SECRET};
 pub(crate) use operation::{
-    ALL_OPERATIONS, ONE_OF_EACH_FUNCTION, ONE_WRITE_OF_EACH_FUNCTION, OTHER_OPERATIONS, Operation, TAG_OPERATIONS,
-    WRITES, functions_with_connection,
+    ALL_OPERATIONS, ONE_OF_EACH_FUNCTION, ONE_WRITE_OF_EACH_FUNCTION, OTHER_OPERATIONS, Operation, WRITES,
+    functions_with_connection,
 };
 pub(crate) use task_case::TaskCase;
 pub(crate) use test_env::TestEnv;

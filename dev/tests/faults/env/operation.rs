@@ -56,7 +56,7 @@ pub(crate) const ALL_OPERATIONS: [Operation; 19] = [
 ];
 
 /// One operation of each function that many tests strike, for requests at the same time.
-pub(crate) const ONE_OF_EACH_FUNCTION: [Operation; 9] = [
+pub(crate) const ONE_OF_EACH_FUNCTION: [Operation; 17] = [
     Operation::List,
     Operation::Get,
     Operation::Stats,
@@ -66,18 +66,8 @@ pub(crate) const ONE_OF_EACH_FUNCTION: [Operation; 9] = [
     Operation::Toggle,
     Operation::Delete,
     Operation::Bulk,
-];
-
-/// The writes among them.
-pub(crate) const ONE_WRITE_OF_EACH_FUNCTION: [Operation; 5] =
-    [Operation::Create, Operation::Update, Operation::Toggle, Operation::Delete, Operation::Bulk];
-
-/// The operations that take a key, and are not in [`ONE_OF_EACH_FUNCTION`].
-pub(crate) const OTHER_OPERATIONS: [Operation; 4] =
-    [Operation::Complete, Operation::BulkEach, Operation::Skip, Operation::StopRecurrence];
-
-/// The operations on tags. They take no key.
-pub(crate) const TAG_OPERATIONS: [Operation; 6] = [
+    Operation::Skip,
+    Operation::StopRecurrence,
     Operation::ListTags,
     Operation::CreateTag,
     Operation::RenameTag,
@@ -86,8 +76,27 @@ pub(crate) const TAG_OPERATIONS: [Operation; 6] = [
     Operation::RemoveTag,
 ];
 
+/// The writes among them.
+pub(crate) const ONE_WRITE_OF_EACH_FUNCTION: [Operation; 12] = [
+    Operation::Create,
+    Operation::Update,
+    Operation::Toggle,
+    Operation::Delete,
+    Operation::Bulk,
+    Operation::Skip,
+    Operation::StopRecurrence,
+    Operation::CreateTag,
+    Operation::RenameTag,
+    Operation::DeleteTag,
+    Operation::AddTag,
+    Operation::RemoveTag,
+];
+
+/// The operations that are not in [`ONE_OF_EACH_FUNCTION`].
+pub(crate) const OTHER_OPERATIONS: [Operation; 2] = [Operation::Complete, Operation::BulkEach];
+
 /// The operations that take a key.
-pub(crate) const WRITES: [Operation; 9] = [
+pub(crate) const WRITES: [Operation; 14] = [
     Operation::Create,
     Operation::Update,
     Operation::Toggle,
@@ -97,6 +106,11 @@ pub(crate) const WRITES: [Operation; 9] = [
     Operation::BulkEach,
     Operation::Skip,
     Operation::StopRecurrence,
+    Operation::CreateTag,
+    Operation::RenameTag,
+    Operation::DeleteTag,
+    Operation::AddTag,
+    Operation::RemoveTag,
 ];
 
 /// The functions that connect to the database while they start: all about tasks and tags. `health` does not, and those of
@@ -117,7 +131,10 @@ impl Operation {
 
     /// Whether its task has a tag.
     pub(super) fn is_about_tags(self) -> bool {
-        TAG_OPERATIONS.contains(&self)
+        matches!(
+            self,
+            Self::ListTags | Self::CreateTag | Self::RenameTag | Self::DeleteTag | Self::AddTag | Self::RemoveTag
+        )
     }
 
     /// Whether its task recurs.

@@ -6,6 +6,7 @@
 //! ```text
 //! worker    a user who reads and writes, with and without keys
 //! bulk      bulk requests
+//! series    a user who completes recurring tasks
 //! reader    follows the changes of the same user
 //! model     what the table may contain
 //! faults    the injector of the faults
@@ -17,6 +18,7 @@ mod faults;
 mod journal;
 mod model;
 mod reader;
+mod series;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -35,10 +37,12 @@ use self::faults::FaultInjector;
 use self::journal::Journal;
 use self::model::State;
 use self::reader::Reader;
+use self::series::SeriesWorker;
 use self::worker::Worker;
 use crate::env::{FaultDatabase, Row, TestEnv};
 use crate::pooler::start_pooler;
 
+/// How many users write, beside the one with recurring tasks.
 const WORKERS: usize = 6;
 /// Enough to meet each kind of fault many times.
 const REQUESTS: usize = 1200;
@@ -81,21 +85,29 @@ async fn soak(database: FaultDatabase, pooler: Option<PgBouncer>) {
         random: SeededRandom::new(seed),
         journal: journal.clone(),
     };
-    let each = requests / WORKERS;
+    let each = requests / (WORKERS + 1);
+    let all = each * (WORKERS + 1);
     let (mut workers, mut readers) = (Vec::new(), Vec::new());
     for number in 1..=WORKERS {
         let user = env.new_user().await;
         let random = |part: u64| SeededRandom::new(seed ^ (number as u64) << 32 ^ part << 48);
         let reader = Reader::new(&user, random(1), journal.of_worker(number));
-        readers.push(tokio::spawn(reader.run(sent.subscribe(), each * WORKERS)));
+        readers.push(tokio::spawn(reader.run(sent.subscribe(), all)));
         let worker = Worker::new(user, Arc::clone(&sent), random(0), journal.of_worker(number));
         workers.push(tokio::spawn(worker.run(each)));
     }
+    let user = env.new_user().await;
+    let [of_requests, of_series] = [1, 2].map(|part: u64| SeededRandom::new(seed ^ part << 56));
+    let worker = Worker::new(user, Arc::clone(&sent), of_requests, journal.of_worker(WORKERS + 1));
+    let series = tokio::spawn(SeriesWorker::new(worker, of_series).run(each));
     // If a worker or a reader fails, the test fails immediately.
-    let injecting = async { Ok(injector.run(sent.subscribe(), each * WORKERS).await) };
-    let (faults, workers, readers) = tokio::try_join!(injecting, try_join_all(workers), try_join_all(readers)).unwrap();
+    let injecting = async { Ok(injector.run(sent.subscribe(), all).await) };
+    let (faults, workers, readers, series) =
+        tokio::try_join!(injecting, try_join_all(workers), try_join_all(readers), series).unwrap();
 
-    let (mut stored, mut unavailable, mut repeated, mut replayed, mut bulk) = (0, 0, 0, 0, 0);
+    let rows = env.database.rows_of(&series.worker.user).await;
+    series.compare(&rows);
+    let (mut stored, mut unavailable, mut repeated, mut replayed, mut bulk) = (rows.len(), 0, 0, 0, 0);
     let (mut pages, mut restarts) = (0, 0);
     for (mut worker, mut reader) in workers.into_iter().zip(readers) {
         let rows = rows_of(&env, &worker.user).await;
@@ -116,11 +128,14 @@ async fn soak(database: FaultDatabase, pooler: Option<PgBouncer>) {
     }
     let summary = format!(
         "{faults} faults, {unavailable} responses with 503, {repeated} repeats, {replayed} replays, {bulk} bulk \
-         requests, {pages} pages of changes, {restarts} restarts, {stored} tasks"
+         requests, {pages} pages of changes, {restarts} restarts, {stored} tasks, \
+         {} completions of recurring tasks",
+        series.completions(),
     );
     println!("{summary}, {:?}", start.elapsed());
     assert_eq!(env.database.number("select count(*) from tasks").await, i64::try_from(stored).unwrap());
     // The test must have tried enough.
     assert!(faults > requests / 10 && unavailable < requests / 5 && stored > 20, "{summary}");
+    assert!(series.completions() > each / 4, "{summary}");
     assert!(repeated > 5 && replayed > requests / 50 && bulk > requests / 10 && pages > requests / 10, "{summary}");
 }

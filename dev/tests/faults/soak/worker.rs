@@ -19,7 +19,7 @@ const TASKS: usize = 50;
 /// How many requests with a key are remembered, to be repeated long after their outcome is known.
 const KEPT: usize = 8;
 /// More attempts than any fault outlasts.
-const ATTEMPTS: usize = 200;
+pub(super) const ATTEMPTS: usize = 200;
 /// The tags of all tasks.
 const TAGS: [&str; 3] = ["home", "work", "later"];
 /// An id that no task has.
@@ -53,12 +53,12 @@ pub(super) struct Counts {
 }
 
 #[derive(Debug, Clone)]
-struct Request {
-    method: &'static str,
-    path: String,
-    body: Option<Value>,
+pub(super) struct Request {
+    pub(super) method: &'static str,
+    pub(super) path: String,
+    pub(super) body: Option<Value>,
     /// The value of `Idempotency-Key`.
-    key: Option<String>,
+    pub(super) key: Option<String>,
 }
 
 impl Worker {
@@ -112,13 +112,23 @@ impl Worker {
                 (_, Some(id)) => self.delete(id).await,
                 (_, None) => unreachable!("a worker without tasks creates one"),
             }
-            self.sent.send_modify(|sent| *sent += 1);
+            self.note_sent();
         }
         self
     }
 
+    /// Counts a request that was sent, without repeats.
+    pub(super) fn note_sent(&self) {
+        self.sent.send_modify(|sent| *sent += 1);
+    }
+
+    /// The events about tasks with this title.
+    pub(super) fn history_of(&self, title: &str) -> String {
+        self.journal.about_title(title)
+    }
+
     /// A read, or a write without a key.
-    fn request(method: &'static str, path: &str, body: Option<Value>) -> Request {
+    pub(super) fn request(method: &'static str, path: &str, body: Option<Value>) -> Request {
         Request { method, path: format!("/api/tasks{path}"), body, key: None }
     }
 
@@ -130,7 +140,7 @@ impl Worker {
     }
 
     /// Sends a request until its outcome is known if it has a key, otherwise once. `None` if the outcome is unknown.
-    async fn send(&mut self, request: &Request) -> Option<TestResponse> {
+    pub(super) async fn send(&mut self, request: &Request) -> Option<TestResponse> {
         if request.key.is_none() {
             return self.attempt(request).await;
         }
@@ -226,11 +236,7 @@ impl Worker {
     /// Sends a request that changes each possible state in the same way.
     async fn change(&mut self, id: i64, change: Change) {
         let (method, path, body) = change.request_parts();
-        let path = format!("/{id}{path}");
-        let request = match change {
-            Change::AddTag(_) | Change::RemoveTag(_) => Self::request(method, &path, body),
-            _ => self.write(method, &path, body),
-        };
+        let request = self.write(method, &format!("/{id}{path}"), body);
         let before = self.model.states(id);
         let after = before.iter().map(|state| change.apply(state.as_ref()?)).collect();
         match self.send(&request).await {
@@ -254,8 +260,11 @@ impl Worker {
             TagChange::Rename(_, name) => ("PUT", Some(json!({"name": name}))),
             TagChange::Delete(_) => ("DELETE", None),
         };
-        let request = Request { method, path: format!("/api/tags/{tag}"), body, key: None };
+        let request = Request { path: format!("/api/tags/{tag}"), ..self.write(method, "", body) };
         let response = self.send(&request).await;
+        if let Some(response) = response.as_ref().filter(|response| response.status < 300) {
+            self.keep(request.clone(), response);
+        }
         for id in self.model.ids() {
             let before = self.model.states(id);
             let after: Vec<_> = before.iter().map(|state| Some(change.apply(state.as_ref()?))).collect();

@@ -1,12 +1,10 @@
 //! A page of changes, and its JSON.
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
-
 use super::token::{Pages, Position, Progress, SyncToken};
 use crate::config::JsonFormat;
 use crate::db::RowId;
-use crate::output::{BODY_MAX_BYTES, EntityTag, Representation, size_for_lambda, to_json};
-use crate::tasks::json::TaskJson;
+use crate::output::{BODY_MAX_BYTES, EntityTag, JsonText, Representation, member, size_for_lambda, to_json};
+use crate::tasks::json::write_task;
 use crate::tasks::model::Task;
 
 /// One page of what has changed.
@@ -59,7 +57,7 @@ impl Representation for ChangePage {
         let mut size = REST_MAX_BYTES;
         let mut count = 0;
         for change in &self.changes {
-            let change = to_json(&ChangeJson(change, format));
+            let change = change.to_json(format);
             size += size_for_lambda(&change) + 1;
             if count > 0 && size > BODY_MAX_BYTES {
                 break;
@@ -79,23 +77,23 @@ impl Representation for ChangePage {
     }
 }
 
-struct ChangeJson<'a>(&'a Change, JsonFormat);
-
-impl Serialize for ChangeJson<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(3))?;
-        match self.0 {
-            Change::Put(transaction, task) => {
-                map.serialize_entry("op", "put")?;
-                map.serialize_entry("txid", &transaction.map(|transaction| transaction.to_string()))?;
-                map.serialize_entry("task", &TaskJson(task, self.1))?;
+impl Change {
+    fn to_json(&self, format: JsonFormat) -> String {
+        let mut json = JsonText::default();
+        match self {
+            Self::Put(transaction, task) => {
+                json.literal(r#"{"op":"put","txid":"#);
+                json.value(&transaction.map(|transaction| transaction.to_string()));
+                json.literal(r#","task":"#);
+                write_task(&mut json, task, format);
             }
-            Change::Delete(transaction, id) => {
-                map.serialize_entry("op", "delete")?;
-                map.serialize_entry("txid", &transaction.to_string())?;
-                map.serialize_entry("id", id)?;
+            Self::Delete(transaction, id) => {
+                json.literal(r#"{"op":"delete","txid":"#);
+                json.value(&transaction.to_string());
+                member!(json, "id", id);
             }
         }
-        map.end()
+        json.literal("}");
+        json.finish()
     }
 }

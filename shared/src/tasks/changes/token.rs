@@ -53,7 +53,7 @@ pub(super) enum Position {
 }
 
 /// Longer tokens are refused unread. The limit of API Gateway for a request line with all headers is 10 KB.
-const TOKEN_MAX_BYTES: usize = 16 * 1024;
+const TOKEN_MAX_BYTES: usize = 8 * 1024;
 /// The longest key that an index of PostgreSQL has.
 const TASK_ID_MAX_BYTES: usize = 2704;
 const FORMAT: &str = "1";
