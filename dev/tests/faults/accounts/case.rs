@@ -100,7 +100,7 @@ impl AccountCase {
 
     /// Deletes the account with another token.
     pub(super) fn delete_with(&self, token: &str) -> TestRequest {
-        self.from_client("DELETE", "/api/auth/me").bearer(token).json(&json!({"password": PASSWORD}))
+        self.client_request("DELETE", "/api/auth/me").bearer(token).json(&json!({"password": PASSWORD}))
     }
 
     /// Signs in with the password that the account has after the operation.
@@ -119,14 +119,14 @@ impl AccountCase {
     }
 
     pub(super) fn with_token(&self, method: &str, path: &str) -> TestRequest {
-        self.from_client(method, path).bearer(&self.token)
+        self.client_request(method, path).bearer(&self.token)
     }
 
     fn post(&self, path: &str, body: &Value) -> TestRequest {
-        self.from_client("POST", path).json(body)
+        self.client_request("POST", path).json(body)
     }
 
-    fn from_client(&self, method: &str, path: &str) -> TestRequest {
+    fn client_request(&self, method: &str, path: &str) -> TestRequest {
         TestRequest::new(method, path).header("x-forwarded-for", &self.address)
     }
 }
