@@ -14,6 +14,7 @@ pub(crate) struct Operation {
 
 pub(crate) const HEALTH: Operation = Operation { function: "health", method: Method::GET, path: "/health" };
 pub(crate) const READY: Operation = Operation { function: "health", method: Method::GET, path: "/health/ready" };
+pub(crate) const DOCS: Operation = Operation { function: "docs", method: Method::GET, path: "/openapi.json" };
 pub(crate) const LIST: Operation = Operation { function: "list-tasks", method: Method::GET, path: "/api/tasks" };
 pub(crate) const CREATE: Operation = Operation { function: "create-task", method: Method::POST, path: "/api/tasks" };
 pub(crate) const GET: Operation = Operation { function: "get-task", method: Method::GET, path: "/api/tasks/{id}" };
