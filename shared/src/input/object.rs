@@ -121,6 +121,12 @@ impl<'a> ObjectReader<'a> {
     }
 }
 
+/// A whole number, also with decimals that are zero: in JSON, `7.0` is the same number as `7`.
+pub(crate) fn whole_number(value: &Value) -> Option<i64> {
+    let with_decimals = || value.as_f64().filter(|number| number.fract() == 0.0);
+    value.as_i64().or_else(|| format!("{:.0}", with_decimals()?).parse().ok())
+}
+
 /// `due_date` → `dueDate`
 #[must_use]
 pub fn camel_case(snake_case: &str) -> String {
@@ -157,6 +163,20 @@ mod tests {
             assert_eq!(reader.finish(()), Err(InvalidInput(vec![failure])));
         }
         assert_eq!(ObjectReader::new(object, "").finish(7), Ok(7));
+    }
+
+    #[test]
+    fn decimals_of_a_whole_number_can_be_zero() {
+        for (value, number) in [
+            (json!(7), Some(7)),
+            (json!(7.0), Some(7)),
+            (json!(-1.0), Some(-1)),
+            (json!(7.5), None),
+            (json!(1e300), None),
+            (json!("7"), None),
+        ] {
+            assert_eq!(whole_number(&value), number, "{value}");
+        }
     }
 
     #[test]

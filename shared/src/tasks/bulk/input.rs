@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::config::ApiConfig;
-use crate::input::{FromJson, FromPath, InvalidInput, ObjectReader};
+use crate::input::{FromJson, FromPath, InvalidInput, ObjectReader, whole_number};
 use crate::scope::{OperationFailure, ShortForm, StoreError};
 use crate::tasks::fingerprint::OfTask;
 use crate::tasks::input::{Completion, NewTask, TaskChange};
@@ -175,7 +175,7 @@ fn operation(value: &Value, pointer: &str, config: &ApiConfig) -> Result<Operati
 fn on_task(mut reader: ObjectReader<'_>, write: TaskWrite, config: &ApiConfig) -> Result<Operation, OperationFailure> {
     let version = reader
         .non_null("version")
-        .and_then(|version| version.as_i64().or_else(|| reader.fail("version", "version must be a whole number")));
+        .and_then(|version| whole_number(version).or_else(|| reader.fail("version", "version must be a whole number")));
     let id = reader.member("id").filter(|id| id.is_number() || id.is_string());
     if id.is_none() {
         reader.fail::<()>("id", "id is required");

@@ -6,7 +6,7 @@ use super::alias::Aliases;
 use super::rule::{End, INTERVAL_MAX, Recurrence};
 use super::until::Until;
 use super::word::WORD_LIST;
-use crate::input::ObjectReader;
+use crate::input::{ObjectReader, whole_number};
 
 /// A changed recurrence. The body has it in up to two forms, as a rule and as aliases, and a form that spreads a task and
 /// changes one of them sends the other one outdated: the one that differs from the stored value is the edit.
@@ -227,7 +227,7 @@ fn parse_interval(value: &Value) -> Option<Option<u16>> {
         Value::Null => Some(None),
         Value::String(text) if text.is_empty() => Some(None),
         value => {
-            let interval = value.as_u64().and_then(|interval| u16::try_from(interval).ok());
+            let interval = whole_number(value).and_then(|interval| u16::try_from(interval).ok());
             interval.filter(|interval| (1..=INTERVAL_MAX).contains(interval)).map(Some)
         }
     }
