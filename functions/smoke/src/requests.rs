@@ -158,8 +158,8 @@ impl<P: Fn(&str)> SmokeTest<'_, P> {
 
     /// A function that responds with 401 runs and has read its settings.
     async fn try_without_token(&self) -> Result<(), SmokeError> {
-        let is_public = |operation: &&Operation| [HEALTH.function, DOCS.function].contains(&operation.function);
-        let functions = FIRST_ROUTES.iter().filter(|operation| !is_public(operation));
+        let is_public = |function| [HEALTH.function, DOCS.function].contains(&function);
+        let functions = FIRST_ROUTES.iter().filter(|operation| !is_public(operation.function));
         for operation in functions.filter(|operation| self.transport.has(operation.function)) {
             let request = Request::new(operation).with_id("1");
             let (status, request) = match operation.function {
