@@ -9,6 +9,7 @@ export function newKey(): string {
 
 /** Whether the API does this request once for each `Idempotency-Key`. */
 export function takesKey(method: string, path: string): boolean {
-  const match = /\/tasks(?:\/bulk|\/[^/]+(\/complete|\/skip|\/stop-recurrence)?)?$/.exec(path);
-  return match !== null && ["POST", "PUT", "PATCH", "DELETE"].includes(method);
+  const isOfTasks = /\/tasks(\/bulk|\/[^/]+(\/complete|\/skip|\/stop-recurrence|\/tags(\/[^/]+)?)?)?$/.test(path);
+  const isOfTags = /\/tags(\/[^/]+)?$/.test(path);
+  return (isOfTasks || isOfTags) && ["POST", "PUT", "PATCH", "DELETE"].includes(method);
 }
