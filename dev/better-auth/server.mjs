@@ -46,7 +46,7 @@ const secret = required("BETTER_AUTH_SECRET");
 const corsOrigins = (process.env.CORS_ORIGINS ?? "").split(",").map((origin) => origin.trim()).filter(Boolean);
 
 const version = oneOf("BETTER_AUTH_VERSION", ["1.3", "1.4", "1.7"]) ?? "1.7";
-const { betterAuth, getAuthTables, getMigrations, drizzleAdapter, fromNodeHeaders, toNodeHandler, bearer, jwt } =
+const { betterAuth, getMigrations, drizzleAdapter, fromNodeHeaders, toNodeHandler, bearer, jwt } =
   await importBetterAuth(version === "1.7" ? "better-auth" : `better-auth-${version.replace(".", "-")}`);
 
 const basePath = process.env.BASE_PATH || "/api/auth";
@@ -81,8 +81,8 @@ async function start() {
   const options = authOptions(process.env.BETTER_AUTH_URL || ownUrl());
   if (oneOf("ADAPTER", ["kysely", "drizzle"]) === "drizzle") {
     const usePlural = oneOf("USE_PLURAL", ["1"]) === "1";
-    const idFormat = process.env.ID_FORMAT || "text";
-    const { database, schema } = await createDrizzle(pool, getAuthTables(options), { idFormat, usePlural });
+    const form = [version, usePlural && "plural", process.env.ID_FORMAT].filter(Boolean).join("-");
+    const { database, schema } = await createDrizzle(pool, form);
     return betterAuth({ ...options, database: drizzleAdapter(database, { provider: "pg", schema, usePlural }) });
   }
   const { runMigrations } = await getMigrations(options);
