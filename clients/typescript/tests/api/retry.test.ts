@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  createTag,
+  changePassword,
   createTask,
   isProblem,
   listTasks,
@@ -100,7 +100,8 @@ test("a refused request is sent once", async (t) => {
 test("a write without a key is not sent again", async (t) => {
   const env = await startClient(t);
   env.proxy.inject([{ kind: "lose-response" }]);
-  await assert.rejects(createTag({ client: env.client, body: { name: "work" } }), NetworkError);
+  const body = { current_password: "correct horse", new_password: "battery staple" };
+  await assert.rejects(changePassword({ client: env.client, body }), NetworkError);
   assert.equal(env.proxy.seen.length, 1);
   assert.equal(env.proxy.seen[0]!.headers["idempotency-key"], undefined);
 });

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   cachedToken,
+  changePassword,
   createTasksClient,
-  createTag,
   createTask,
   isProblem,
   listTasks,
   NetworkError,
+  ProblemError,
 } from "tasks-client";
 
 import { API_URL, clientOf, mint, newUser, startClient } from "./kit/api.ts";
@@ -90,8 +91,9 @@ test("a request waits for a token that fails at first", async (t) => {
   let calls = 0;
   const getToken = () => (calls++ ? token : Promise.reject(new TypeError("Failed to fetch")));
   const env = await startClient(t, { token: getToken });
-  // It has no key, but the API has not seen the first attempt.
-  await createTag({ client: env.client, body: { name: "work" } });
+  // It has no key, but the API has not seen the first attempt. Its users sign in elsewhere.
+  const body = { current_password: "correct horse", new_password: "battery staple" };
+  await assert.rejects(changePassword({ client: env.client, body }), ProblemError);
   assert.equal(env.proxy.seen.length, 1);
 });
 
