@@ -156,6 +156,7 @@ async fn killed_function_is_replaced() {
             request.path = request.path.replace("home", "never");
             ada.send(request).await.expect_status(404);
         }
+        api.client.send(TestRequest::new("GET", "/openapi.json")).await.expect_status(200);
     }
 }
 

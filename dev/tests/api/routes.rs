@@ -44,7 +44,9 @@ fn generated_files_are_up_to_date() {
 #[test]
 fn every_operation_of_the_contract_is_a_route() {
     let text = std::fs::read_to_string(root().join("openapi.yaml")).expect("openapi.yaml");
-    let operations = text.lines().filter(|line| line.trim_start().starts_with("operationId: ")).count();
+    // Links, which are components, have members of this name too.
+    let paths = text.split("\ncomponents:").next().unwrap_or_default();
+    let operations = paths.lines().filter(|line| line.trim_start().starts_with("operationId: ")).count();
     assert!(operations >= 20, "{operations}");
     assert_eq!(of_the_template().len(), operations);
     // And the default route.
