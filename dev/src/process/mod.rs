@@ -8,4 +8,4 @@ mod port;
 pub(crate) use child::Process;
 pub(crate) use group::{ProcessGroup, ServerCleanup};
 pub(crate) use output::{LastLogLine, LogOutput, forward_lines};
-pub(crate) use port::reserve_port;
+pub use port::reserve_port;

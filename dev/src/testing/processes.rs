@@ -6,6 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::wait::wait_until;
+pub use crate::process::reserve_port;
 
 /// A running process.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,5 @@
 //! The binaries in the Runtime Interface Emulator of AWS, with events in the format of AWS.
 
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -14,7 +13,7 @@ use dev::install::python::SAM;
 use dev::services::database::new_user;
 use dev::testing::client::{ApiClient, TestRequest};
 use dev::testing::database::{LAYOUTS, TestDatabase};
-use dev::testing::processes::descendants;
+use dev::testing::processes::{descendants, reserve_port};
 use dev::testing::wait::wait_until_within;
 use dev::tokens;
 use dev::workspace::root;
@@ -22,6 +21,7 @@ use migrations::State;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
+use tokio::net::TcpSocket;
 use tokio::sync::OnceCell;
 
 use crate::artifacts::build_functions;
@@ -34,6 +34,8 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// A function in the emulator. Dropping it kills both.
 pub(crate) struct Emulator {
     process: Child,
+    /// So that no other emulator, which could start at the same time, gets them.
+    _ports: [TcpSocket; 2],
     client: ApiClient,
 }
 
@@ -99,7 +101,8 @@ impl TestEnv {
 impl Emulator {
     /// Starts the emulator with a function and its environment variables.
     pub(crate) async fn start(function: &str, variables: &[(&str, &str)]) -> Self {
-        let (api, runtime) = (free_port(), free_port());
+        let ports = [reserve_port(0).unwrap(), reserve_port(0).unwrap()];
+        let [api, runtime] = ports.each_ref().map(|port| port.local_addr().unwrap().to_string());
         let mut command = Command::new(emulator().await);
         command
             .args(["--runtime-interface-emulator-address", &api, "--runtime-api-address", &runtime])
@@ -116,7 +119,7 @@ impl Emulator {
         let process = command.spawn().unwrap();
         wait_until_within(TIMEOUT, "the emulator listens", async || tokio::net::TcpStream::connect(&api).await.is_ok())
             .await;
-        Self { process, client: ApiClient::new(&format!("http://{api}")).with_timeout(TIMEOUT) }
+        Self { process, _ports: ports, client: ApiClient::new(&format!("http://{api}")).with_timeout(TIMEOUT) }
     }
 
     /// What the function returns. The emulator handles one event at a time, which `&mut` ensures.
@@ -150,10 +153,6 @@ async fn emulator() -> PathBuf {
     let script = "import samcli.local.rapid as rapid; print(rapid.__path__[0])";
     let package = output(Command::new(folder.join("bin/python")).args(["-c", script]));
     PathBuf::from(package.trim()).join(format!("aws-lambda-rie-{}", std::env::consts::ARCH))
-}
-
-fn free_port() -> String {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().to_string()
 }
 
 fn body(answer: &Value) -> Value {
