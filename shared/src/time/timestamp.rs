@@ -115,8 +115,12 @@ impl Timestamp {
     #[must_use]
     pub fn from_microseconds(microseconds: i64) -> Self {
         let edge = if microseconds < 0 { MIN } else { MAX };
-        let time = jiff::Timestamp::from_microsecond(microseconds);
-        Self(time.map_or(edge, |time| Offset::UTC.to_datetime(time)).clamp(MIN, MAX))
+        // Its range ends before that of `DateTime`, by a day.
+        let time = jiff::Timestamp::from_microsecond(microseconds).map_or_else(
+            |_| EPOCH.checked_add(SignedDuration::from_micros(microseconds)).unwrap_or(edge),
+            |time| Offset::UTC.to_datetime(time),
+        );
+        Self(time.clamp(MIN, MAX))
     }
 }
 
@@ -217,6 +221,15 @@ mod tests {
         for microseconds in (first..last).step_by(3_155_695_200_007) {
             let time = Timestamp::from_microseconds(microseconds);
             assert_eq!(time.to_string(), format!("{}Z", printer.datetime_to_string(&time.0)));
+        }
+    }
+
+    #[test]
+    fn the_first_and_the_last_day_are_in_range() {
+        for text in ["0001-01-01T00:00:00.000001Z", "9999-12-30T23:00:00.000000Z", "9999-12-31T23:59:59.999998Z"] {
+            let time = Timestamp::parse(text).expect("an RFC 3339 time");
+            let microseconds = time.0.duration_since(EPOCH).as_micros();
+            assert_eq!(Timestamp::from_microseconds(i64::try_from(microseconds).expect("64 bits")), time);
         }
     }
 
