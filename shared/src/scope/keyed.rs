@@ -32,7 +32,7 @@ impl IdempotencyKey {
     }
 
     /// The key of a request to which the client gave none. No client can send it.
-    pub(crate) fn of_request(request_id: &str) -> Self {
+    fn of_request(request_id: &str) -> Self {
         Self(format!("{SEPARATOR}{request_id}"))
     }
 
@@ -126,6 +126,11 @@ where user_id = $1
 const ATTEMPTS: usize = 3;
 
 impl UserScope {
+    /// The key of the client, or one of this request alone.
+    pub(crate) fn key_or_own<'a>(&self, key: Option<&'a IdempotencyKey>) -> Cow<'a, IdempotencyKey> {
+        key.map_or_else(|| Cow::Owned(IdempotencyKey::of_request(self.request_id())), Cow::Borrowed)
+    }
+
     /// Calls `attempt`, which sends a keyed statement, and returns its answer.
     ///
     /// If it fails, another request with the same key may have succeeded meanwhile, and be the reason: it has deleted the

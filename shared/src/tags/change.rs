@@ -170,8 +170,8 @@ impl UserTags<'_> {
         change: &TagChange,
         key: Option<&IdempotencyKey>,
     ) -> Result<Written<Tag>, StoreError> {
-        let own_key = IdempotencyKey::of_request(self.scope.request_id());
-        let request = KeyedRequest::new(&TAG, "change tag", key.unwrap_or(&own_key), &OfTag(name, Some(change)));
+        let key = self.scope.key_or_own(key);
+        let request = KeyedRequest::new(&TAG, "change tag", &key, &OfTag(name, Some(change)));
         let text = |text: Option<&str>| text.map_or(SqlParam::NULL, SqlParam::from_display);
         let params = vec![
             SqlParam::from_str(name.as_str()),

@@ -61,8 +61,8 @@ impl UserTags<'_> {
     /// # Errors
     /// [`StoreError::UnknownUser`]; [`StoreError::KeyReused`]; [`StoreError::KeyInProgress`]; failures of the database.
     pub async fn create(&self, new: &NewTag, key: Option<&IdempotencyKey>) -> Result<Written<SavedTag>, StoreError> {
-        let own_key = IdempotencyKey::of_request(self.scope.request_id());
-        let request = KeyedRequest::new(&TAG, "create tag", key.unwrap_or(&own_key), new);
+        let key = self.scope.key_or_own(key);
+        let request = KeyedRequest::new(&TAG, "create tag", &key, new);
         let color = new.color.as_deref().map_or(SqlParam::NULL, SqlParam::from_str);
         let params = vec![SqlParam::from_str(&new.name), color];
         let saved = self.write_once(&CREATE, &request, params, answer::written_tag).await?;

@@ -61,8 +61,8 @@ impl UserTags<'_> {
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::KeyReused`]; [`StoreError::KeyInProgress`]; failures of the database.
     pub async fn delete(&self, name: &TagName, key: Option<&IdempotencyKey>) -> Result<Written<String>, StoreError> {
-        let own_key = IdempotencyKey::of_request(self.scope.request_id());
-        let request = KeyedRequest::new(&TAG, "delete tag", key.unwrap_or(&own_key), &OfTag(name, None));
+        let key = self.scope.key_or_own(key);
+        let request = KeyedRequest::new(&TAG, "delete tag", &key, &OfTag(name, None));
         let params = vec![SqlParam::from_str(name.as_str())];
         self.write_once(&DELETE, &request, params, answer::transaction_of_deletion).await
     }

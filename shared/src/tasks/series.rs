@@ -138,8 +138,8 @@ impl UserTasks<'_> {
         versions: &Versions,
         key: Option<&IdempotencyKey>,
     ) -> Result<Written<Task>, StoreError> {
-        let own_key = IdempotencyKey::of_request(self.scope.request_id());
-        let request = KeyedRequest::new(&TASK, operation, key.unwrap_or(&own_key), &OfTask(id, &()));
+        let key = self.scope.key_or_own(key);
+        let request = KeyedRequest::new(&TASK, operation, &key, &OfTask(id, &()));
         let attempt = async || -> Result<StoredAnswer, StoreError> {
             let versions = versions.as_slice().map_or(SqlParam::NULL, version_array);
             let params = vec![SqlParam::from_display(id), versions, SqlParam::NULL];

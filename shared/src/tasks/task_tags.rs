@@ -176,8 +176,8 @@ impl UserTasks<'_> {
         versions: &Versions,
         key: Option<&IdempotencyKey>,
     ) -> Result<Written<Task>, StoreError> {
-        let own_key = IdempotencyKey::of_request(self.scope.request_id());
-        let request = KeyedRequest::new(&TASK, "add tags", key.unwrap_or(&own_key), &OfTask(id, added));
+        let key = self.scope.key_or_own(key);
+        let request = KeyedRequest::new(&TASK, "add tags", &key, &OfTask(id, added));
         self.change_tags(&ADD_TAGS, &request, id, SqlParam::from_texts(&added.0), versions).await
     }
 
@@ -193,8 +193,8 @@ impl UserTasks<'_> {
         versions: &Versions,
         key: Option<&IdempotencyKey>,
     ) -> Result<Written<Task>, StoreError> {
-        let own_key = IdempotencyKey::of_request(self.scope.request_id());
-        let request = KeyedRequest::new(&TASK, "remove tag", key.unwrap_or(&own_key), &OfTask(id, name));
+        let key = self.scope.key_or_own(key);
+        let request = KeyedRequest::new(&TASK, "remove tag", &key, &OfTask(id, name));
         self.change_tags(&REMOVE_TAG, &request, id, SqlParam::from_str(name.as_str()), versions).await
     }
 

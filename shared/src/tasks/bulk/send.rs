@@ -103,11 +103,10 @@ impl UserTasks<'_> {
         for (index, failure) in failures {
             outcome.set(index, Err(failure));
         }
-        let own_key = IdempotencyKey::of_request(self.scope.request_id());
-        let request_key = key.unwrap_or(&own_key);
+        let request_key = self.scope.key_or_own(key);
         let mut is_replay = true;
         for (number, writes) in rounds.iter().filter(|writes| !writes.is_empty()).enumerate() {
-            let key_of_round = if number == 0 { request_key.clone() } else { request_key.of_part(number) };
+            let key_of_round = if number == 0 { request_key.as_ref().clone() } else { request_key.of_part(number) };
             let all: Vec<&Write> = writes.iter().collect();
             let done = self.write(&request, &key_of_round, &all).await?;
             is_replay &= done.is_replay;
