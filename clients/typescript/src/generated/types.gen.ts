@@ -546,15 +546,15 @@ export type Credentials = ({
      */
     email?: unknown;
     /**
-     * Counts if there is no `email`.
+     * The address if there is no `email`.
      */
     username?: unknown;
     /**
-     * Counts if there is neither.
+     * The address if there is neither `email` nor `username`.
      */
     username_or_email?: unknown;
     /**
-     * Counts if there is none of them.
+     * The address if there is none of the other three.
      */
     email_or_username?: unknown;
     password: Password;

@@ -98,12 +98,12 @@ fn lambda(request: f64, start: f64, memory: u32, gb_second: f64) -> f64 {
     LAMBDA_MILLION_REQUESTS + seconds * f64::from(memory) / 1024.0 * gb_second
 }
 
-/// The cost of PostgreSQL's processor time for a million requests, of which each takes this many seconds.
+/// The cost of PostgreSQL's processor time for a million requests. `server_time` is that of one, in seconds.
 fn neon(server_time: f64) -> f64 {
     cu_hours(server_time) * NEON_CU_HOUR
 }
 
-/// The processor time of a million requests, of which each takes this many seconds.
+/// PostgreSQL's processor time for a million requests. `server_time` is that of one, in seconds.
 fn cu_hours(server_time: f64) -> f64 {
     server_time * 1e6 / 3600.0
 }

@@ -10,7 +10,7 @@ const SPELLINGS: [&str; 8] =
 /// The requests that can have the members of the front end.
 const REQUESTS: [&str; 2] = ["NewTask", "TaskChange"];
 
-/// Leaves the members that tasks have here, all of which are always present.
+/// Removes the members that the settings turn off. All others are always present.
 pub(super) fn adapt(document: &mut Json, config: &ApiConfig) -> Option<()> {
     let format = config.json;
     let task = document.at(&["components", "schemas", "Task"])?.as_object_mut()?;
