@@ -2,14 +2,12 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
-
-use tokio::time::timeout;
 
 use crate::install::find_chromium;
 use crate::install::npm::FRONT_ENDS;
 use crate::process::ProcessGroup;
+use crate::testing::program::run_program;
 use crate::workspace::root;
 
 /// How long the users of all time zones may take.
@@ -35,16 +33,9 @@ pub async fn run_script<V: AsRef<OsStr>>(
         .args(argument)
         .current_dir(script.parent().expect("a folder"))
         .env("CHROMIUM", chromium)
-        .env("PICTURES", root().join("target").join(pictures))
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
+        .env("PICTURES", root().join("target").join(pictures));
     for (name, value) in variables {
         node.env(name, value);
     }
-    let output = timeout(RUN_TIMEOUT, node.output()).await.map_err(|_| format!("not within {RUN_TIMEOUT:?}"))?;
-    let output = output.expect("the program `node`");
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+    run_program(&mut node, RUN_TIMEOUT).await.map(drop)
 }

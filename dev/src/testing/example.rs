@@ -7,13 +7,12 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::process::Command;
-use tokio::time::timeout;
 
-use crate::install::find_chromium;
-use crate::install::npm::{FRONT_ENDS, NEXT_EXAMPLE};
+use crate::install::npm::NEXT_EXAMPLE;
 use crate::process::{ProcessGroup, reserve_port};
 use crate::testing::better_auth::BetterAuthStack;
+use crate::testing::browser::run_script;
+use crate::testing::program::run_program;
 use crate::testing::wait::wait_until_within;
 use crate::workspace::root;
 
@@ -21,8 +20,6 @@ use crate::workspace::root;
 const BUILD_TIMEOUT: Duration = Duration::from_secs(600);
 /// How long the server may take until it listens.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long the users may take.
-const RUN_TIMEOUT: Duration = Duration::from_secs(300);
 /// The address of the example in its documentation.
 const DOCUMENTED_ORIGIN: &str = "http://localhost:3000";
 
@@ -43,7 +40,7 @@ impl Example {
         let mut npm = group.command("npm");
         npm.args(["run", "build"]).current_dir(&folder);
         let start = Instant::now();
-        output(npm, BUILD_TIMEOUT).await.unwrap_or_else(|problem| panic!("{problem}"));
+        run_program(&mut npm, BUILD_TIMEOUT).await.unwrap_or_else(|problem| panic!("{problem}"));
         Self { folder, socket: reserve_port(0).expect("a free port"), build_time: start.elapsed() }
     }
 
@@ -62,11 +59,9 @@ impl Example {
     /// # Errors
     /// A page did not show what it must, or something else went wrong in it: what `example.mjs` printed.
     pub async fn run(&self, env: &BetterAuthStack) -> Result<(), String> {
-        let tests = FRONT_ENDS.folder().await.unwrap_or_else(|error| panic!("{error}"));
-        let chromium = find_chromium().await.unwrap_or_else(|error| panic!("{error}"));
-        let pictures = root().join("target/front_ends");
-        std::fs::create_dir_all(&pictures).expect("a folder in `target`");
-        let log = File::create(pictures.join("example.log")).expect("a file in `target`");
+        let folder = root().join("target/front_ends");
+        std::fs::create_dir_all(&folder).expect("a folder in `target`");
+        let log = File::create(folder.join("example.log")).expect("a file in `target`");
         let group = ProcessGroup::new().expect("sh");
         let mut server = group.command("npm");
         server.args(["start", "--", "--hostname", "127.0.0.1", "--port", &self.port().to_string()]);
@@ -82,16 +77,10 @@ impl Example {
         let address = ("127.0.0.1", self.port());
         wait_until_within(START_TIMEOUT, "the example listens", async || TcpStream::connect(address).await.is_ok())
             .await;
-        let mut users = group.command("node");
-        users
-            .arg("example.mjs")
-            .current_dir(tests)
-            .env("ORIGIN", self.origin())
-            .env("API_URL", env.stack.base_url())
-            .env("CHROMIUM", chromium)
-            .env("PICTURES", pictures);
+        let origin = self.origin();
+        let variables = [("ORIGIN", &*origin), ("API_URL", env.stack.base_url())];
         let start = Instant::now();
-        output(users, RUN_TIMEOUT).await?;
+        run_script("front_ends/example.mjs", None, "front_ends", &variables).await?;
         let line = format!("examples/nextjs: built in {:.0?}, used in {:.0?}\n", self.build_time, start.elapsed());
         // Directly, because the test harness hides what a test prints with `eprintln!`.
         let _ = std::io::stderr().write_all(line.as_bytes());
@@ -125,15 +114,4 @@ impl Example {
     fn port(&self) -> u16 {
         self.socket.local_addr().expect("the address of a bound socket").port()
     }
-}
-
-/// Runs a command to its end. The error is what it printed.
-async fn output(mut command: Command, limit: Duration) -> Result<(), String> {
-    command.stdin(Stdio::null()).kill_on_drop(true);
-    let output = timeout(limit, command.output()).await.map_err(|_| format!("not within {limit:?}"))?;
-    let output = output.expect("the programs `npm` and `node`");
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
 }

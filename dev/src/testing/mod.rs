@@ -11,7 +11,8 @@
 //! | [`database`] | databases: empty, migrated, or with the tables of another back end |
 //! | [`fault_proxy`] | a proxy in front of a database that counts and injects faults |
 //! | [`client`] | requests, responses, and users with their tokens |
-//! | [`processes`], [`random`], [`wait`] | child processes, repeatable random numbers, waiting for a condition |
+//! | [`program`], [`processes`] | programs that run to their end; the processes of this machine |
+//! | [`random`], [`wait`] | repeatable random numbers, waiting for a condition |
 //!
 //! A failure panics: a test cannot continue without what it has asked for. Tokens come from [`crate::tokens`].
 #![allow(clippy::panic, clippy::missing_panics_doc, reason = "this is how a test fails")]
@@ -26,6 +27,7 @@ pub mod fault_proxy;
 pub mod front_end;
 pub mod function;
 pub mod processes;
+pub mod program;
 pub mod random;
 pub mod schemathesis;
 mod skipped;

@@ -2,14 +2,13 @@
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::time::timeout;
 
 use crate::install::python::SCHEMATHESIS;
 use crate::process::ProcessGroup;
+use crate::testing::program::run_program;
 use crate::testing::stack::Stack;
 use crate::workspace::root;
 
@@ -58,16 +57,8 @@ impl Schemathesis<'_> {
             .current_dir(root())
             // The folder of the workspace must not get the one of Hypothesis.
             .env("HYPOTHESIS_STORAGE_DIRECTORY", folder.path())
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
-        let limit = EXAMPLE_TIMEOUT * self.examples.max(5);
-        let output = timeout(limit, command.output()).await.map_err(|_| format!("not within {limit:?}"))?;
-        let output = output.expect("the program `schemathesis`");
-        if output.status.success() {
-            return Ok(());
-        }
-        Err(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        run_program(&mut command, EXAMPLE_TIMEOUT * self.examples.max(5)).await.map(drop)
     }
 
     fn arguments(&self) -> Vec<OsString> {

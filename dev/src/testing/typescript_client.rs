@@ -1,13 +1,12 @@
 //! The client in `clients/typescript`, and the tools that its packages contain.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
 use tokio::process::Command;
-use tokio::time::timeout;
 
 use crate::install::npm::TYPESCRIPT_CLIENT;
+use crate::testing::program::run_program;
 use crate::workspace::{Lock, local};
 
 /// How long a program may take.
@@ -59,11 +58,7 @@ impl TypescriptClient {
     /// # Errors
     /// It failed, or did not end in time: what it has printed.
     pub async fn run(&self, mut command: Command) -> Result<String, String> {
-        command.stdin(Stdio::null()).kill_on_drop(true);
-        let output = timeout(RUN_TIMEOUT, command.output()).await.map_err(|_| format!("not within {RUN_TIMEOUT:?}"))?;
-        let output = output.expect("the program `env`");
-        let printed = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-        if output.status.success() { Ok(printed) } else { Err(printed) }
+        run_program(&mut command, RUN_TIMEOUT).await
     }
 
     /// When the source was last changed.

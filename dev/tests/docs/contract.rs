@@ -1,10 +1,15 @@
 //! `/openapi.json` with all kinds of settings.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use dev::install::python::OPENAPI_VALIDATOR;
 use dev::testing::function::{Function, event};
+use dev::testing::program::run_program;
 use serde_json::{Value, json};
+
+/// How long the validation of all files may take on a busy machine.
+const VALIDATION_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Settings that change the document, each with the values other than its default.
 const SETTINGS: [(&str, &[&str]); 14] = [
@@ -42,12 +47,9 @@ fn together() -> Vec<(&'static str, &'static str)> {
 /// # Errors
 /// What the validator printed, which names the files.
 async fn validate(files: &[PathBuf]) -> Result<(), String> {
-    let mut command = OPENAPI_VALIDATOR.command("openapi-spec-validator").await.expect("the validator");
-    let output = command.args(["--schema", "3.1"]).args(files).output().expect("the validator");
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+    let command = OPENAPI_VALIDATOR.command("openapi-spec-validator").await.expect("the validator");
+    let mut command = tokio::process::Command::from(command);
+    run_program(command.args(["--schema", "3.1"]).args(files), VALIDATION_TIMEOUT).await.map(drop)
 }
 
 #[tokio::test]
